@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+#include "common/engine_flags.h"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "base/file.h"
+#include "common/journal.h"
+#include "common/model_path.h"
+
+namespace headwise {
+namespace {
+
+// What a flag's words mean. The first row of each table is the default.
+template <typename T>
+struct Word {
+  const char* word;
+  T value;
+};
+constexpr std::array<Word<Encoding>, 2> kEncodings{
+    {{"blocks", Encoding::kBlocks}, {"list", Encoding::kList}}};
+constexpr std::array<Word<Calibration>, 3> kCalibrations{
+    {{"ratio", Calibration::kRatio}, {"na", Calibration::kNa}, {"none", Calibration::kNone}}};
+constexpr std::array<Word<TokenFilter>, 2> kTokenFilters{
+    {{"low", TokenFilter::kLow}, {"none", TokenFilter::kNone}}};
+constexpr std::array<Word<int>, 4> kRows{
+    {{"template", -1},
+     {"all", static_cast<int>(QueryRows::kAll)},
+     {"instruction+query", static_cast<int>(QueryRows::kInstructionAndQuery)},
+     {"query", static_cast<int>(QueryRows::kQuery)}}};
+constexpr std::array<Word<CandidateOrder>, 3> kOrders{{{"given", CandidateOrder::kGiven},
+                                                       {"reversed", CandidateOrder::kReversed},
+                                                       {"shuffled", CandidateOrder::kShuffled}}};
+constexpr std::array<Word<ModelOptions::Weights>, 2> kWeights{
+    {{"stored", ModelOptions::Weights::kStored}, {"fp32", ModelOptions::Weights::kFloat32}}};
+
+template <typename T, size_t n>
+CLI::IsMember one_of(const std::array<Word<T>, n>& words) {
+  std::vector<std::string> names;
+  for (const Word<T>& row : words) names.emplace_back(row.word);
+  return CLI::IsMember(names);
+}
+
+template <typename T, size_t n>
+T meaning(const std::array<Word<T>, n>& words, const std::string& given) {
+  for (const Word<T>& row : words) {
+    if (given == row.word) return row.value;
+  }
+  HW_CHECK(!"a word that the flag's own check let through");
+  return words.front().value;
+}
+
+Status set_fusion(const std::string& fuse, RerankerOptions& options) {
+  options.fusion = Fusion::kNone;
+  if (fuse == "none") return {};
+  if (fuse == "rrf") {
+    options.fusion = Fusion::kReciprocalRank;
+    return {};
+  }
+  double weight = 0.0;
+  const auto [end, error] = std::from_chars(fuse.data(), fuse.data() + fuse.size(), weight);
+  if (error != std::errc() || end != fuse.data() + fuse.size() || !std::isfinite(weight) || weight < 0) {
+    return fail(
+        ErrorCode::kUsage,
+        "--fuse: expected a weight of the first stage such as 0.7, or rrf, or none; found '" + fuse + "'");
+  }
+  options.fusion = Fusion::kWeighted;
+  options.fusion_weight = weight;
+  return {};
+}
+
+}  // namespace
+
+void add_engine_flags(CLI::App& verb, EngineFlags& flags) {
+  RerankerOptions& options = flags.options;
+  const auto add = [&verb](const char* group, const char* name, auto& target, const char* help) {
+    return verb.add_option(name, target, help)->group(group)->capture_default_str();
+  };
+  constexpr const char* kModel = "Model";
+  add(kModel, "--model", flags.model, kModelHelp);
+  add(kModel, "--weights", flags.weights,
+      "Keep the weights as 'stored' (less memory) or as 'fp32' (faster); scores are the same")
+      ->check(one_of(kWeights));
+  add(kModel, "--threads", options.threads, "Threads; 0: all usable cores")->check(CLI::Range(0, 1024));
+
+  constexpr const char* kReading = "Reading";
+  add(kReading, "--heads", flags.heads, "Heads read: all, a layer window 8..11, or a list 13-18,14-2");
+  add(kReading, "--calibration", flags.calibration,
+      "Against a content-free query: none, na (difference) or ratio (log ratio)")
+      ->check(one_of(kCalibrations));
+  add(kReading, "--token-filter", flags.token_filter,
+      "With --calibration na: low drops a passage's outlying low tokens")
+      ->check(one_of(kTokenFilters));
+  verb.add_flag("--filter-after-sum", options.filter_after_sum,
+                "Filter once, on the sum over heads, as ICR's and QRHead's code does")
+      ->group(kReading);
+  add(kReading, "--rows", flags.rows,
+      "Query tokens that are read: all, instruction+query, query, or as the template says")
+      ->check(one_of(kRows));
+  add(kReading, "--fuse", flags.fuse,
+      "Add the first stage: W (weight of its z-score, e.g. 0.7), rrf or none");
+  verb.add_flag("--full-depth", options.full_depth, "Run every layer, also above the deepest head read")
+      ->group(kReading);
+
+  constexpr const char* kPrompt = "Prompt";
+  add(kPrompt, "--encoding", flags.encoding,
+      "blocks: passages apart from each other; list: one causal prompt")
+      ->check(one_of(kEncodings));
+  add(kPrompt, "--template", options.prompt_template,
+      "Prompt template, a name or a file; default: 'blocks' or 'default' by encoding");
+  add(kPrompt, "--chat-format", options.chat_format,
+      "Chat format; default: found from the model's special tokens");
+  add(kPrompt, "--order", flags.order, "Order of the candidates in the prompt")->check(one_of(kOrders));
+  add(kPrompt, "--seed", options.seed, "For --order shuffled");
+  add(kPrompt, "--max-words", options.max_words, "Words kept of a passage; 0: all")
+      ->check(CLI::NonNegativeNumber);
+  add(kPrompt, "--max-tokens", options.max_tokens, "Tokens kept of a passage; 0: all")
+      ->check(CLI::NonNegativeNumber);
+  add(kPrompt, "--max-prompt-tokens", options.max_prompt_tokens, "Longest prompt; 0: the model's context")
+      ->check(CLI::NonNegativeNumber);
+  add(kPrompt, "--block-span", options.block_span,
+      "With blocks: positions of a passage's slot; 0: the longest of the request")
+      ->check(CLI::NonNegativeNumber);
+}
+
+Result<RerankerOptions> engine_options(const EngineFlags& flags) {
+  RerankerOptions options = flags.options;
+  auto heads = HeadSelection::parse(flags.heads);
+  if (!heads) return fail(std::move(heads.error()).with_context("reading --heads"));
+  options.heads = std::move(*heads);
+  options.encoding = meaning(kEncodings, flags.encoding);
+  options.calibration = meaning(kCalibrations, flags.calibration);
+  options.token_filter = meaning(kTokenFilters, flags.token_filter);
+  options.order = meaning(kOrders, flags.order);
+  const int rows = meaning(kRows, flags.rows);
+  options.rows = rows < 0 ? std::nullopt : std::optional(static_cast<QueryRows>(rows));
+  HW_RETURN_IF_ERROR(set_fusion(flags.fuse, options));
+  return options;
+}
+
+Result<Engine> load_engine(const EngineFlags& flags) {
+  auto options = engine_options(flags);  // first: a wrong flag should not cost a model load
+  if (!options) return fail(std::move(options.error()));
+  auto path = resolve_model(flags.model);
+  if (!path) return fail(std::move(path.error()));
+  auto model = Model::load(*path, {.weights = meaning(kWeights, flags.weights)});
+  if (!model)
+    return fail(std::move(model.error()).with_context("loading the model '" + path->string() + "'"));
+  auto reranker = Reranker::create(*model, std::move(*options));
+  if (!reranker) return fail(std::move(reranker.error()));
+  return Engine{std::move(*model), std::move(*reranker)};
+}
+
+Json options_that_decide(const EngineFlags& flags) {
+  const RerankerOptions& options = flags.options;
+  Json json;
+  json["heads"] = flags.heads;
+  json["encoding"] = flags.encoding;
+  json["calibration"] = flags.calibration;
+  json["token-filter"] = flags.token_filter;
+  json["filter-after-sum"] = options.filter_after_sum;
+  json["rows"] = flags.rows;
+  json["fuse"] = flags.fuse;
+  json["template"] = options.prompt_template;
+  // A template of the user's own may change between two runs while its name stays.
+  std::error_code ignored;
+  if (!options.prompt_template.empty() &&
+      std::filesystem::is_regular_file(options.prompt_template, ignored)) {
+    Fingerprint content;
+    content.add(read_text_file(options.prompt_template).value_or(""));
+    json["template-content"] = content.hex();
+  }
+  json["chat-format"] = options.chat_format;
+  json["order"] = flags.order;
+  json["seed"] = options.seed;
+  json["max-words"] = options.max_words;
+  json["max-tokens"] = options.max_tokens;
+  json["max-prompt-tokens"] = options.max_prompt_tokens;
+  json["block-span"] = options.block_span;
+  json["top-k"] = options.top_k;
+  return json;
+}
+
+std::string describe_heads(const Reranker& reranker) {
+  const std::vector<HeadId>& heads = reranker.heads();
+  const HeadSelection& selection = reranker.options().heads;
+  const std::string count = std::to_string(heads.size()) + (heads.size() == 1 ? " head" : " heads");
+  if (selection.kind != HeadSelection::Kind::kList) {
+    const std::string layers = std::to_string(heads.front().layer) + "-" + std::to_string(heads.back().layer);
+    return (selection.kind == HeadSelection::Kind::kAll ? "all " : "") + count + " of layers " + layers;
+  }
+  constexpr size_t kShown = 16;
+  std::string text = count + ": ";
+  for (size_t i = 0; i < heads.size() && i < kShown; ++i) text += (i > 0 ? ", " : "") + to_string(heads[i]);
+  return heads.size() > kShown ? text + ", …" : text;
+}
+
+}  // namespace headwise

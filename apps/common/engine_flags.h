@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// What this file is: the flags that every verb with an engine shares (rerank, bench), and the engine they ask
+// for. Defaults are those of RerankerOptions.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "common/output.h"
+#include "headwise/error.h"
+#include "headwise/model.h"
+#include "headwise/reranker.h"
+
+namespace headwise {
+
+struct EngineFlags {
+  std::string model;
+  std::string weights = "stored";
+  std::string heads = "all";
+  std::string encoding = "blocks";
+  std::string calibration = "ratio";
+  std::string token_filter = "low";
+  std::string rows = "template";
+  std::string order = "given";
+  std::string fuse = "none";
+  RerankerOptions options;  // what needs no translation
+};
+
+void add_engine_flags(CLI::App& verb, EngineFlags& flags);
+
+// kUsage for a value that the flag does not have.
+Result<RerankerOptions> engine_options(const EngineFlags& flags);
+
+struct Engine {
+  std::shared_ptr<const Model> model;
+  Reranker reranker;
+};
+Result<Engine> load_engine(const EngineFlags& flags);
+
+// Everything among the options that can change a score or the order, by flag name. Threads, --weights and
+// --full-depth cannot (method.md, section 7).
+Json options_that_decide(const EngineFlags& flags);
+
+// "all 270 heads of layers 0-29", "36 heads of layers 8-11", "3 heads: 13-18, 14-2, 15-0".
+std::string describe_heads(const Reranker& reranker);
+
+}  // namespace headwise

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+#include "eval_print.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "common/terminal.h"
+
+namespace headwise {
+namespace {
+
+using Row = std::vector<std::string>;
+
+std::string fixed(double value, int digits = 4) {
+  char buffer[64];
+  std::snprintf(buffer, sizeof buffer, "%.*f", digits, value);
+  return buffer;
+}
+
+std::string with_sign(double value) { return (value < 0.0 ? "" : "+") + fixed(value); }
+
+std::string p_text(const std::optional<double>& p) {
+  if (!p) return "-";
+  return *p < 0.0001 ? "<.0001" : fixed(*p);
+}
+
+// The first `left` columns to the left, numbers to the right.
+std::string aligned(const std::vector<Row>& rows, size_t left) {
+  std::vector<int> widths;
+  for (const Row& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()), 0);
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], display_columns(row[i]));
+  }
+  std::string text;
+  for (const Row& row : rows) {
+    std::string line;
+    for (size_t i = 0; i < row.size(); ++i) {
+      line += (i > 0 ? "  " : "") + pad_to_columns(row[i], widths[i], i < left);
+    }
+    text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+  }
+  return text;
+}
+
+double best_mean(const ComparisonTable& table, size_t measure) {
+  double best = table.runs[0].evaluation.means[measure];
+  for (const EvaluatedRun& run : table.runs) best = std::max(best, run.evaluation.means[measure]);
+  return best;
+}
+
+// A mark takes the place of one column in every cell, so that digits stay below digits.
+std::string mean_cell(const ComparisonTable& table, size_t run, size_t measure) {
+  const double mean = table.runs[run].evaluation.means[measure];
+  if (table.runs.size() == 1) return fixed(mean);
+  const PairedComparison* comparison = table.find(run, measure);
+  const bool significant =
+      comparison != nullptr && comparison->test.t_test_p && comparison->holm_p < kSignificanceLevel;
+  const bool best = mean == best_mean(table, measure);
+  const char* change = !significant ? " " : comparison->test.mean_difference > 0.0 ? "+" : "-";
+  return fixed(mean) + (best ? "*" : " ") + change;
+}
+
+std::string means_table(const ComparisonTable& table) {
+  const char* gap = table.runs.size() == 1 ? "" : "  ";
+  std::vector<Row> rows{{"run"}};
+  for (const Measure& measure : table.measures) rows[0].push_back(measure.name + gap);
+  rows[0].push_back("queries");
+  for (size_t run = 0; run < table.runs.size(); ++run) {
+    Row row{cut_to_columns(table.runs[run].name, 48)};
+    for (size_t m = 0; m < table.measures.size(); ++m) row.push_back(mean_cell(table, run, m));
+    row.push_back(std::to_string(table.runs[run].evaluation.query_ids.size()));
+    rows.push_back(std::move(row));
+  }
+  return aligned(rows, 1);
+}
+
+std::string tests_table(const ComparisonTable& table) {
+  std::vector<Row> rows{{"run", "measure", "difference", "95% interval", "t-test p", "Holm p", "random. p",
+                         "better/equal/worse"}};
+  for (const PairedComparison& item : table.comparisons) {
+    const PairedTest& test = item.test;
+    rows.push_back(
+        {cut_to_columns(table.runs[item.run].name, 48), table.measures[item.measure].name,
+         with_sign(test.mean_difference),
+         test.low ? with_sign(*test.low) + " .. " + with_sign(*test.high) : "-", p_text(test.t_test_p),
+         test.t_test_p ? p_text(item.holm_p) : "-", p_text(test.randomisation_p),
+         std::to_string(test.wins) + "/" + std::to_string(test.ties) + "/" + std::to_string(test.losses)});
+  }
+  return aligned(rows, 2);
+}
+
+std::string per_query_table(const ComparisonTable& table) {
+  std::vector<Row> rows{{"query", "run"}};
+  for (const Measure& measure : table.measures) rows[0].push_back(measure.name);
+  for (const EvaluatedRun& run : table.runs) {
+    for (size_t q = 0; q < run.evaluation.query_ids.size(); ++q) {
+      Row row{cut_to_columns(run.evaluation.query_ids[q], 48), cut_to_columns(run.name, 48)};
+      for (const std::vector<double>& values : run.evaluation.values) row.push_back(fixed(values[q]));
+      rows.push_back(std::move(row));
+    }
+  }
+  return aligned(rows, 2);
+}
+
+Json optional_number(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
+
+Json run_json(const EvaluatedRun& run, const EvalPrintOptions& options) {
+  const Evaluation& evaluation = run.evaluation;
+  Json value;
+  value["name"] = run.name;
+  value["queries"] = evaluation.query_ids.size();
+  value["missing_queries"] = evaluation.missing.size();
+  value["unjudged_queries"] = evaluation.unjudged.size();
+  Json& means = value["means"] = Json::object();
+  for (size_t m = 0; m < evaluation.measures.size(); ++m)
+    means[evaluation.measures[m].name] = evaluation.means[m];
+  if (!options.per_query) return value;
+  Json& queries = value["per_query"] = Json::object();
+  for (size_t q = 0; q < evaluation.query_ids.size(); ++q) {
+    Json& one = queries[evaluation.query_ids[q]] = Json::object();
+    for (size_t m = 0; m < evaluation.measures.size(); ++m) {
+      one[evaluation.measures[m].name] = evaluation.values[m][q];
+    }
+  }
+  return value;
+}
+
+Json comparison_json(const ComparisonTable& table, const PairedComparison& item) {
+  const PairedTest& test = item.test;
+  Json value;
+  value["run"] = table.runs[item.run].name;
+  value["baseline"] = table.runs[table.baseline].name;
+  value["measure"] = table.measures[item.measure].name;
+  value["queries"] = test.queries;
+  value["mean_difference"] = test.mean_difference;
+  value["interval_95"] = test.low ? Json{*test.low, *test.high} : Json(nullptr);
+  value["t"] = optional_number(test.t);
+  value["t_test_p"] = optional_number(test.t_test_p);
+  value["holm_p"] = test.t_test_p ? Json(item.holm_p) : Json(nullptr);
+  value["randomisation_p"] = test.randomisation_p;
+  value["randomisation_exact"] = test.exact;
+  value["better"] = test.wins;
+  value["equal"] = test.ties;
+  value["worse"] = test.losses;
+  return value;
+}
+
+}  // namespace
+
+std::string eval_text(const ComparisonTable& table, const EvalPrintOptions& options) {
+  std::string text;
+  if (options.per_query) text += per_query_table(table) + "\n";
+  text += means_table(table);
+  if (table.runs.size() < 2) return text;
+  text += "* best of a column; + or - above or below '" +
+          cut_to_columns(table.runs[table.baseline].name, 48) +
+          "', paired t-test with Holm's correction, p < 0.05\n\n";
+  return text + tests_table(table);
+}
+
+Json eval_json(const ComparisonTable& table, const EvalPrintOptions& options) {
+  Json value;
+  value["qrels"] = table.title;
+  Json& measures = value["measures"] = Json::array();
+  for (const Measure& measure : table.measures) measures.push_back(measure.name);
+  Json& runs = value["runs"] = Json::array();
+  for (const EvaluatedRun& run : table.runs) runs.push_back(run_json(run, options));
+  Json& comparisons = value["comparisons"] = Json::array();
+  for (const PairedComparison& item : table.comparisons) comparisons.push_back(comparison_json(table, item));
+  return value;
+}
+
+}  // namespace headwise

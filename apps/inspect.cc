@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// The verb `inspect`: what a model holds, what it costs, what of it is not supported. A model that this build
+// cannot run is no error here: saying so is what the verb is for.
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "common/app.h"
+#include "common/model_path.h"
+#include "common/output.h"
+#include "common/terminal.h"
+#include "model/description.h"
+
+namespace headwise {
+namespace {
+
+struct InspectOptions {
+  std::string model;
+  bool json = false;
+  bool tensors = false;
+};
+
+constexpr std::string_view scaling_name(RopeScaling::Kind kind) {
+  switch (kind) {
+    case RopeScaling::Kind::kLinear:
+      return "linear";
+    case RopeScaling::Kind::kLlama3:
+      return "llama3";
+    case RopeScaling::Kind::kYarn:
+      return "yarn";
+    default:
+      return "none";
+  }
+}
+
+// "1,234,567"
+std::string grouped(int64_t value) {
+  std::string digits = std::to_string(value);
+  for (size_t at = digits.size(); at > 3 && digits[at - 4] != '-';) {
+    at -= 3;
+    digits.insert(at, ",");
+  }
+  return digits;
+}
+
+// "87.2 MB": decimal units, as disks and file managers count.
+std::string in_bytes(int64_t bytes) {
+  constexpr std::array<const char*, 6> kUnits{"B", "kB", "MB", "GB", "TB", "PB"};
+  auto value = static_cast<double>(bytes);
+  size_t unit = 0;
+  for (; value >= 999.95 && unit + 1 < kUnits.size(); ++unit) value /= 1000.0;
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), unit == 0 ? "%.0f %s" : "%.1f %s", value, kUnits[unit]);
+  return text.data();
+}
+
+std::string number(double value) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.10g", value);
+  return text.data();
+}
+
+std::string shape_text(const std::vector<int64_t>& shape) {
+  std::string text = "[";
+  for (size_t i = 0; i < shape.size(); ++i) text += (i > 0 ? ", " : "") + std::to_string(shape[i]);
+  return text + "]";
+}
+
+Json rope_json(const ModelConfig& config) {
+  const RopeScaling& scaling = config.rope_scaling;
+  Json rope{{"theta", config.rope_theta}, {"scaling", scaling_name(scaling.kind)}};
+  if (scaling.kind == RopeScaling::Kind::kNone) return rope;
+  if (!scaling.frequency_divisors.empty()) {
+    rope["frequency_divisors"] = scaling.frequency_divisors;
+    return rope;
+  }
+  rope["factor"] = scaling.factor;
+  if (scaling.kind == RopeScaling::Kind::kLinear) return rope;
+  rope["original_context"] = scaling.original_context;
+  if (scaling.kind == RopeScaling::Kind::kLlama3) {
+    rope["low_freq_factor"] = scaling.low_freq_factor;
+    rope["high_freq_factor"] = scaling.high_freq_factor;
+    return rope;
+  }
+  rope["beta_fast"] = scaling.beta_fast;
+  rope["beta_slow"] = scaling.beta_slow;
+  rope["attention_factor"] = scaling.attention_factor;
+  rope["truncate"] = scaling.truncate;
+  return rope;
+}
+
+// What a family adds to the plain decoder, in words.
+std::vector<std::string> features(const ModelConfig& config) {
+  std::vector<std::string> words;
+  if (config.qkv_bias) words.push_back("biases on q, k, v");
+  if (config.output_bias) words.push_back("bias on the attention output");
+  if (config.mlp_bias) words.push_back("biases in the MLP");
+  if (config.qk_norm) words.push_back("norms of q and k");
+  if (config.tied_embeddings) words.push_back("tied embeddings");
+  if (config.permuted_qk) words.push_back("q and k rows stored interleaved");
+  return words;
+}
+
+Json to_json(const std::string& path, const ModelDescription& model, bool with_tensors) {
+  Json json{{"path", path}, {"format", model.format}};
+  if (model.config) {
+    json["supported"] = model.loads();
+    json["unsupported"] = model.unsupported;
+    json["fingerprint"] = model.loads() ? Json(model.fingerprint) : Json(nullptr);
+    const ModelConfig& config = *model.config;
+    json["architecture"] = config.architecture;
+    json["name"] = config.name;
+    json["layers"] = config.layers;
+    json["heads"] = config.heads;
+    json["kv_heads"] = config.kv_heads;
+    json["head_width"] = config.head_width;
+    json["width"] = config.width;
+    json["ffn_width"] = config.ffn_width;
+    json["vocabulary"] = config.vocabulary;
+    json["context"] = config.context;
+    json["norm_epsilon"] = config.norm_epsilon;
+    json["rope"] = rope_json(config);
+    json["features"] = features(config);
+  }
+  if (model.tokenizer) {
+    json["tokenizer"] = {{"kind", model.tokenizer->kind},
+                         {"vocabulary", model.tokenizer->vocabulary},
+                         {"chat_format", model.tokenizer->chat_format}};
+  } else {
+    json["tokenizer"] = nullptr;
+  }
+  Json types = Json::array();
+  for (const TensorTypeTotal& total : model.tensor_types) {
+    types.push_back({{"type", total.type},
+                     {"tensors", total.tensors},
+                     {"values", total.values},
+                     {"bytes", total.bytes},
+                     {"readable", total.readable}});
+  }
+  json["tensor_types"] = types;
+  if (model.memory) {
+    json["memory"] = {{"stored_weights", model.memory->stored_weights},
+                      {"float_weights", model.memory->float_weights},
+                      {"largest_layer", model.memory->largest_layer},
+                      {"per_1000_tokens", model.memory->per_1000_tokens}};
+  }
+  if (!with_tensors) return json;
+  Json tensors = Json::array();
+  for (const DescribedTensor& tensor : model.tensors) {
+    tensors.push_back(
+        {{"name", tensor.name}, {"type", tensor.type}, {"shape", tensor.shape}, {"bytes", tensor.bytes}});
+  }
+  json["tensors"] = tensors;
+  return json;
+}
+
+// Two columns; names from files are made fit for a terminal.
+class Sheet {
+ public:
+  void row(std::string_view label, std::string_view value) {
+    text_ += pad_to_columns(label, kLabelColumns) + cut_to_columns(value, kValueColumns) + "\n";
+  }
+  // For what this file put together itself: columns within it stay.
+  void aligned_row(std::string_view label, std::string_view value) {
+    text_ += pad_to_columns(label, kLabelColumns) + std::string(value) + "\n";
+  }
+  void line(std::string_view value) { text_ += std::string(value) + "\n"; }
+  const std::string& text() const { return text_; }
+
+ private:
+  static constexpr int kLabelColumns = 20;
+  static constexpr int kValueColumns = 4000;
+  std::string text_;
+};
+
+void add_config(const ModelConfig& config, Sheet& sheet) {
+  sheet.row("architecture", config.architecture + (config.name.empty() ? "" : " (" + config.name + ")"));
+  if (config.layers == 0) return;  // an architecture of which not even the shape could be read
+  sheet.row("layers x heads", std::to_string(config.layers) + " x " + std::to_string(config.heads) + " (" +
+                                  std::to_string(config.kv_heads) + " key/value heads of width " +
+                                  std::to_string(config.head_width) + ")");
+  sheet.row("width", std::to_string(config.width) + ", feed-forward " + std::to_string(config.ffn_width));
+  sheet.row("vocabulary", grouped(config.vocabulary));
+  sheet.row("context", grouped(config.context) + " tokens");
+  std::string rope = "base " + number(config.rope_theta);
+  if (config.rope_scaling.kind != RopeScaling::Kind::kNone) {
+    rope += ", scaling " + std::string(scaling_name(config.rope_scaling.kind));
+    rope += config.rope_scaling.frequency_divisors.empty() ? " by " + number(config.rope_scaling.factor)
+                                                           : " by the file's own divisors";
+  }
+  sheet.row("rotary positions", rope);
+  std::string words;
+  for (const std::string& word : features(config)) words += (words.empty() ? "" : ", ") + word;
+  if (!words.empty()) sheet.row("features", words);
+}
+
+std::string to_text(const std::string& path, const ModelDescription& model, bool with_tensors) {
+  Sheet sheet;
+  sheet.row("model", path);
+  sheet.row("format", model.format);
+  if (model.config) add_config(*model.config, sheet);
+  if (model.tokenizer) {
+    sheet.row("tokenizer", model.tokenizer->kind + ", " + grouped(model.tokenizer->vocabulary) +
+                               " tokens, chat format " + model.tokenizer->chat_format);
+  }
+  for (const TensorTypeTotal& total : model.tensor_types) {
+    sheet.aligned_row(&total == &model.tensor_types.front() ? "tensors" : "",
+                      pad_to_columns(cut_to_columns(total.type, 14), 8) +
+                          pad_to_columns(grouped(total.tensors), 6, false) + " tensors " +
+                          pad_to_columns(grouped(total.values), 16, false) + " values " +
+                          (total.readable ? pad_to_columns(in_bytes(total.bytes), 10, false)
+                                          : "  (this build does not read them)"));
+  }
+  if (model.memory) {
+    sheet.row("memory, weights", in_bytes(model.memory->stored_weights) + " as stored, plus " +
+                                     in_bytes(model.memory->largest_layer) + " for the layer at work;  or " +
+                                     in_bytes(model.memory->float_weights) + " more with --weights float32");
+    sheet.row("memory, prompt", in_bytes(model.memory->per_1000_tokens) + " per 1,000 tokens");
+  }
+  if (model.loads()) sheet.row("fingerprint", model.fingerprint);
+  if (model.config) sheet.row("supported", model.loads() ? "yes" : "no");
+  for (const std::string& phrase : model.unsupported) sheet.row("  not supported", phrase);
+  if (!with_tensors) return sheet.text();
+  sheet.line("");
+  for (const DescribedTensor& tensor : model.tensors) {
+    sheet.line(pad_to_columns(cut_to_columns(tensor.name, 60), 44) + " " +
+               pad_to_columns(cut_to_columns(tensor.type, 14), 8) + " " + shape_text(tensor.shape));
+  }
+  return sheet.text();
+}
+
+}  // namespace
+
+Action add_inspect(CLI::App& verb, AppContext&) {
+  auto options = std::make_shared<InspectOptions>();
+  verb.add_option("--model,model", options->model, kModelHelp);
+  verb.add_flag("--json", options->json, "One JSON object instead of a table");
+  verb.add_flag("--tensors", options->tensors, "Every tensor's name, type and shape too");
+  return [options]() -> Status {
+    auto path = resolve_model(options->model);
+    if (!path) return fail(std::move(path.error()));
+    auto model = describe_model(*path);
+    if (!model) return fail(std::move(model.error()).with_context("inspecting '" + path->string() + "'"));
+    if (options->json)
+      return write_stdout(json_text(to_json(path->string(), *model, options->tensors)) + "\n");
+    return write_stdout(to_text(path->string(), *model, options->tensors));
+  };
+}
+
+}  // namespace headwise

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// How one answer becomes text: JSON lines here, the table in rerank_table.cc, run formats in the library.
+#include <array>
+#include <unordered_set>
+#include <utility>
+
+#include "base/check.h"
+#include "common/terminal.h"
+#include "rerank_modes.h"
+
+namespace headwise {
+namespace {
+
+struct FormatRow {
+  const char* name;
+  AnswerFormat format;
+  std::optional<RunFormat> run;  // the library writes it
+};
+constexpr std::array<FormatRow, 5> kFormats{{{"table", AnswerFormat::kTable, std::nullopt},
+                                             {"jsonl", AnswerFormat::kJsonl, std::nullopt},
+                                             {"trec", AnswerFormat::kTrec, RunFormat::kTrec},
+                                             {"msmarco", AnswerFormat::kMsmarco, RunFormat::kMsmarco},
+                                             {"rankllm", AnswerFormat::kRankllm, RunFormat::kRankllm}}};
+
+constexpr const char* kRunName = "headwise";
+
+std::string format_jsonl(const Answer& answer) {
+  Json json;
+  json["query_id"] = answer.query_id;
+  json["query"] = answer.query;
+  json["results"] = Json::array();
+  int rank = 0;
+  for (const ScoredPassage& hit : answer.ranking->passages) {
+    Json result;
+    result["id"] = answer.passages[static_cast<size_t>(hit.index)].id;
+    result["index"] = hit.index;
+    result["score"] = hit.score;
+    result["rank"] = ++rank;
+    json["results"].push_back(std::move(result));
+  }
+  if (answer.timings) {
+    const RankingStatistics& statistics = answer.ranking->statistics;
+    json["statistics"] = {{"prompt_tokens", statistics.prompt_tokens},
+                          {"passage_tokens", statistics.passage_tokens},
+                          {"truncated_passages", statistics.truncated_passages},
+                          {"layers_run", statistics.layers_run},
+                          {"heads_read", statistics.heads_read},
+                          {"seconds", answer.seconds}};
+  }
+  return json_text(json, -1);
+}
+
+Result<std::string> format_as_run(const Answer& answer, RunFormat format) {
+  Queries queries;
+  queries.add({.id = answer.query_id, .text = answer.query});
+  Documents documents;
+  RunQuery run{.id = answer.query_id, .entries = {}};
+  for (const ScoredPassage& hit : answer.ranking->passages) {
+    const Passage& passage = answer.passages[static_cast<size_t>(hit.index)];
+    run.entries.push_back(
+        {.id = passage.id, .score = hit.score, .rank = static_cast<int>(run.entries.size()) + 1});
+    documents.add({.id = passage.id, .title = passage.title, .text = passage.text});
+  }
+  return format_run_query(run, format, kRunName, {.queries = &queries, .documents = &documents});
+}
+
+}  // namespace
+
+AnswerFormat answer_format(const RerankFlags& flags, AnswerFormat otherwise) {
+  if (flags.json) return AnswerFormat::kJsonl;
+  for (const FormatRow& row : kFormats) {
+    if (flags.format == row.name) return row.format;
+  }
+  return otherwise;
+}
+
+Result<std::string> format_answer(const Answer& answer, AnswerFormat format) {
+  if (format == AnswerFormat::kTable) return format_table(answer, terminal_columns(), colours_wanted());
+  for (const FormatRow& row : kFormats) {
+    if (row.format == format && row.run) return format_as_run(answer, *row.run);
+  }
+  return format_jsonl(answer);
+}
+
+void rank_by_place(const RerankFlags& flags, std::vector<Passage>& passages) {
+  if (flags.engine.fuse != "rrf") return;
+  for (const Passage& passage : passages) {
+    if (passage.first_stage_score) return;
+  }
+  double score = 0.0;
+  for (Passage& passage : passages) passage.first_stage_score = score--;
+}
+
+Status check_ids(std::span<const Passage> passages) {
+  std::unordered_set<std::string_view> seen;
+  for (const Passage& passage : passages) {
+    if (!seen.insert(passage.id).second) {
+      return fail(ErrorCode::kInvalidInput, "two passages have the id '" + passage.id + "'; ids must differ");
+    }
+  }
+  return {};
+}
+
+}  // namespace headwise

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// What this file is: the three ways `rerank` gets its work (one query, a stream of requests, a data set), the
+// flags they share, and how one answer is written.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/app.h"
+#include "common/engine_flags.h"
+#include "headwise/dataset.h"
+#include "headwise/run.h"
+
+namespace headwise {
+
+enum class AnswerFormat { kTable, kJsonl, kTrec, kMsmarco, kRankllm };
+
+struct RerankFlags {
+  EngineFlags engine;
+  std::string query;
+  std::string query_id;
+  std::string documents;
+  std::string dataset;
+  std::string run;
+  std::string split;
+  int depth = 40;   // candidates of each query of a data set, 0: all
+  int queries = 0;  // first queries of a data set, 0: all
+  std::string shard;
+  std::string format;  // empty: the mode's own
+  bool json = false;
+  std::string output;
+  bool restart = false;
+};
+
+Status rerank_one(const RerankFlags& flags, const AppContext& context);
+Status rerank_stream(const RerankFlags& flags, const AppContext& context);
+Status rerank_dataset(const RerankFlags& flags, const AppContext& context);
+
+// --format, or --json, or `otherwise`.
+AnswerFormat answer_format(const RerankFlags& flags, AnswerFormat otherwise);
+
+// One query, its passages as they were given, and what the engine said.
+struct Answer {
+  std::string query_id;
+  std::string query;
+  std::span<const Passage> passages;
+  const Ranking* ranking = nullptr;
+  std::string heads;     // describe_heads()
+  double seconds = 0.0;  // from request to ranking
+  bool timings = true;   // jsonl: statistics with seconds; off where the same work must give the same bytes
+};
+
+Result<std::string> format_answer(const Answer& answer, AnswerFormat format);
+// The table for a person: rank, change against the given order, score, bar, text.
+std::string format_table(const Answer& answer, int columns, bool colours);
+
+// With --fuse rrf, which needs ranks alone, passages without scores are taken as given best first.
+void rank_by_place(const RerankFlags& flags, std::vector<Passage>& passages);
+
+// kInvalidInput naming an id that two passages share.
+Status check_ids(std::span<const Passage> passages);
+
+}  // namespace headwise

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// The table that a person reads:
+//
+//   rank  was        score
+//      1    7  ▲6   0.0412  ██████████  [d7] Title. Beginning of the text…
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+
+#include "common/terminal.h"
+#include "rerank_modes.h"
+
+namespace headwise {
+namespace {
+
+constexpr int kBarColumns = 12;
+
+struct Palette {
+  const char *up, *down, *faint, *strong, *bar, *end;
+};
+constexpr Palette kColours{"\x1b[32m", "\x1b[31m", "\x1b[2m", "\x1b[1m", "\x1b[36m", "\x1b[0m"};
+constexpr Palette kPlain{"", "", "", "", "", ""};
+
+template <typename... Values>
+std::string print(const char* format, Values... values) {
+  std::array<char, 128> text{};
+  std::snprintf(text.data(), text.size(), format, values...);
+  return text.data();
+}
+
+// 1712 -> "1,712".
+std::string grouped(int64_t number) {
+  std::string digits = std::to_string(number);
+  for (auto at = static_cast<int64_t>(digits.size()) - 3; at > 0; at -= 3)
+    digits.insert(static_cast<size_t>(at), ",");
+  return digits;
+}
+
+// Digits after the point so that neighbouring scores can be told apart.
+int score_decimals(const std::vector<ScoredPassage>& hits) {
+  double largest = 0.0;
+  for (const ScoredPassage& hit : hits) largest = std::max(largest, std::abs(hit.score));
+  if (largest == 0.0 || !std::isfinite(largest)) return 1;
+  return std::clamp(3 - static_cast<int>(std::floor(std::log10(largest))), 1, 9);
+}
+
+std::string passage_line(const Passage& passage, int columns) {
+  std::string line = "[" + passage.id + "] ";
+  if (!passage.title.empty()) line += passage.title + (passage.title.ends_with('.') ? " " : ". ");
+  return cut_to_columns(line + passage.text, columns);
+}
+
+std::string footer(const Answer& answer) {
+  const RankingStatistics& statistics = answer.ranking->statistics;
+  std::string text = "read " + answer.heads + "; " + std::to_string(statistics.layers_run) + " layers run; " +
+                     grouped(statistics.prompt_tokens) + " tokens; " + print("%.2f s", answer.seconds);
+  if (answer.seconds > 0) {
+    text += "; " + grouped(std::llround(static_cast<double>(statistics.prompt_tokens) / answer.seconds)) +
+            " tokens/s";
+  }
+  if (statistics.truncated_passages > 0) {
+    text += "; " + grouped(statistics.truncated_passages) +
+            (statistics.truncated_passages == 1 ? " passage was cut" : " passages were cut");
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string format_table(const Answer& answer, int columns, bool colours) {
+  const Palette& paint = colours ? kColours : kPlain;
+  const std::vector<ScoredPassage>& hits = answer.ranking->passages;
+  const int decimals = score_decimals(hits);
+  double low = 0.0, high = 0.0;
+  for (size_t i = 0; i < hits.size(); ++i) {
+    low = i == 0 ? hits[i].score : std::min(low, hits[i].score);
+    high = i == 0 ? hits[i].score : std::max(high, hits[i].score);
+  }
+  int score_columns = 5;
+  for (const ScoredPassage& hit : hits) {
+    score_columns = std::max(score_columns, display_columns(print("%.*f", decimals, hit.score)));
+  }
+  std::string table = std::string(paint.strong) + cut_to_columns(answer.query, columns) + paint.end + "\n";
+  table += paint.faint + std::string("rank  was        ") + pad_to_columns("score", score_columns, false) +
+           paint.end + "\n";
+  int rank = 0;
+  for (const ScoredPassage& hit : hits) {
+    const int was = hit.index + 1;
+    const int change = was - ++rank;
+    const std::string move = change > 0   ? "▲" + std::to_string(change)
+                             : change < 0 ? "▼" + std::to_string(-change)
+                                          : "=";
+    const char* move_colour = change > 0 ? paint.up : change < 0 ? paint.down : paint.faint;
+    // The last one of a list has no bar: bars show the distance to it.
+    const double share = high > low ? (hit.score - low) / (high - low) : 1.0;
+    table += print("%4d %4d  ", rank, was) + move_colour + pad_to_columns(move, 5) + paint.end + " " +
+             pad_to_columns(print("%.*f", decimals, hit.score), score_columns, false) + "  " + paint.bar +
+             pad_to_columns(bar_of(share, kBarColumns), kBarColumns) + paint.end + "  ";
+    table += passage_line(answer.passages[static_cast<size_t>(hit.index)],
+                          columns - (21 + score_columns + kBarColumns)) +
+             "\n";
+  }
+  return table + paint.faint + footer(answer) + paint.end + "\n";
+}
+
+}  // namespace headwise

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// What this file is: the linear layers as the decoder runs them (tiles of 64 rows over our threads, panels
+// packed per head) beside oneDNN's own speed: one matmul over all rows, its own threads, weights in its
+// preferred layout. Both in one run, turn by turn; medians. JSON on stdout.
+//
+//   headwise_bench_linear [tokens] [threads] [rounds]
+#include <omp.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <oneapi/dnnl/dnnl.hpp>
+#include <thread>
+#include <vector>
+
+#include "base/threads.h"
+#include "kernels/gemm.h"
+#include "kernels/kernels.h"
+
+namespace {
+
+using dnnl::memory;
+using headwise::kernels::Gemm;
+using headwise::kernels::kRowTile;
+using headwise::kernels::PackedMatrix;
+
+// A projection of SmolLM2-135M: `panels` matrices of [outputs, inputs].
+struct Projection {
+  const char* name;
+  int64_t panels;
+  int64_t outputs;
+  int64_t inputs;
+};
+constexpr Projection kProjections[] = {{"qkv", 15, 64, 576},
+                                       {"output", 1, 576, 576},
+                                       {"gate", 1, 1536, 576},
+                                       {"up", 1, 1536, 576},
+                                       {"down", 1, 576, 1536}};
+
+double median_seconds(std::vector<double> seconds) {
+  std::sort(seconds.begin(), seconds.end());
+  return seconds[seconds.size() / 2];
+}
+
+double timed(const std::function<void()>& work) {
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+std::vector<float> some_values(int64_t count) {
+  std::vector<float> values(static_cast<size_t>(count));
+  uint32_t state = 1;
+  for (float& value : values) {
+    state = state * 1664525u + 1013904223u;
+    value = static_cast<float>(state >> 8) / static_cast<float>(1u << 24) - 0.5f;
+  }
+  return values;
+}
+
+// oneDNN alone: [tokens, inputs] x [inputs, outputs] in one call.
+class WholeMatmul {
+ public:
+  WholeMatmul(int64_t tokens, int64_t outputs, int64_t inputs, const float* x, const float* weights,
+              float* out)
+      : engine_(dnnl::engine::kind::cpu, 0), stream_(engine_) {
+    const memory::desc x_layout({tokens, inputs}, memory::data_type::f32, memory::format_tag::ab);
+    const memory::desc any({inputs, outputs}, memory::data_type::f32, memory::format_tag::any);
+    const memory::desc out_layout({tokens, outputs}, memory::data_type::f32, memory::format_tag::ab);
+#if DNNL_VERSION_MAJOR >= 3
+    const dnnl::matmul::primitive_desc description(engine_, x_layout, any, out_layout);
+#else
+    const dnnl::matmul::primitive_desc description(dnnl::matmul::desc(x_layout, any, out_layout), engine_);
+#endif
+    memory stored({{inputs, outputs}, memory::data_type::f32, memory::format_tag::ba}, engine_,
+                  const_cast<float*>(weights));
+    memory packed(description.weights_desc(), engine_);
+    dnnl::reorder(stored, packed).execute(stream_, stored, packed);
+    stream_.wait();
+    primitive_ = dnnl::matmul(description);
+    arguments_ = {{DNNL_ARG_SRC, memory(x_layout, engine_, const_cast<float*>(x))},
+                  {DNNL_ARG_WEIGHTS, packed},
+                  {DNNL_ARG_DST, memory(out_layout, engine_, out)}};
+  }
+  void run() {
+    primitive_.execute(stream_, arguments_);
+    stream_.wait();
+  }
+
+ private:
+  dnnl::engine engine_;
+  dnnl::stream stream_;
+  dnnl::matmul primitive_;
+  std::unordered_map<int, memory> arguments_;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const int64_t tokens = argc > 1 ? std::atoll(argv[1]) : 1700;
+  const int threads = argc > 2 ? std::atoi(argv[2]) : 2;
+  const int rounds = argc > 3 ? std::atoi(argv[3]) : 15;
+  headwise::ThreadPool pool(threads);
+  std::vector<Gemm> gemms(static_cast<size_t>(threads));
+  const int64_t tiles = (tokens + kRowTile - 1) / kRowTile;
+  omp_set_num_threads(threads);
+  double our_total = 0.0;
+  double their_total = 0.0;
+  std::printf("{\"tokens\": %lld, \"threads\": %d, \"onednn\": \"%d.%d.%d\", \"projections\": [",
+              static_cast<long long>(tokens), threads, dnnl_version()->major, dnnl_version()->minor,
+              dnnl_version()->patch);
+  for (const Projection& p : kProjections) {
+    const int64_t columns = p.panels * p.outputs;
+    const std::vector<float> x = some_values(tiles * kRowTile * p.inputs);
+    const std::vector<float> weights = some_values(columns * p.inputs);
+    std::vector<float> ours(static_cast<size_t>(tiles * kRowTile * columns));
+    std::vector<float> theirs(ours.size());
+    std::vector<PackedMatrix> packed(static_cast<size_t>(p.panels));
+    for (int64_t panel = 0; panel < p.panels; ++panel) {
+      gemms[0].pack(weights.data() + panel * p.outputs * p.inputs, p.outputs, p.inputs,
+                    packed[static_cast<size_t>(panel)]);
+    }
+    WholeMatmul whole(tokens, columns, p.inputs, x.data(), weights.data(), theirs.data());
+    std::vector<double> our_seconds;
+    std::vector<double> their_seconds;
+    for (int round = 0; round < rounds + 2; ++round) {
+      const double our_time = timed([&] {
+        pool.parallel_for(tiles, [&](int64_t tile, int worker) {
+          for (int64_t panel = 0; panel < p.panels; ++panel) {
+            gemms[static_cast<size_t>(worker)].multiply(
+                x.data() + tile * kRowTile * p.inputs, std::min(kRowTile, tokens - tile * kRowTile),
+                packed[static_cast<size_t>(panel)],
+                ours.data() + (panel * tiles + tile) * kRowTile * p.outputs);
+          }
+        });
+      });
+      const double their_time = timed([&] { whole.run(); });
+      // OpenMP's idle threads spin for a while and would hold a core of ours.
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      if (round < 2) continue;  // caches and code generation
+      our_seconds.push_back(our_time);
+      their_seconds.push_back(their_time);
+    }
+    const double flops = 2.0 * static_cast<double>(tokens * columns * p.inputs);
+    const double our_time = median_seconds(our_seconds);
+    const double their_time = median_seconds(their_seconds);
+    our_total += our_time;
+    their_total += their_time;
+    std::printf("%s\n  {\"name\": \"%s\", \"ours_gflops\": %.1f, \"onednn_gflops\": %.1f, \"ratio\": %.3f}",
+                &p == kProjections ? "" : ",", p.name, flops / our_time / 1e9, flops / their_time / 1e9,
+                their_time / our_time);
+  }
+  std::printf("],\n \"layer_ratio\": %.3f}\n", their_total / our_total);
+  return 0;
+}

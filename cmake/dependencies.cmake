@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: headwise contributors
+
+# Every third-party library, in one place. docs/architecture.md says why each was chosen.
+find_package(Threads REQUIRED)
+find_package(tl-expected REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(PkgConfig REQUIRED)
+
+# oneDNN: headwise::onednn, Debian's libdnnl-dev (2.6.3). The PyPI wheel (3.2) was measured beside it on the shapes of
+# the default model: Debian's is 1.09 x as fast (median of 72 shapes, one thread, AVX-512), and needs nothing carried
+# along. HEADWISE_ONEDNN_DIR points at another build (include/ and lib/), 2.6 or later.
+set(HEADWISE_ONEDNN_DIR "" CACHE PATH "A oneDNN with include and lib folders to use instead of the system's")
+find_path(HEADWISE_ONEDNN_INCLUDE NAMES oneapi/dnnl/dnnl.hpp HINTS "${HEADWISE_ONEDNN_DIR}/include")
+find_library(HEADWISE_ONEDNN_LIBRARY NAMES dnnl HINTS "${HEADWISE_ONEDNN_DIR}/lib")
+if(NOT HEADWISE_ONEDNN_INCLUDE OR NOT HEADWISE_ONEDNN_LIBRARY)
+  message(FATAL_ERROR "oneDNN not found: run scripts/setup, or install libdnnl-dev, or set HEADWISE_ONEDNN_DIR")
+endif()
+# omp_set_num_threads: oneDNN runs inside our threads, one thread each. It must be asked of the OpenMP runtime that oneDNN
+# itself runs on, GNU's: find_package(OpenMP) links LLVM's runtime into a clang build, and oneDNN's kernels then crash.
+find_library(HEADWISE_GOMP_LIBRARY NAMES gomp libgomp.so.1 HINTS ${CMAKE_CXX_IMPLICIT_LINK_DIRECTORIES})
+if(NOT HEADWISE_GOMP_LIBRARY)
+  message(FATAL_ERROR "libgomp not found: run scripts/setup, or install libgomp1")
+endif()
+add_library(headwise_onednn INTERFACE)
+add_library(headwise::onednn ALIAS headwise_onednn)
+target_include_directories(headwise_onednn SYSTEM INTERFACE "${HEADWISE_ONEDNN_INCLUDE}")
+target_link_libraries(headwise_onednn INTERFACE "${HEADWISE_ONEDNN_LIBRARY}" "${HEADWISE_GOMP_LIBRARY}")
+
+# Oniguruma (libonig-dev): the regular expressions of tokenizer files; the engine that Hugging Face tokenizers uses.
+# utf8proc (libutf8proc-dev): Unicode normal forms and general categories. Linked by file: nothing for an installed
+# headwise to find again.
+find_path(HEADWISE_ONIGURUMA_INCLUDE NAMES oniguruma.h)
+find_library(HEADWISE_ONIGURUMA_LIBRARY NAMES onig)
+find_path(HEADWISE_UTF8PROC_INCLUDE NAMES utf8proc.h)
+find_library(HEADWISE_UTF8PROC_LIBRARY NAMES utf8proc)
+foreach(part ONIGURUMA_INCLUDE ONIGURUMA_LIBRARY UTF8PROC_INCLUDE UTF8PROC_LIBRARY)
+  if(NOT HEADWISE_${part})
+    message(FATAL_ERROR "HEADWISE_${part} not found: run scripts/setup, or install libonig-dev and libutf8proc-dev")
+  endif()
+endforeach()

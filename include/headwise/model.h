@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// What this file is: a loaded decoder language model: its shape, tokenizer and (memory-mapped) weights.
+//
+//   auto model = headwise::Model::load("SmolLM2-135M-Instruct.Q4_1.gguf", {});
+//
+// Thread rule: immutable after loading; share one Model between any number of Rerankers and threads.
+// Errors: kNotFound, kInvalidInput (malformed or hostile file), kUnsupported (names the feature),
+// kResourceLimit.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "headwise/error.h"
+#include "headwise/model_config.h"
+#include "headwise/tokenizer.h"
+
+namespace headwise {
+
+struct ModelWeights;
+
+struct ModelOptions {
+  // kStored keeps the weights as the file has them and turns them into fp32 layer by layer during a pass
+  // (least memory); kFloat32 turns them into fp32 once, at load (fastest). Scores are the same bits either
+  // way.
+  enum class Weights { kStored, kFloat32 };
+  Weights weights = Weights::kStored;
+};
+
+class Model {
+ public:
+  // A .gguf file or a folder with config.json, *.safetensors and tokenizer.json.
+  static Result<std::shared_ptr<const Model>> load(const std::filesystem::path& path,
+                                                   const ModelOptions& options);
+  ~Model();
+
+  const ModelConfig& config() const { return config_; }
+  const Tokenizer& tokenizer() const { return tokenizer_; }
+  const std::filesystem::path& path() const { return path_; }
+  // "llama-30x9-576-<16 hex digits>": architecture, layers x heads, width, and a hash of shape and sampled
+  // weights. Two files with the same values have the same one whatever their names; head sets and score
+  // stores carry it.
+  const std::string& fingerprint() const { return fingerprint_; }
+  // For the engine's own use.
+  const ModelWeights& weights() const { return *weights_; }
+
+ private:
+  Model(ModelConfig config, Tokenizer tokenizer, std::unique_ptr<ModelWeights> weights,
+        std::filesystem::path path, std::string fingerprint);
+  ModelConfig config_;
+  Tokenizer tokenizer_;
+  std::unique_ptr<ModelWeights> weights_;
+  std::filesystem::path path_;
+  std::string fingerprint_;
+};
+
+}  // namespace headwise

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// What this file is: the shape of a decoder language model, as read from config.json or GGUF metadata.
+// What it is not: weights, or anything that depends on a prompt.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace headwise {
+
+// How positions become rotation angles. Frequencies: inv_freq[i] = theta^(-2i/D), then scaled.
+struct RopeScaling {
+  enum class Kind { kNone, kLinear, kLlama3, kYarn };
+  Kind kind = Kind::kNone;
+  double factor = 1.0;
+  // llama3: bands between original/low_freq_factor and original/high_freq_factor wavelengths are
+  // interpolated.
+  double low_freq_factor = 1.0;
+  double high_freq_factor = 4.0;
+  int64_t original_context = 0;  // llama3 and yarn: "original_max_position_embeddings"
+  // yarn (Peng et al. 2023, arXiv 2309.00071): ramp between beta_slow and beta_fast rotations, cos and sin
+  // scaled by attention_factor (0: 0.1 ln(factor) + 1, or from mscale where given).
+  double beta_fast = 32.0;
+  double beta_slow = 1.0;
+  double attention_factor = 0.0;
+  double mscale = 0.0;
+  double mscale_all_dim = 0.0;
+  bool truncate = true;  // yarn: round the ramp's ends to whole dimensions
+  // GGUF llama3 files hold the divisors themselves (tensor rope_freqs.weight, D/2 values); wins over the
+  // fields above.
+  std::vector<float> frequency_divisors;
+};
+
+// Dimensions: L layers, H query heads, K key/value heads, D head width, C model width, F ffn, V vocabulary.
+struct ModelConfig {
+  std::string architecture;  // "llama", "qwen2", "qwen3": the key of the family table
+  std::string name;          // general.name, _name_or_path or the file's name
+  int64_t layers = 0;
+  int64_t heads = 0;
+  int64_t kv_heads = 0;
+  int64_t head_width = 0;
+  int64_t width = 0;
+  int64_t ffn_width = 0;
+  int64_t vocabulary = 0;
+  int64_t context = 0;  // longest position trained for, scaling included
+  double norm_epsilon = 1e-5;
+  double rope_theta = 10000.0;
+  RopeScaling rope_scaling;
+  bool qkv_bias = false;     // qwen2; llama with attention_bias
+  bool output_bias = false;  // bias on the attention output projection (llama with attention_bias)
+  bool mlp_bias = false;     // llama with mlp_bias
+  bool qk_norm = false;      // qwen3: RMS norm of each head's q and k before rotary
+  bool permuted_qk = false;  // GGUF llama files: rows of q and k are stored in interleaved rotary order
+  bool tied_embeddings = true;
+  // Features the files ask for and this build does not have, one phrase each ("sliding window of 4096 tokens
+  // in layers 0-15 (config key sliding_window)"). Loading for compute fails when not empty; `inspect` prints
+  // them.
+  std::vector<std::string> unsupported;
+};
+
+}  // namespace headwise

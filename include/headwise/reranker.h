@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// What this file is: the engine's front door. One prefill of a decoder language model over a prompt that
+// holds the query and the candidate passages; the attention that selected heads pay from the query's tokens
+// to each passage is the passage's score. No token is generated. See docs/method.md; Chen et al., ICLR 2025
+// (arXiv 2410.02642).
+//
+//   auto model = headwise::Model::load(path, {});
+//   auto reranker = headwise::Reranker::create(*model, {});
+//   auto ranking = reranker->rank("who wrote Emma?", {{.id = "1", .text = "Emma is a novel by Jane Austen."},
+//   ...}); for (const headwise::ScoredPassage& hit : ranking->passages) use(hit.index, hit.score);
+//
+// Thread rule: a Reranker owns its threads and scratch memory; one call at a time per Reranker. Make several
+// from one Model for parallel callers. Scores are the same bits at any number of threads.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "headwise/error.h"
+#include "headwise/head_selection.h"
+#include "headwise/model.h"
+#include "headwise/progress.h"
+
+namespace headwise {
+
+// A candidate. Only `text` is needed.
+struct Passage {
+  std::string id;
+  std::string title;
+  std::string text;
+  std::optional<double> first_stage_score;  // needed by `fuse` alone
+};
+
+enum class Encoding { kList, kBlocks };
+enum class Calibration { kNone, kNa, kRatio };
+enum class TokenFilter { kNone, kLow };
+enum class QueryRows { kAll, kInstructionAndQuery, kQuery };
+enum class CandidateOrder { kGiven, kReversed, kShuffled };
+enum class Fusion { kNone, kWeighted, kReciprocalRank };
+
+// Every default is the one the command line has.
+struct RerankerOptions {
+  HeadSelection heads;  // all heads unless said otherwise
+  Encoding encoding = Encoding::kBlocks;
+  Calibration calibration = Calibration::kRatio;
+  TokenFilter token_filter = TokenFilter::kLow;  // used with kNa only
+  bool filter_after_sum = false;  // filter once on the sum over heads, as ICR's and QRHead's code does
+  std::optional<QueryRows> rows;  // nothing: the template's own
+  std::string prompt_template;    // empty: "default" for list, "blocks" for blocks; a name or a file
+  std::string chat_format;        // empty: found from the vocabulary's special tokens
+  CandidateOrder order = CandidateOrder::kGiven;
+  uint64_t seed = 0;    // for kShuffled
+  int max_words = 300;  // a passage is cut after this many words, 0: not cut
+  int max_tokens = 0;   // and after this many tokens, 0: not cut
+  int block_span = 0;   // positions reserved for a slot with kBlocks, 0: the longest slot of the request
+  Fusion fusion = Fusion::kNone;
+  double fusion_weight = 0.7;     // weight of the first stage's z-score with kWeighted
+  int top_k = 0;                  // passages returned, 0: all
+  int threads = 0;                // 0: the usable cores
+  bool full_depth = false;        // run every layer even when the heads read lie lower; for tests and timings
+  int64_t max_prompt_tokens = 0;  // 0: the model's context
+};
+
+struct ScoredPassage {
+  int index = 0;       // place in the request
+  double score = 0.0;  // S, or F when fused: higher is better; finite
+};
+
+struct RankingStatistics {
+  int64_t prompt_tokens = 0;  // tokens run through the model, the content-free pass included
+  int64_t passage_tokens = 0;
+  int64_t truncated_passages = 0;
+  int layers_run = 0;
+  int heads_read = 0;
+  double tokenize_seconds = 0.0;
+  double prefill_seconds = 0.0;
+  double read_seconds = 0.0;
+};
+
+struct Ranking {
+  std::vector<ScoredPassage> passages;  // best first; ties: the earlier in the request first
+  RankingStatistics statistics;
+};
+
+// Scores of every selected head before they are summed. values[(c * heads + h) * passages + d]: channel c is
+// 0 the query's s, 1 the content-free query's s, 2 s calibrated by `na` with the token filter chosen
+// (method.md, section 4); h counts `heads`, d the request's passages in request order.
+struct HeadScores {
+  std::vector<HeadId> heads;
+  int64_t passages = 0;
+  std::vector<float> values;
+  RankingStatistics statistics;
+  float at(int channel, int64_t head, int64_t passage) const {
+    return values[static_cast<size_t>((channel * static_cast<int64_t>(heads.size()) + head) * passages +
+                                      passage)];
+  }
+};
+
+class Reranker {
+ public:
+  // kUsage for options that contradict each other or name heads the model has not; kNotFound for an unknown
+  // template.
+  static Result<Reranker> create(std::shared_ptr<const Model> model, RerankerOptions options);
+  Reranker(Reranker&&) noexcept;
+  Reranker& operator=(Reranker&&) noexcept;
+  ~Reranker();
+
+  // Empty query or no passage: kInvalidInput. A prompt longer than the context: kResourceLimit, and the
+  // message says how many passages would fit. `progress` may be null; when it asks to stop the call returns
+  // kCancelled soon.
+  Result<Ranking> rank(std::string_view query, std::span<const Passage> passages,
+                       ProgressSink* progress = nullptr);
+  Result<HeadScores> head_scores(std::string_view query, std::span<const Passage> passages,
+                                 ProgressSink* progress = nullptr);
+
+  const RerankerOptions& options() const;
+  const Model& model() const;
+  // The heads read, in reading order, and the deepest layer that runs.
+  const std::vector<HeadId>& heads() const;
+  int deepest_layer() const;
+
+ private:
+  class Impl;
+  explicit Reranker(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace headwise

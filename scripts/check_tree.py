@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: headwise contributors
+"""House rules that no compiler checks: SPDX headers, file lengths, nothing that ties the tree to one machine.
+
+Prints each violation and exits 1 when there is one.
+"""
+import re
+import sys
+from pathlib import Path
+
+import tree
+
+SOURCE = tree.CODE | {".py", ".cmake", ".sh"}
+MAX_LINES = 800
+MAX_BYTES = 2_000_000
+LICENCE = "SPDX-License-Identifier: Apache-2.0"
+OWNER = "SPDX-FileCopyrightText: headwise contributors"
+# Spelled in two halves so that this file does not find itself.
+MACHINE = re.compile("|".join(["/" + r"(?:work/(?:main|shared|\.)|root/|home/)[A-Za-z0-9_.-]*", "/" + "tmp/[A-Za-z0-9_.-]+",
+                               r"\b(?:files\.)?pythonhosted" + r"\.org", r"\bpypi" + r"\.org",
+                               r"\bdeb\.debian" + r"\.org"]))
+UNFINISHED = re.compile(r"\bTO" + r"DO\b(?!\(#\d+\))|\bFIX" + r"ME\b")
+
+
+def is_source(path: Path) -> bool:
+    if path.suffix in SOURCE or path.name == "CMakeLists.txt":
+        return True
+    return path.parts[0] in ("scripts", ".ci") and path.suffix == ""
+
+
+def violations(path: Path) -> list[str]:
+    size = (tree.ROOT / path).stat().st_size
+    if size > MAX_BYTES:
+        return [f"{path}: {size} bytes; files over {MAX_BYTES} do not belong in the tree"]
+    data = (tree.ROOT / path).read_bytes()
+    if b"\0" in data:
+        return []
+    found = []
+    lines = data.decode("utf-8", errors="replace").splitlines()
+    if is_source(path):
+        if len(lines) > MAX_LINES:
+            found.append(f"{path}: {len(lines)} lines; the limit is {MAX_LINES}, aim for 150")
+        head = "\n".join(lines[:4])
+        bare_list = (path.name == "CMakeLists.txt" or path.suffix == ".cmake") and len(lines) < 20
+        if not bare_list and (LICENCE not in head or OWNER not in head):
+            found.append(f"{path}: the two SPDX lines are missing at the top")
+    # Recorded data (fixtures, results, fuzz seeds) may hold any text.
+    if not is_source(path) and path.suffix not in (".md", ".txt", ".json", ".toml", ".in", ""):
+        return found
+    if path.parts[:2] in (("tests", "data"), ("tests", "fuzz")) and not is_source(path):
+        return found
+    for number, line in enumerate(lines, 1):
+        if match := MACHINE.search(line):
+            found.append(f"{path}:{number}: '{match.group(0)}' names one machine or one registry host")
+        if is_source(path) and (match := UNFINISHED.search(line)):
+            found.append(f"{path}:{number}: '{match.group(0)}' needs an issue number, as in TO" + "DO(#12)")
+    return found
+
+
+def main() -> None:
+    paths = tree.files()
+    found = [line for path in paths for line in violations(path)]
+    print("\n".join(found + [f"{len(paths)} files, {len(found)} violations of the house rules"]))
+    sys.exit(1 if found else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,245 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: headwise contributors
+"""The test run behind scripts/test: sections one after the other, seconds for each, one summary, one exit status.
+
+A check of the tree counts as one test, a GoogleTest case as one, any other ctest entry as one, a pytest test as one.
+Full logs are in build/logs/. Standard library only.
+"""
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Callable
+
+ROOT = Path(__file__).resolve().parent.parent
+LOGS = ROOT / "build" / "logs"
+JOBS = str(len(os.sched_getaffinity(0)))
+TAIL_LINES = 60  # of a failed command's log
+
+
+@dataclass
+class Counts:
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    notes: list[str] = field(default_factory=list)  # names of what failed, reasons of what was skipped
+
+    def add(self, other: "Counts") -> None:
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+        self.notes += other.notes
+
+
+def logged(name: str, *command: str, environment: dict[str, str] | None = None) -> bool:
+    """Runs a command with its output in build/logs/NAME.log; on failure the end of the log is printed."""
+    log = LOGS / f"{name}.log"
+    with open(log, "wb") as sink:
+        done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT,
+                              env={**os.environ, **(environment or {})})
+    if done.returncode != 0:
+        lines = log.read_text(errors="replace").splitlines()
+        shown = " ".join(command[:8]) + (" ..." if len(command) > 8 else "")
+        print(f"   {shown}: exit status {done.returncode}; the end of {log.relative_to(ROOT)}:")
+        print("\n".join("   | " + line for line in lines[-TAIL_LINES:]), flush=True)
+    return done.returncode == 0
+
+
+def check(name: str, *command: str) -> Counts:
+    ok = logged(name, *command)
+    return Counts(passed=1) if ok else Counts(failed=1, notes=[f"failed: {name}"])
+
+
+def format_check() -> Counts:
+    sys.path.insert(0, str(ROOT / "scripts"))
+    import tree
+    return check("format", "clang-format", "--dry-run", "-Werror", *map(str, tree.code_files()))
+
+
+def script_check(name: str) -> Callable[[], Counts]:
+    return lambda: check(name, sys.executable, f"scripts/check_{name}.py")
+
+
+def configure(preset: str) -> bool:
+    """Quiet and instant once configured: ninja runs CMake again by itself when a list file changed."""
+    if (ROOT / "build" / preset / "build.ninja").is_file():
+        return True
+    return logged(f"configure-{preset}", "cmake", "--preset", preset)
+
+
+def case_counts(report: Path, label: str) -> Counts:
+    """Counts of one JUnit file, GoogleTest's or pytest's."""
+    counts = Counts()
+    for case in ElementTree.parse(report).iter("testcase"):
+        name = f"{label}: {case.get('classname', '')}.{case.get('name', '')}"
+        skipped = case.find("skipped")
+        if case.find("failure") is not None or case.find("error") is not None:
+            counts.failed += 1
+            counts.notes.append(f"failed: {name}")
+        elif skipped is not None or case.get("result") == "skipped" or case.get("status") == "notrun":
+            counts.skipped += 1
+            reason = ((skipped.get("message") or skipped.text) if skipped is not None else None) or "disabled"
+            counts.notes.append(f"skipped: {name}: {reason.strip().splitlines()[0]}")
+        else:
+            counts.passed += 1
+    return counts
+
+
+def ctest(preset: str, selection: list[str], environment: dict[str, str], target: str) -> Counts:
+    label = f"{preset}-tests"
+    if not configure(preset):
+        return Counts(failed=1, notes=[f"failed: configuring preset {preset}"])
+    if not logged(f"build-{preset}", "ninja", "-C", f"build/{preset}", target):
+        return Counts(failed=1, notes=[f"failed: building preset {preset}"])
+    cases = ROOT / "build" / preset / "cases"
+    shutil.rmtree(cases, ignore_errors=True)
+    cases.mkdir(parents=True)
+    report = cases.parent / "ctest.xml"
+    report.unlink(missing_ok=True)
+    logged(label, "ctest", "--test-dir", f"build/{preset}", "--output-on-failure", "--no-tests=error", "--parallel",
+           JOBS, "--output-junit", str(report), *selection,
+           environment={"GTEST_OUTPUT": f"xml:{cases}/", "GTEST_COLOR": "no", **environment})
+    if not report.is_file():
+        return Counts(failed=1, notes=[f"failed: ctest wrote no report for preset {preset}"])
+    counts = Counts()
+    for program in ElementTree.parse(report).iter("testcase"):
+        name, status = program.get("name", ""), program.get("status", "")
+        own = cases / f"{name}.xml"
+        inner = case_counts(own, f"{preset}/{name}") if own.is_file() else Counts()
+        if status == "run":
+            counts.add(inner if own.is_file() else Counts(passed=1))
+        elif inner.failed > 0:
+            counts.add(inner)
+        elif status in ("notrun", "disabled"):
+            counts.add(Counts(failed=1, notes=[f"failed: {preset}/{name} was not run"]))
+        else:  # it crashed, timed out, or a sanitizer spoke at exit: no case of its own says so
+            counts.add(inner)
+            counts.add(Counts(failed=1, notes=[f"failed: {preset}/{name} ({status})"]))
+    return counts
+
+
+SANITIZERS = {
+    "ASAN_OPTIONS": "detect_stack_use_after_return=1:allocator_may_return_null=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1",
+    # oneDNN and its OpenMP runtime are not instrumented: what they do among themselves cannot be judged.
+    "TSAN_OPTIONS": "halt_on_error=1:ignore_noninstrumented_modules=1",
+}
+slow_too = False  # set by --slow
+
+
+def release_tests() -> Counts:
+    return ctest("release", [] if slow_too else ["-LE", "slow"], {}, "all")
+
+
+def sanitizer_tests(preset: str) -> Callable[[], Counts]:
+    # The tests' programs and what they link; the command line and the benchmarks are not run under sanitizers.
+    return lambda: ctest(preset, ["-LE", f"slow|no-{preset}"], SANITIZERS, "tests/all")
+
+
+def fuzz_tests() -> Counts:
+    return ctest("fuzz", ["-L", "fuzz"], SANITIZERS, "tests/fuzz/all")
+
+
+def pytest(name: str, *arguments: str) -> Counts:
+    report = LOGS / f"{name}.xml"
+    report.unlink(missing_ok=True)
+    selection = [] if slow_too else ["-m", "not slow"]
+    ok = logged(name, sys.executable, "-m", "pytest", "-q", "-ra", "--color=no", f"--junitxml={report}", *selection,
+                *arguments)
+    counts = case_counts(report, "pytest") if report.is_file() else Counts()
+    if not ok and counts.failed == 0:  # a broken conftest, no test collected
+        counts.add(Counts(failed=1, notes=[f"failed: pytest of {name}"]))
+    return counts
+
+
+INSTALL_FILES = ("tests/e2e/test_install.py", "tests/e2e/test_scripts.py")
+
+
+def command_line_tests() -> Counts:
+    return pytest("command-line", "tests/cli")
+
+
+def peer_tests() -> Counts:
+    return pytest("peers", "tests/e2e", *(f"--ignore={name}" for name in INSTALL_FILES))
+
+
+def install_tests() -> Counts:
+    return pytest("install", *INSTALL_FILES)
+
+
+@dataclass
+class Section:
+    name: str
+    purpose: str
+    run: Callable[[], Counts]
+    when: str  # "fast": always; "default": unless --fast; "slow": with --slow
+
+
+SECTIONS = [
+    Section("format", "clang-format", format_check, "fast"),
+    Section("tree", "SPDX lines, file lengths, nothing that names one machine", script_check("tree"), "fast"),
+    Section("includes", "includes point downward only", script_check("includes"), "fast"),
+    Section("headers", "every public header compiles alone", script_check("headers"), "fast"),
+    Section("unit", "release build; unit, golden and property tests, replay of the fuzz corpora", release_tests, "fast"),
+    Section("command-line", "pytest: the binary's output, exit status, answers to bad input", command_line_tests, "fast"),
+    Section("peers", "pytest: the binary against pytrec_eval, Hugging Face tokenizers, sentencepiece", peer_tests, "default"),
+    Section("install", "pytest: the installed library, its example, the scripts", install_tests, "default"),
+    Section("asan", "the same tests under AddressSanitizer and UndefinedBehaviorSanitizer", sanitizer_tests("dev"), "default"),
+    Section("tsan", "the same tests under ThreadSanitizer", sanitizer_tests("tsan"), "default"),
+    Section("tidy", "clang-tidy", script_check("tidy"), "slow"),
+    Section("fuzz", "libFuzzer, 60 s for each parser", fuzz_tests, "slow"),
+]
+
+
+def parse_arguments() -> list[Section]:
+    lines = "\n".join(f"  {section.name:13} {section.purpose} ({section.when})" for section in SECTIONS)
+    parser = argparse.ArgumentParser(prog="scripts/test", description="Runs the tests of headwise.",
+                                     formatter_class=argparse.RawDescriptionHelpFormatter, epilog="sections:\n" + lines)
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help="run these only")
+    parser.add_argument("--fast", action="store_true", help="only the sections marked (fast)")
+    parser.add_argument("--slow", action="store_true", help="also clang-tidy, the slow tests and the fuzzing")
+    arguments = parser.parse_args()
+    global slow_too
+    slow_too = arguments.slow
+    if arguments.sections:
+        unknown = set(arguments.sections) - {section.name for section in SECTIONS}
+        if unknown:
+            parser.error(f"unknown section {', '.join(sorted(unknown))}; expected some of the list in --help")
+        return [section for section in SECTIONS if section.name in arguments.sections]
+    wanted = {"fast"} | (set() if arguments.fast else {"default"}) | ({"slow"} if arguments.slow else set())
+    return [section for section in SECTIONS if section.when in wanted]
+
+
+def main() -> int:
+    sections = parse_arguments()
+    LOGS.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("HEADWISE_SHARED", str(ROOT.parent / "shared"))
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    began = time.monotonic()
+    total = Counts()
+    table = []
+    for section in sections:
+        print(f"== {section.name}: {section.purpose}", flush=True)
+        start = time.monotonic()
+        counts = section.run()
+        seconds = time.monotonic() - start
+        summary = f"{counts.passed} passed, {counts.failed} failed, {counts.skipped} skipped"
+        for note in counts.notes:
+            print(f"   {note}")
+        print(f"   {summary}, {seconds:.0f} s", flush=True)
+        table.append(f"{section.name:13} {seconds:6.0f} s   {summary}")
+        total.add(counts)
+    print(f"\n== summary ({time.monotonic() - began:.0f} s; logs in build/logs)")
+    print("\n".join(table))
+    print(f"{total.passed} passed, {total.failed} failed, {total.skipped} skipped")
+    return 0 if total.failed == 0 and total.passed > 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: headwise contributors
+"""What the checks share: the list of the project's files, and the order of its strata. Not a script."""
+import re
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CODE = {".cc", ".h", ".cpp"}
+
+# Lowest first; a folder may include its own files and those of the folders before it. docs/architecture.md says why.
+STRATA = ["base", "kernels", "formats", "tokenizer", "model", "rerank", "eval", "heads", "route", "align", "serve", "apps"]
+
+# A public header belongs to the stratum that implements it, so a lower folder cannot reach up through the public API.
+PUBLIC_STRATUM = {
+    "error.h": "base",
+    "progress.h": "base",
+    "dataset.h": "formats",
+    "qrels.h": "formats",
+    "run.h": "formats",
+    "model_config.h": "model",
+    "tokenizer.h": "tokenizer",
+    "model.h": "model",
+    "head_selection.h": "model",
+    "reranker.h": "rerank",
+    "evaluation.h": "eval",
+    "significance.h": "eval",
+}
+
+# Third-party headers by the folders that may see them; the standard library, POSIX and tl::expected are free to all.
+THIRD_PARTY = {
+    "oneapi/": {"kernels"},
+    "dnnl": {"kernels"},
+    "pcre2.h": {"tokenizer"},
+    "oniguruma.h": {"tokenizer"},
+    "utf8proc.h": {"tokenizer"},
+    "nlohmann/": {"formats", "tokenizer", "model", "rerank", "eval", "apps"},
+    "CLI/": {"apps"},
+}
+
+INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
+
+
+def files() -> list[Path]:
+    """Tracked and new files, not those git ignores, relative to the root."""
+    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT,
+                            check=True, capture_output=True, text=True).stdout
+    return sorted({Path(name) for name in listed.split("\0") if name and (ROOT / name).is_file()})
+
+
+def code_files(*folders: str) -> list[Path]:
+    return [path for path in files() if path.suffix in CODE and (not folders or path.parts[0] in folders)]
+
+
+def read(path: Path) -> str:
+    return (ROOT / path).read_text(encoding="utf-8", errors="replace")
+
+
+def resolve(include: str, included_from: Path) -> Path | None:
+    """The project's file that a quoted include names, or None."""
+    for folder in (included_from.parent, Path("include"), Path("src"), Path("apps"), Path("bench"), Path("tests")):
+        if (ROOT / folder / include).is_file():
+            return folder / include
+    return None

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// The evaluation report: one HTML page that needs nothing else: no script, no address outside, styles and
+// pictures inside. Light or dark as the reader's system is set.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "eval/comparison.h"
+
+namespace headwise {
+
+// Query texts are shown where `queries` has them.
+std::string report_html(const ComparisonTable& table, const Queries& queries);
+
+// The parts, also tested by themselves.
+
+// Text for an HTML element or attribute: markup escaped, control characters and bytes that are not UTF-8
+// replaced.
+std::string html_text(std::string_view text);
+std::string fixed_digits(double value, int digits = 4);
+std::string signed_digits(double value, int digits = 4);
+
+// One picture's data: a point a query. `labels` are plain text, escaped by the picture.
+struct ScatterPicture {
+  std::string x_name;
+  std::string y_name;
+  std::span<const double> x;
+  std::span<const double> y;
+  std::span<const std::string> labels;
+};
+std::string scatter_svg(const ScatterPicture& picture);
+// Differences as bars, largest first.
+std::string difference_svg(std::span<const double> differences, std::span<const std::string> labels);
+// How many queries have which value, in twenty steps from 0 to 1.
+std::string histogram_svg(std::span<const double> values);
+
+}  // namespace headwise

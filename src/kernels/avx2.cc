@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// The operations for avx2. CMake gives this one file the compiler flags; nothing else may be compiled with
+// them.
+#include "kernels/tables.h"
+#include "kernels/vec_avx2.h"
+// Bodies written over the vector type above.
+// clang-format off
+#include "kernels/elementwise-inl.h"
+#include "kernels/attention-inl.h"
+// clang-format on
+
+namespace headwise::kernels {
+
+const KernelTable kAvx2Kernels{"avx2", rms_norm, rotate, silu_multiply, add, attend, read};
+
+}  // namespace headwise::kernels

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// Which table runs: decided once, best first, or forced by HEADWISE_ISA.
+#include <cstdlib>
+#include <string>
+
+#include "kernels/tables.h"
+
+namespace headwise::kernels {
+namespace {
+
+struct Level {
+  const KernelTable* table;
+  bool runs_here;
+};
+
+std::vector<Level> levels() {
+  std::vector<Level> all{{&kScalarKernels, true}};
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  const bool avx2 = __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
+  all.push_back({&kAvx2Kernels, avx2});
+  all.push_back({&kAvx512Kernels, avx2 && __builtin_cpu_supports("avx512f") != 0});
+#endif
+  return all;
+}
+
+Result<const KernelTable*> select() {
+  const std::vector<Level> all = levels();
+  const char* forced = std::getenv("HEADWISE_ISA");
+  std::string known;
+  const KernelTable* best = nullptr;
+  for (const Level& level : all) {
+    known += (known.empty() ? "" : ", ") + std::string(level.table->name);
+    if (level.runs_here) best = level.table;
+    if (forced != nullptr && level.table->name == forced) {
+      if (level.runs_here) return level.table;
+      return fail(ErrorCode::kUsage, "HEADWISE_ISA is '" + std::string(forced) +
+                                         "', which this processor cannot run; unset it to take the best one");
+    }
+  }
+  if (forced != nullptr && *forced != '\0') {
+    return fail(ErrorCode::kUsage,
+                "HEADWISE_ISA is '" + std::string(forced) + "'; this build knows " + known);
+  }
+  return best;
+}
+
+}  // namespace
+
+Result<const KernelTable*> select_kernels() {
+  static const Result<const KernelTable*> chosen = select();
+  return chosen;
+}
+
+std::vector<const KernelTable*> available_kernels() {
+  std::vector<const KernelTable*> tables;
+  for (const Level& level : levels()) {
+    if (level.runs_here) tables.push_back(level.table);
+  }
+  return tables;
+}
+
+}  // namespace headwise::kernels

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// Norm, rotary, gate: written once over `Vec`, compiled once per instruction set. Include a vec_*.h first,
+// inside no namespace; everything here has internal linkage so that two instruction sets never share a
+// symbol.
+#pragma once
+
+#include <cmath>
+
+namespace headwise::kernels {
+namespace {
+
+// exp(x) to about 2 units in the last place for x <= 88; exactly 1 at 0, exactly 0 below -87 and for
+// -infinity. Cody and Waite reduction by ln 2 in two parts, then the Taylor polynomial of degree 7 on
+// [-ln2/2, ln2/2] (remainder 2e-9).
+inline Vec exponential(Vec x) {
+  const Vec lowest = Vec::set(-87.0f);
+  const Vec clamped = Vec::max(x, lowest);
+  const Vec n = Vec::round(clamped * Vec::set(1.44269504088896341f));
+  Vec r = Vec::fma(n, Vec::set(-0.693359375f), clamped);
+  r = Vec::fma(n, Vec::set(2.12194440e-4f), r);
+  Vec p = Vec::set(1.0f / 5040.0f);
+  p = Vec::fma(p, r, Vec::set(1.0f / 720.0f));
+  p = Vec::fma(p, r, Vec::set(1.0f / 120.0f));
+  p = Vec::fma(p, r, Vec::set(1.0f / 24.0f));
+  p = Vec::fma(p, r, Vec::set(1.0f / 6.0f));
+  p = Vec::fma(p, r, Vec::set(0.5f));
+  p = Vec::fma(p, r, Vec::set(1.0f));
+  p = Vec::fma(p, r, Vec::set(1.0f));
+  return Vec::keep_where_at_least(Vec::scale_by_power(p, n), x, lowest);
+}
+
+// Calls body(offset, lanes) over [0, count): whole vectors, then the rest with fewer lanes.
+template <typename Body>
+inline void for_each_vector(int64_t count, const Body& body) {
+  int64_t i = 0;
+  for (; i + Vec::kLanes <= count; i += Vec::kLanes) body(i, Vec::kLanes);
+  if (i < count) body(i, count - i);
+}
+
+void rms_norm(const float* x, const float* weight, int64_t width, float epsilon, float* out) {
+  // Four sums in flight: one chain of additions would wait for itself.
+  Vec sums[4] = {Vec::zero(), Vec::zero(), Vec::zero(), Vec::zero()};
+  int64_t turn = 0;
+  for_each_vector(width, [&](int64_t i, int64_t lanes) {
+    const Vec value = lanes == Vec::kLanes ? Vec::load(x + i) : Vec::load_first(x + i, lanes);
+    sums[turn & 3] = Vec::fma(value, value, sums[turn & 3]);
+    ++turn;
+  });
+  const double sum = ((sums[0] + sums[1]) + (sums[2] + sums[3])).sum();
+  const Vec scale = Vec::set(
+      static_cast<float>(1.0 / std::sqrt(sum / static_cast<double>(width) + static_cast<double>(epsilon))));
+  for_each_vector(width, [&](int64_t i, int64_t lanes) {
+    (Vec::load_first(x + i, lanes) * scale * Vec::load_first(weight + i, lanes)).store_first(out + i, lanes);
+  });
+}
+
+void rotate(float* x, const float* cos, const float* sin, int64_t width, float scale) {
+  const int64_t half = width / 2;
+  const Vec s = Vec::set(scale);
+  for_each_vector(half, [&](int64_t i, int64_t lanes) {
+    const Vec first = Vec::load_first(x + i, lanes);
+    const Vec second = Vec::load_first(x + half + i, lanes);
+    const Vec c = Vec::load_first(cos + i, lanes);
+    const Vec t = Vec::load_first(sin + i, lanes);
+    ((first * c - second * t) * s).store_first(x + i, lanes);
+    ((second * c + first * t) * s).store_first(x + half + i, lanes);
+  });
+}
+
+void silu_multiply(float* gate, const float* up, int64_t count) {
+  const Vec one = Vec::set(1.0f);
+  // exp(-g) beyond 2^126 would leave the exponent's range; the quotient is below 1e-36 there anyway.
+  const Vec highest = Vec::set(-87.0f);
+  for_each_vector(count, [&](int64_t i, int64_t lanes) {
+    const Vec g = Vec::load_first(gate + i, lanes);
+    const Vec e = exponential(Vec::zero() - Vec::max(g, highest));
+    (g / (one + e) * Vec::load_first(up + i, lanes)).store_first(gate + i, lanes);
+  });
+}
+
+void add(float* x, const float* y, int64_t count) {
+  for_each_vector(count, [&](int64_t i, int64_t lanes) {
+    (Vec::load_first(x + i, lanes) + Vec::load_first(y + i, lanes)).store_first(x + i, lanes);
+  });
+}
+
+}  // namespace
+}  // namespace headwise::kernels

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+#include "kernels/gemm.h"
+
+#include <omp.h>
+
+#include <map>
+#include <oneapi/dnnl/dnnl.hpp>
+#include <string_view>
+#include <tuple>
+
+#include "base/aligned_buffer.h"
+#include "base/check.h"
+#include "kernels/kernels.h"
+
+namespace headwise::kernels {
+namespace {
+
+using dnnl::memory;
+using Shape = std::tuple<int64_t, int64_t, int64_t>;  // rows, outputs, inputs
+
+// Our instruction set is oneDNN's too, so that HEADWISE_ISA forces the whole engine. Must come before its
+// first use.
+dnnl::engine make_engine() {
+  const auto table = select_kernels();
+  const std::string_view level = table ? (*table)->name : "scalar";
+  if (level == "avx2") dnnl::set_max_cpu_isa(dnnl::cpu_isa::avx2);
+  if (level == "scalar") dnnl::set_max_cpu_isa(dnnl::cpu_isa::sse41);
+  return {dnnl::engine::kind::cpu, 0};
+}
+
+const dnnl::engine& cpu() {
+  static const dnnl::engine engine = make_engine();
+  return engine;
+}
+
+memory::desc plain(int64_t rows, int64_t columns) {
+  return {{rows, columns}, memory::data_type::f32, memory::format_tag::ab};
+}
+
+// oneDNN's own scratch memory belongs to the thread that made a primitive, and goes when primitives are
+// destroyed by another: ours are made, used and destroyed by whichever thread calls, so each brings its own
+// memory.
+dnnl::primitive_attr own_scratchpad() {
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  return attributes;
+}
+
+dnnl::matmul::primitive_desc describe(const memory::desc& x, const memory::desc& weights,
+                                      const memory::desc& out) {
+#if DNNL_VERSION_MAJOR >= 3
+  return {cpu(), x, weights, out, own_scratchpad()};
+#else
+  return {dnnl::matmul::desc(x, weights, out), own_scratchpad(), cpu()};
+#endif
+}
+
+// The layout that oneDNN likes best for these weights at a full tile of rows; every call uses it.
+memory::desc packed_layout(int64_t outputs, int64_t inputs, bool& any_rows) {
+  const memory::desc any({inputs, outputs}, memory::data_type::f32, memory::format_tag::any);
+  const auto description = describe(plain(kRowTile, inputs), any, plain(kRowTile, outputs));
+  any_rows = std::string_view(description.impl_info_str()).starts_with("brg");
+  return description.weights_desc();
+}
+
+// oneDNN asks OpenMP how many threads it may use; inside our own threads the answer must be one.
+class OneThread {
+ public:
+  OneThread() : before_(omp_get_max_threads()) {
+    if (before_ != 1) omp_set_num_threads(1);
+  }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+  ~OneThread() {
+    if (before_ != 1) omp_set_num_threads(before_);
+  }
+
+ private:
+  int before_;
+};
+
+}  // namespace
+
+struct PackedMatrix::State {
+  int64_t outputs = 0;
+  int64_t inputs = 0;
+  bool any_rows = false;  // results do not depend on the number of rows of a call
+  memory::desc layout;
+  AlignedBuffer<float> values;
+};
+
+PackedMatrix::PackedMatrix() = default;
+PackedMatrix::PackedMatrix(PackedMatrix&&) noexcept = default;
+PackedMatrix& PackedMatrix::operator=(PackedMatrix&&) noexcept = default;
+PackedMatrix::~PackedMatrix() = default;
+int64_t PackedMatrix::outputs() const { return state_ ? state_->outputs : 0; }
+int64_t PackedMatrix::inputs() const { return state_ ? state_->inputs : 0; }
+size_t PackedMatrix::bytes() const { return state_ ? state_->layout.get_size() : 0; }
+
+struct Gemm::State {
+  // A primitive with memory objects whose addresses are set before each call.
+  struct Call {
+    dnnl::matmul primitive;
+    memory x;
+    memory weights;
+    memory out;
+    std::unordered_map<int, memory> arguments;
+  };
+
+  dnnl::stream stream{cpu()};
+  std::map<Shape, Call> calls;
+
+  Call& call(const Shape& shape, const memory::desc& layout) {
+    if (auto found = calls.find(shape); found != calls.end()) return found->second;
+    const auto [rows, outputs, inputs] = shape;
+    const memory::desc x = plain(rows, inputs);
+    const memory::desc out = plain(rows, outputs);
+    const auto description = describe(x, layout, out);
+    Call made{dnnl::matmul(description),
+              memory(x, cpu(), nullptr),
+              memory(layout, cpu(), nullptr),
+              memory(out, cpu(), nullptr),
+              {}};
+    made.arguments = {{DNNL_ARG_SRC, made.x}, {DNNL_ARG_WEIGHTS, made.weights}, {DNNL_ARG_DST, made.out}};
+    if (const memory::desc scratchpad = description.scratchpad_desc(); scratchpad.get_size() > 0) {
+      made.arguments.emplace(DNNL_ARG_SCRATCHPAD, memory(scratchpad, cpu()));
+    }
+    return calls.emplace(shape, std::move(made)).first->second;
+  }
+};
+
+Gemm::Gemm() : state_(std::make_unique<State>()) {}
+Gemm::Gemm(Gemm&&) noexcept = default;
+Gemm& Gemm::operator=(Gemm&&) noexcept = default;
+Gemm::~Gemm() = default;
+
+void Gemm::pack(const float* weights, int64_t outputs, int64_t inputs, PackedMatrix& packed) {
+  const OneThread one_thread;
+  if (!packed.state_) packed.state_ = std::make_unique<PackedMatrix::State>();
+  PackedMatrix::State& state = *packed.state_;
+  if (state.outputs != outputs || state.inputs != inputs) {
+    state.layout = packed_layout(outputs, inputs, state.any_rows);
+    state.outputs = outputs;
+    state.inputs = inputs;
+    state.values.reserve(state.layout.get_size() / sizeof(float) + 1);
+  }
+  // Row-major [outputs, inputs] is the transpose that oneDNN calls "ba" of [inputs, outputs].
+  const memory::desc stored({inputs, outputs}, memory::data_type::f32, memory::format_tag::ba);
+  memory source(stored, cpu(), const_cast<float*>(weights));
+  memory target(state.layout, cpu(), state.values.data());
+  dnnl::reorder(source, target).execute(state_->stream, source, target);
+  state_->stream.wait();
+}
+
+void Gemm::multiply(const float* x, int64_t rows, const PackedMatrix& weights, float* out) {
+  HW_CHECK(rows > 0 && rows <= kRowTile && weights.state_ != nullptr);
+  const OneThread one_thread;
+  const PackedMatrix::State& packed = *weights.state_;
+  const int64_t padded = packed.any_rows ? round_up(rows, 16) : kRowTile;
+  State::Call& call = state_->call({padded, packed.outputs, packed.inputs}, packed.layout);
+  call.x.set_data_handle(const_cast<float*>(x));
+  call.weights.set_data_handle(const_cast<float*>(packed.values.data()));
+  call.out.set_data_handle(out);
+  call.primitive.execute(state_->stream, call.arguments);
+  state_->stream.wait();
+}
+
+}  // namespace headwise::kernels

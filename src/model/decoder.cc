@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+#include "model/decoder.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <new>
+
+#include "base/check.h"
+#include "base/threads.h"
+#include "kernels/kernels.h"
+#include "model/activations.h"
+#include "model/rotary.h"
+
+namespace headwise {
+namespace {
+
+using kernels::AttendArgs;
+using kernels::kQueryTile;
+using kernels::kRowTile;
+using kernels::PackedMatrix;
+using kernels::ReadArgs;
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// Rows of one attention call: a piece of a segment.
+struct QueryTile {
+  const PromptSegment* segment;
+  int64_t first_row;  // in the segment
+  int64_t rows;
+};
+
+void add_bias(float* x, int64_t rows, const float* bias, int64_t columns, const kernels::KernelTable& ops) {
+  for (int64_t row = 0; row < rows; ++row) ops.add(x + row * columns, bias, columns);
+}
+
+}  // namespace
+
+class Decoder::Impl {
+ public:
+  Impl(std::shared_ptr<const ModelWeights> weights, int threads, const kernels::KernelTable& ops)
+      : shared_weights_(std::move(weights)),
+        weights_(*shared_weights_),
+        config_(weights_.config),
+        ops_(ops),
+        pool_(threads),
+        workers_(static_cast<size_t>(pool_.size())),
+        packers_(static_cast<size_t>(pool_.size())),
+        rotary_(config_) {}
+
+  Result<DecodeStatistics> run(const DecodeRequest& request);
+  int threads() const { return pool_.size(); }
+
+ private:
+  void prepare(const DecodeRequest& request);
+  void embed();
+  void run_whole_layer(const PackedLayer& layer);
+  // Norm, then q, k, v of a row tile; without values and only the demanded heads where demand.whole is false.
+  void project_tile(const PackedLayer& layer, const LayerDemand& demand, int64_t tile, WorkerScratch& worker);
+  void project_head(const PackedMatrix& panel, const std::vector<float>& bias, const std::vector<float>& norm,
+                    int64_t head, int64_t tile, WorkerScratch& worker, float* out, bool rotated, float scale);
+  void store_keys(const float* rows, int64_t kv_head, int64_t tile);
+  void store_values(const float* rows, int64_t kv_head, int64_t tile);
+  void attend_tile(int64_t head, const QueryTile& tile, WorkerScratch& worker);
+  // Output projection and residual, norm, MLP and residual of a row tile.
+  void finish_tile(const PackedLayer& layer, int64_t tile, WorkerScratch& worker);
+  void read_layer(int layer, const std::vector<int>& heads);
+
+  int64_t rows_of(int64_t tile) const { return std::min(kRowTile, prompt_->tokens() - tile * kRowTile); }
+  int64_t row_tiles() const { return (prompt_->tokens() + kRowTile - 1) / kRowTile; }
+  const float* keys_of(int64_t head) const {
+    return buffers_.key_KS.data() +
+           head / (config_.heads / config_.kv_heads) * prompt_->key_count * config_.head_width;
+  }
+  const float* values_of(int64_t head) const {
+    return buffers_.value_KS.data() + head / (config_.heads / config_.kv_heads) * prompt_->key_count *
+                                          kernels::padded_width(config_.head_width);
+  }
+  float* queries_of(int64_t head) {
+    return buffers_.query_HTD.data() + head * buffers_.padded_tokens * config_.head_width;
+  }
+
+  std::shared_ptr<const ModelWeights> shared_weights_;
+  const ModelWeights& weights_;
+  const ModelConfig& config_;
+  const kernels::KernelTable& ops_;
+  ThreadPool pool_;
+  std::vector<WorkerScratch> workers_;
+  std::vector<Packer> packers_;
+  RotaryTable rotary_;
+  PackedLayer scratch_layer_;
+  Activations buffers_;
+
+  // Of the request in hand.
+  const DecodeRequest* request_ = nullptr;
+  const PromptLayout* prompt_ = nullptr;
+  std::vector<std::vector<int>> heads_by_layer_;
+  std::vector<QueryTile> query_tiles_;
+  std::vector<bool> tile_has_query_rows_;
+  AlignedBuffer<float> attention_sums_;
+};
+
+void Decoder::Impl::prepare(const DecodeRequest& request) {
+  request_ = &request;
+  prompt_ = request.prompt;
+  heads_by_layer_.assign(static_cast<size_t>(config_.layers), {});
+  for (HeadId id : request.heads) heads_by_layer_[static_cast<size_t>(id.layer)].push_back(id.head);
+  for (std::vector<int>& heads : heads_by_layer_) std::sort(heads.begin(), heads.end());
+
+  query_tiles_.clear();
+  for (const PromptSegment& segment : prompt_->segments) {
+    for (int64_t row = 0; row < segment.tokens; row += kQueryTile) {
+      query_tiles_.push_back({&segment, row, std::min(kQueryTile, segment.tokens - row)});
+    }
+  }
+  tile_has_query_rows_.assign(static_cast<size_t>(row_tiles()), false);
+  for (const RowGroup& group : request.rows) {
+    for (int64_t token = group.token_begin; token < group.token_begin + group.tokens; ++token) {
+      tile_has_query_rows_[static_cast<size_t>(token / kRowTile)] = true;
+    }
+  }
+  buffers_.prepare(config_, *prompt_);
+  for (WorkerScratch& worker : workers_) worker.prepare(config_, prompt_->key_count);
+  rotary_.reserve(1 + *std::max_element(prompt_->positions.begin(), prompt_->positions.end()));
+}
+
+void Decoder::Impl::embed() {
+  pool_.parallel_for(row_tiles(), [&](int64_t tile, int) {
+    for (int64_t row = 0; row < rows_of(tile); ++row) {
+      const int64_t token = tile * kRowTile + row;
+      weights_.embed(prompt_->ids[static_cast<size_t>(token)],
+                     buffers_.hidden_TC.data() + token * config_.width);
+    }
+  });
+}
+
+void Decoder::Impl::project_head(const PackedMatrix& panel, const std::vector<float>& bias,
+                                 const std::vector<float>& norm, int64_t head, int64_t tile,
+                                 WorkerScratch& worker, float* out, bool rotated, float scale) {
+  const int64_t D = config_.head_width;
+  const int64_t rows = rows_of(tile);
+  worker.gemm.multiply(worker.normed.data(), rows, panel, out);
+  if (!bias.empty()) add_bias(out, rows, bias.data() + head * D, D, ops_);
+  if (!rotated) return;
+  for (int64_t row = 0; row < rows; ++row) {
+    float* x = out + row * D;
+    if (!norm.empty()) ops_.rms_norm(x, norm.data(), D, static_cast<float>(config_.norm_epsilon), x);
+    const int64_t position = prompt_->positions[static_cast<size_t>(tile * kRowTile + row)];
+    ops_.rotate(x, rotary_.cos(position), rotary_.sin(position), D, scale);
+  }
+}
+
+void Decoder::Impl::store_keys(const float* rows, int64_t kv_head, int64_t tile) {
+  const int64_t D = config_.head_width;
+  float* keys = buffers_.key_KS.data() + kv_head * prompt_->key_count * D;
+  for (int64_t row = 0; row < rows_of(tile); ++row) {
+    const int64_t slot = buffers_.slot_of_T[static_cast<size_t>(tile * kRowTile + row)];
+    float* column = keys + slot / kernels::kKeyTile * kernels::kKeyTile * D + slot % kernels::kKeyTile;
+    for (int64_t d = 0; d < D; ++d) column[d * kernels::kKeyTile] = rows[row * D + d];
+  }
+}
+
+void Decoder::Impl::store_values(const float* rows, int64_t kv_head, int64_t tile) {
+  const int64_t D = config_.head_width;
+  const int64_t stride = kernels::padded_width(D);
+  float* values = buffers_.value_KS.data() + kv_head * prompt_->key_count * stride;
+  for (int64_t row = 0; row < rows_of(tile); ++row) {
+    const int64_t slot = buffers_.slot_of_T[static_cast<size_t>(tile * kRowTile + row)];
+    std::copy_n(rows + row * D, D, values + slot * stride);
+  }
+}
+
+void Decoder::Impl::project_tile(const PackedLayer& layer, const LayerDemand& demand, int64_t tile,
+                                 WorkerScratch& worker) {
+  const int64_t C = config_.width;
+  const float* hidden = buffers_.hidden_TC.data() + tile * kRowTile * C;
+  const std::vector<float>& norm = layer.vector(LayerTensor::kAttentionNorm);
+  for (int64_t row = 0; row < kRowTile; ++row) {
+    ops_.rms_norm(hidden + row * C, norm.data(), C, static_cast<float>(config_.norm_epsilon),
+                  worker.normed.data() + row * C);
+  }
+  const std::vector<float> none;
+  const auto project_key = [&](int head) {
+    project_head(layer.key[static_cast<size_t>(head)], layer.vector(LayerTensor::kKeyBias),
+                 layer.vector(LayerTensor::kKeyNorm), head, tile, worker, worker.projected.data(), true,
+                 1.0f);
+    store_keys(worker.projected.data(), head, tile);
+  };
+  const auto project_query = [&](int head) {
+    const auto scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(config_.head_width)));
+    project_head(layer.query[static_cast<size_t>(head)], layer.vector(LayerTensor::kQueryBias),
+                 layer.vector(LayerTensor::kQueryNorm), head, tile, worker,
+                 queries_of(head) + tile * kRowTile * config_.head_width, true, scale);
+  };
+  if (!demand.whole) {
+    for (int head : demand.key_heads) project_key(head);
+    if (!tile_has_query_rows_[static_cast<size_t>(tile)]) return;
+    for (int head : demand.query_heads) project_query(head);
+    return;
+  }
+  for (int head = 0; head < config_.kv_heads; ++head) {
+    project_key(head);
+    project_head(layer.value[static_cast<size_t>(head)], layer.vector(LayerTensor::kValueBias), none, head,
+                 tile, worker, worker.projected.data(), false, 1.0f);
+    store_values(worker.projected.data(), head, tile);
+  }
+  for (int head = 0; head < config_.heads; ++head) project_query(head);
+}
+
+void Decoder::Impl::attend_tile(int64_t head, const QueryTile& tile, WorkerScratch& worker) {
+  const int64_t D = config_.head_width;
+  const int64_t token = tile.segment->token_begin + tile.first_row;
+  AttendArgs args;
+  args.queries = queries_of(head) + token * D;
+  args.query_stride = D;
+  args.rows = tile.rows;
+  args.keys = keys_of(head);
+  args.values = values_of(head);
+  args.head_width = D;
+  args.visible = {tile.segment->context.data(), static_cast<int64_t>(tile.segment->context.size()),
+                  tile.segment->key_begin, tile.first_row};
+  args.out_stride = config_.heads * D;
+  args.out = buffers_.mixed_THD.data() + token * args.out_stride + head * D;
+  args.scratch = worker.attention.data();
+  ops_.attend(args);
+}
+
+void Decoder::Impl::finish_tile(const PackedLayer& layer, int64_t tile, WorkerScratch& worker) {
+  const int64_t C = config_.width;
+  const int64_t F = config_.ffn_width;
+  const int64_t HD = config_.heads * config_.head_width;
+  const int64_t rows = rows_of(tile);
+  float* hidden = buffers_.hidden_TC.data() + tile * kRowTile * C;
+  const auto project = [&](const float* x, const PackedMatrix& matrix, LayerTensor bias, float* out) {
+    worker.gemm.multiply(x, rows, matrix, out);
+    if (const std::vector<float>& b = layer.vector(bias); !b.empty()) {
+      add_bias(out, rows, b.data(), matrix.outputs(), ops_);
+    }
+  };
+  float* projected = worker.projected.data();
+  project(buffers_.mixed_THD.data() + tile * kRowTile * HD, layer.output, LayerTensor::kOutputBias,
+          projected);
+  ops_.add(hidden, projected, rows * C);
+  const std::vector<float>& norm = layer.vector(LayerTensor::kFfnNorm);
+  for (int64_t row = 0; row < kRowTile; ++row) {
+    ops_.rms_norm(hidden + row * C, norm.data(), C, static_cast<float>(config_.norm_epsilon),
+                  worker.normed.data() + row * C);
+  }
+  project(worker.normed.data(), layer.gate, LayerTensor::kGateBias, worker.gate.data());
+  project(worker.normed.data(), layer.up, LayerTensor::kUpBias, projected);
+  ops_.silu_multiply(worker.gate.data(), projected, rows * F);
+  project(worker.gate.data(), layer.down, LayerTensor::kDownBias, projected);
+  ops_.add(hidden, projected, rows * C);
+}
+
+void Decoder::Impl::run_whole_layer(const PackedLayer& layer) {
+  const LayerDemand whole;
+  const auto worker = [&](int index) -> WorkerScratch& { return workers_[static_cast<size_t>(index)]; };
+  pool_.parallel_for(row_tiles(), [&](int64_t tile, int w) { project_tile(layer, whole, tile, worker(w)); });
+  const auto tiles = static_cast<int64_t>(query_tiles_.size());
+  // Heads outermost, longest rows first: neighbours in time share a head's keys, and the tail is short.
+  pool_.parallel_for(config_.heads * tiles, [&](int64_t task, int w) {
+    attend_tile(task / tiles, query_tiles_[static_cast<size_t>(tiles - 1 - task % tiles)], worker(w));
+  });
+  pool_.parallel_for(row_tiles(), [&](int64_t tile, int w) { finish_tile(layer, tile, worker(w)); });
+}
+
+void Decoder::Impl::read_layer(int layer, const std::vector<int>& heads) {
+  const auto groups = static_cast<int64_t>(request_->rows.size());
+  const int64_t key_count = prompt_->key_count;
+  const int64_t total = static_cast<int64_t>(heads.size()) * groups * key_count;
+  attention_sums_.reserve(static_cast<size_t>(total));
+  pool_.parallel_for(static_cast<int64_t>(heads.size()) * groups, [&](int64_t task, int w) {
+    const int head = heads[static_cast<size_t>(task / groups)];
+    const RowGroup& group = request_->rows[static_cast<size_t>(task % groups)];
+    float* sums = attention_sums_.data() + task * key_count;
+    std::fill_n(sums, key_count, 0.0f);
+    if (group.tokens == 0) return;
+    const auto segment =
+        std::find_if(prompt_->segments.begin(), prompt_->segments.end(), [&](const PromptSegment& candidate) {
+          return group.token_begin >= candidate.token_begin &&
+                 group.token_begin < candidate.token_begin + candidate.tokens;
+        });
+    HW_CHECK(segment != prompt_->segments.end());
+    ReadArgs args;
+    args.queries = queries_of(head) + group.token_begin * config_.head_width;
+    args.query_stride = config_.head_width;
+    args.rows = group.tokens;
+    args.keys = keys_of(head);
+    args.head_width = config_.head_width;
+    args.visible = {segment->context.data(), static_cast<int64_t>(segment->context.size()),
+                    segment->key_begin, group.token_begin - segment->token_begin};
+    args.key_count = key_count;
+    args.attention_sum = sums;
+    args.scratch = workers_[static_cast<size_t>(w)].attention.data();
+    ops_.read(args);
+  });
+  LayerAttention attention;
+  attention.layer = layer;
+  attention.heads = heads;
+  attention.groups = groups;
+  attention.key_count = key_count;
+  attention.sums = attention_sums_.data();
+  if (request_->on_layer) request_->on_layer(attention);
+}
+
+Result<DecodeStatistics> Decoder::Impl::run(const DecodeRequest& request) {
+  prepare(request);
+  embed();
+  int deepest = -1;
+  for (int layer = 0; layer < config_.layers; ++layer) {
+    if (!heads_by_layer_[static_cast<size_t>(layer)].empty()) deepest = layer;
+  }
+  const bool whole_model = request.full_depth || request.on_hidden;
+  const int layers = whole_model ? static_cast<int>(config_.layers) : deepest + 1;
+  DecodeStatistics statistics;
+  for (int index = 0; index < layers; ++index) {
+    if (request.progress != nullptr && request.progress->stop_requested()) {
+      return fail(ErrorCode::kCancelled,
+                  "stopped after layer " + std::to_string(index) + " of " + std::to_string(layers));
+    }
+    const std::vector<int>& heads = heads_by_layer_[static_cast<size_t>(index)];
+    LayerDemand demand;
+    demand.whole = whole_model || index < deepest;
+    if (!demand.whole) {
+      demand.query_heads = heads;
+      for (int head : heads)
+        demand.key_heads.push_back(head / static_cast<int>(config_.heads / config_.kv_heads));
+      demand.key_heads.erase(std::unique(demand.key_heads.begin(), demand.key_heads.end()),
+                             demand.key_heads.end());
+    }
+    const PackedLayer& layer = weights_.layer(index, demand, pool_, packers_, scratch_layer_);
+    if (demand.whole) {
+      run_whole_layer(layer);
+    } else {
+      pool_.parallel_for(row_tiles(), [&](int64_t tile, int w) {
+        project_tile(layer, demand, tile, workers_[static_cast<size_t>(w)]);
+      });
+    }
+    if (!heads.empty()) {
+      const auto start = std::chrono::steady_clock::now();
+      read_layer(index, heads);
+      statistics.read_seconds += seconds_since(start);
+    }
+    if (request.on_hidden) request.on_hidden(index, buffers_.hidden_TC.data());
+    ++statistics.layers_run;
+  }
+  return statistics;
+}
+
+Result<Decoder> Decoder::create(std::shared_ptr<const ModelWeights> weights, int threads) {
+  auto kernels = kernels::select_kernels();
+  HW_RETURN_IF_ERROR(kernels);
+  return Decoder(std::make_unique<Impl>(std::move(weights), threads, **kernels));
+}
+
+Decoder::Decoder(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Decoder::Decoder(Decoder&&) noexcept = default;
+Decoder& Decoder::operator=(Decoder&&) noexcept = default;
+Decoder::~Decoder() = default;
+int Decoder::threads() const { return impl_->threads(); }
+
+Result<DecodeStatistics> Decoder::run(const DecodeRequest& request) {
+  try {
+    return impl_->run(request);
+  } catch (const std::bad_alloc&) {
+    return fail(ErrorCode::kResourceLimit, "out of memory for a prompt of " +
+                                               std::to_string(request.prompt->tokens()) +
+                                               " tokens; use fewer or shorter passages");
+  }
+}
+
+}  // namespace headwise

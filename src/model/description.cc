@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+#include "model/description.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "base/check.h"
+#include "base/checked_math.h"
+#include "base/file.h"
+#include "formats/gguf.h"
+#include "formats/printable.h"
+#include "formats/safetensors.h"
+#include "headwise/model.h"
+#include "model/config.h"
+#include "tokenizer/chat_format.h"
+
+namespace headwise {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kLargestConfig = size_t{16} << 20;
+
+// The number of values, at most INT64_MAX: shapes of types that we do not read are not checked against the
+// file.
+int64_t values_of(const std::vector<int64_t>& shape) {
+  uint64_t values = 1;
+  for (int64_t extent : shape) {
+    const auto product = checked_mul(values, static_cast<uint64_t>(extent));
+    if (!product || *product > static_cast<uint64_t>(INT64_MAX)) return INT64_MAX;
+    values = *product;
+  }
+  return static_cast<int64_t>(values);
+}
+
+void add_tensors(const TensorFile& file, ModelDescription& description) {
+  for (const TensorView& view : file.tensors()) {
+    description.tensors.push_back({.name = view.name,
+                                   .type = std::string(dtype_traits(view.dtype).name),
+                                   .shape = view.shape,
+                                   .values = values_of(view.shape),
+                                   .bytes = static_cast<int64_t>(view.bytes),
+                                   .readable = true});
+  }
+}
+
+void add_unreadable(const std::string& name, const std::string& type, const std::vector<int64_t>& shape,
+                    ModelDescription& description) {
+  description.tensors.push_back({.name = name,
+                                 .type = type,
+                                 .shape = shape,
+                                 .values = values_of(shape),
+                                 .bytes = 0,
+                                 .readable = false});
+}
+
+void total_tensors(ModelDescription& description) {
+  for (const DescribedTensor& tensor : description.tensors) {
+    auto& types = description.tensor_types;
+    auto total =
+        std::find_if(types.begin(), types.end(), [&](const auto& t) { return t.type == tensor.type; });
+    if (total == types.end())
+      total = types.insert(types.end(), {.type = tensor.type, .readable = tensor.readable});
+    ++total->tensors;
+    // Saturating: unreadable tensors may claim anything.
+    if (__builtin_add_overflow(total->values, tensor.values, &total->values)) total->values = INT64_MAX;
+    total->bytes += tensor.bytes;
+  }
+  std::stable_sort(description.tensor_types.begin(), description.tensor_types.end(),
+                   [](const auto& a, const auto& b) { return a.bytes > b.bytes; });
+}
+
+MemoryCost cost_of(const ModelConfig& config, const ModelDescription& description) {
+  MemoryCost cost;
+  for (const DescribedTensor& tensor : description.tensors) cost.stored_weights += tensor.bytes;
+  const int64_t query_width = config.heads * config.head_width;
+  const int64_t key_width = config.kv_heads * config.head_width;
+  const int64_t layer_values =
+      2 * config.width * (query_width + key_width) + 3 * config.width * config.ffn_width + 2 * config.width;
+  const auto float_size = static_cast<int64_t>(sizeof(float));
+  cost.largest_layer = float_size * layer_values;
+  cost.float_weights = config.layers * cost.largest_layer;
+  // Residual stream, queries, their mixed values, keys and values (model/activations.h).
+  cost.per_1000_tokens = 1000 * float_size * (config.width + 2 * query_width + 2 * key_width);
+  return cost;
+}
+
+Status describe_tokenizer(const Result<Tokenizer>& tokenizer, ModelDescription& description) {
+  if (!tokenizer) {
+    if (tokenizer.error().code() == ErrorCode::kInvalidInput) return fail(Error(tokenizer.error()));
+    if (!tokenizer.error().message().empty()) {
+      description.unsupported.push_back("tokenizer: " + tokenizer.error().to_string());
+    }
+    return {};
+  }
+  const auto chat = find_chat_format(*tokenizer, "");
+  description.tokenizer = DescribedTokenizer{.kind = tokenizer->kind(),
+                                             .vocabulary = tokenizer->vocabulary_size(),
+                                             .chat_format = chat ? chat->name : "none"};
+  return {};
+}
+
+// Config and tensors are in; what remains is whether it all fits together.
+Status finish(const fs::path& path, const std::function<Result<Tokenizer>()>& load_tokenizer,
+              ModelDescription& description) {
+  total_tensors(description);
+  if (!description.config) return {};
+  if (description.config->layers > 0) description.memory = cost_of(*description.config, description);
+  auto& unsupported = description.unsupported;
+  unsupported.insert(unsupported.end(), description.config->unsupported.begin(),
+                     description.config->unsupported.end());
+  if (description.unsupported.empty()) {
+    auto model = Model::load(path, {});
+    if (model) {
+      description.fingerprint = (*model)->fingerprint();
+      return describe_tokenizer((*model)->tokenizer(), description);
+    }
+    const ErrorCode code = model.error().code();
+    if (code != ErrorCode::kUnsupported && code != ErrorCode::kNotFound)
+      return fail(std::move(model.error()));
+    description.unsupported.push_back(model.error().message());
+    // The same words would come a second time from a tokenizer that is the reason.
+    const auto tokenizer = load_tokenizer();
+    return tokenizer ? describe_tokenizer(tokenizer, description) : Status{};
+  }
+  return describe_tokenizer(load_tokenizer(), description);
+}
+
+Result<ModelDescription> describe_gguf(const fs::path& path) {
+  auto file = GgufFile::open(path);
+  HW_RETURN_IF_ERROR(file);
+  ModelDescription description;
+  description.format = "GGUF";
+  add_tensors(*file, description);
+  for (const auto& tensor : file->unsupported_tensors()) {
+    add_unreadable(tensor.name, ggml_type_name(tensor.ggml_type), tensor.shape, description);
+  }
+  auto config = config_from_gguf(*file);
+  HW_RETURN_IF_ERROR(config);
+  description.config = std::move(*config);
+  // Weights alone are worth a description, though nothing can be run with them.
+  const bool has_tokenizer = file->find("tokenizer.ggml.model") != nullptr;
+  if (!has_tokenizer)
+    description.unsupported.push_back("a file without a tokenizer (key tokenizer.ggml.model)");
+  const auto load_tokenizer = [&]() -> Result<Tokenizer> {
+    if (!has_tokenizer) return fail(ErrorCode::kNotFound, "");
+    return Tokenizer::from_gguf(*file);
+  };
+  HW_RETURN_IF_ERROR(finish(path, load_tokenizer, description));
+  return description;
+}
+
+void add_safetensors(const SafetensorsFile& file, ModelDescription& description) {
+  add_tensors(file, description);
+  for (const auto& tensor : file.unsupported_tensors()) {
+    const std::string quoted = printable(tensor.dtype, 20);
+    add_unreadable(tensor.name, quoted.substr(1, quoted.size() - 2), tensor.shape, description);
+  }
+}
+
+Result<ModelDescription> describe_folder(const fs::path& folder) {
+  std::error_code ignored;
+  if (!fs::exists(folder / "config.json", ignored)) {
+    const bool adapter = fs::exists(folder / "adapter_config.json", ignored);
+    return fail(adapter ? ErrorCode::kUnsupported : ErrorCode::kNotFound,
+                printable_path(folder.string()) +
+                    (adapter ? " is a PEFT adapter; this build inspects models, not yet adapters"
+                             : " has no config.json: expected a Hugging Face model folder, or a .gguf file"));
+  }
+  auto text = read_text_file(folder / "config.json", kLargestConfig);
+  HW_RETURN_IF_ERROR(text);
+  auto config = config_from_hf(*text);
+  if (!config) {
+    return fail(std::move(config.error())
+                    .with_context("reading " + printable_path((folder / "config.json").string())));
+  }
+  ModelDescription description;
+  description.format = "Hugging Face folder";
+  description.config = std::move(*config);
+  if (description.config->name.empty()) description.config->name = folder.filename().string();
+  auto file = SafetensorsFile::open(folder);
+  HW_RETURN_IF_ERROR(file);
+  add_safetensors(*file, description);
+  HW_RETURN_IF_ERROR(finish(
+      folder, [&] { return Tokenizer::load(folder / "tokenizer.json"); }, description));
+  return description;
+}
+
+}  // namespace
+
+Result<ModelDescription> describe_model(const fs::path& path) {
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) return describe_folder(path);
+  const std::string name = path.string();
+  if (!name.ends_with(".safetensors") && !name.ends_with(".safetensors.index.json"))
+    return describe_gguf(path);
+  auto file = SafetensorsFile::open(path);
+  HW_RETURN_IF_ERROR(file);
+  ModelDescription description;
+  description.format = "safetensors file";
+  add_safetensors(*file, description);
+  total_tensors(description);
+  return description;
+}
+
+}  // namespace headwise

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+#include "model/weights.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/file.h"
+#include "kernels/dequantize.h"
+
+namespace headwise {
+namespace {
+
+std::string shape_text(const std::vector<int64_t>& shape) {
+  std::string text = "[";
+  for (size_t i = 0; i < shape.size(); ++i) text += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
+  return text + "]";
+}
+
+// What a tensor of a layer must look like, and whether the model has it.
+struct Expectation {
+  bool present;
+  std::vector<int64_t> shape;
+};
+
+Expectation expectation(LayerTensor tensor, const ModelConfig& config) {
+  const int64_t C = config.width;
+  const int64_t F = config.ffn_width;
+  const int64_t D = config.head_width;
+  const int64_t HD = config.heads * D;
+  const int64_t KD = config.kv_heads * D;
+  switch (tensor) {
+    case LayerTensor::kAttentionNorm:
+    case LayerTensor::kFfnNorm:
+      return {true, {C}};
+    case LayerTensor::kQuery:
+      return {true, {HD, C}};
+    case LayerTensor::kKey:
+    case LayerTensor::kValue:
+      return {true, {KD, C}};
+    case LayerTensor::kOutput:
+      return {true, {C, HD}};
+    case LayerTensor::kQueryBias:
+      return {config.qkv_bias, {HD}};
+    case LayerTensor::kKeyBias:
+    case LayerTensor::kValueBias:
+      return {config.qkv_bias, {KD}};
+    case LayerTensor::kOutputBias:
+      return {config.output_bias, {C}};
+    case LayerTensor::kQueryNorm:
+    case LayerTensor::kKeyNorm:
+      return {config.qk_norm, {D}};
+    case LayerTensor::kGate:
+    case LayerTensor::kUp:
+      return {true, {F, C}};
+    case LayerTensor::kDown:
+      return {true, {C, F}};
+    case LayerTensor::kGateBias:
+    case LayerTensor::kUpBias:
+      return {config.mlp_bias, {F}};
+    case LayerTensor::kDownBias:
+      return {config.mlp_bias, {C}};
+  }
+  return {false, {}};
+}
+
+Result<TensorView> checked_tensor(const TensorFile& file, const std::string& name,
+                                  const std::vector<int64_t>& shape) {
+  const TensorView* found = file.find_tensor(name);
+  if (found == nullptr) {
+    return fail(ErrorCode::kInvalidInput,
+                "tensor '" + name + "' of shape " + shape_text(shape) +
+                    " is missing, or stored in a type that this build does not read; "
+                    "`headwise inspect --tensors` lists what the file holds");
+  }
+  if (found->shape != shape) {
+    return fail(ErrorCode::kInvalidInput, "tensor '" + name + "' should have shape " + shape_text(shape) +
+                                              ", found " + shape_text(found->shape));
+  }
+  if (shape.size() == 1 && dtype_traits(found->dtype).block_values != 1) {
+    return fail(ErrorCode::kUnsupported, "tensor '" + name + "' is a vector stored as " +
+                                             std::string(dtype_traits(found->dtype).name) +
+                                             "; vectors are read as F32, F16 or BF16");
+  }
+  return *found;
+}
+
+// Rows of a stored matrix as fp32, in order, or taken from GGUF's interleaved rotary order (x0 y0 x1 y1 ...
+// of a head becomes x0 x1 ... y0 y1 ...).
+void dequantize_rows(const TensorView& tensor, int64_t first, int64_t rows, int64_t columns, bool interleaved,
+                     int64_t head_width, float* out) {
+  const DTypeTraits& traits = dtype_traits(tensor.dtype);
+  const int64_t row_bytes = columns / traits.block_values * traits.block_bytes;
+  if (!interleaved) {
+    kernels::dequantize(tensor.dtype, tensor.data + first * row_bytes, rows * columns, out);
+    return;
+  }
+  for (int64_t row = 0; row < rows; ++row) {
+    const int64_t in_head = (first + row) % head_width;
+    const int64_t head_start = first + row - in_head;
+    const int64_t half = head_width / 2;
+    const int64_t stored = head_start + (in_head < half ? 2 * in_head : 2 * (in_head - half) + 1);
+    kernels::dequantize(tensor.dtype, tensor.data + stored * row_bytes, columns, out + row * columns);
+  }
+}
+
+std::vector<float> dequantize_vector(const TensorView& tensor, bool interleaved, int64_t head_width) {
+  std::vector<float> values(static_cast<size_t>(tensor.elements()));
+  if (interleaved) {
+    dequantize_rows(tensor, 0, tensor.elements(), 1, true, head_width, values.data());
+  } else {
+    kernels::dequantize(tensor.dtype, tensor.data, tensor.elements(), values.data());
+  }
+  return values;
+}
+
+// One panel to be packed: rows [first, first + rows) of a stored matrix.
+struct PanelJob {
+  const TensorView* source;
+  int64_t first;
+  int64_t rows;
+  bool interleaved;
+  kernels::PackedMatrix* target;
+};
+
+class PanelList {
+ public:
+  // Cuts `source` into panels of `columns` outputs and asks for those in `wanted` (all when empty).
+  void add(const TensorView& source, int64_t columns, bool interleaved, const std::vector<int>* wanted,
+           PackedLayer::Panels& panels) {
+    const int64_t outputs = source.shape[0];
+    const auto count = static_cast<size_t>((outputs + columns - 1) / columns);
+    panels.resize(count);
+    for (size_t i = 0; i < count; ++i) {
+      if (wanted != nullptr &&
+          std::find(wanted->begin(), wanted->end(), static_cast<int>(i)) == wanted->end())
+        continue;
+      const int64_t first = static_cast<int64_t>(i) * columns;
+      jobs_.push_back({&source, first, std::min(columns, outputs - first), interleaved, &panels[i]});
+    }
+  }
+
+  void add_whole(const TensorView& source, kernels::PackedMatrix& target) {
+    jobs_.push_back({&source, 0, source.shape[0], false, &target});
+  }
+
+  void run(int64_t head_width, ThreadPool& pool, std::span<Packer> packers) const {
+    pool.parallel_for(static_cast<int64_t>(jobs_.size()), [&](int64_t index, int worker) {
+      const PanelJob& job = jobs_[static_cast<size_t>(index)];
+      const int64_t inputs = job.source->shape[1];
+      Packer& packer = packers[static_cast<size_t>(worker)];
+      packer.rows.reserve(static_cast<size_t>(job.rows * inputs));
+      dequantize_rows(*job.source, job.first, job.rows, inputs, job.interleaved, head_width,
+                      packer.rows.data());
+      packer.gemm.pack(packer.rows.data(), job.rows, inputs, *job.target);
+    });
+  }
+
+ private:
+  std::vector<PanelJob> jobs_;
+};
+
+bool is_matrix(LayerTensor tensor) {
+  switch (tensor) {
+    case LayerTensor::kQuery:
+    case LayerTensor::kKey:
+    case LayerTensor::kValue:
+    case LayerTensor::kOutput:
+    case LayerTensor::kGate:
+    case LayerTensor::kUp:
+    case LayerTensor::kDown:
+      return true;
+    default:
+      return false;
+  }
+}
+
+void pack_layer(const std::array<TensorView, kLayerTensors>& tensors, const ModelConfig& config,
+                const LayerDemand& demand, ThreadPool& pool, std::span<Packer> packers, PackedLayer& packed) {
+  const auto view = [&](LayerTensor tensor) -> const TensorView& {
+    return tensors[static_cast<size_t>(tensor)];
+  };
+  PanelList panels;
+  const int64_t D = config.head_width;
+  panels.add(view(LayerTensor::kQuery), D, config.permuted_qk, demand.whole ? nullptr : &demand.query_heads,
+             packed.query);
+  panels.add(view(LayerTensor::kKey), D, config.permuted_qk, demand.whole ? nullptr : &demand.key_heads,
+             packed.key);
+  if (demand.whole) {
+    panels.add(view(LayerTensor::kValue), D, false, nullptr, packed.value);
+    const std::pair<LayerTensor, kernels::PackedMatrix*> whole[] = {{LayerTensor::kGate, &packed.gate},
+                                                                    {LayerTensor::kUp, &packed.up},
+                                                                    {LayerTensor::kDown, &packed.down},
+                                                                    {LayerTensor::kOutput, &packed.output}};
+    for (const auto& [tensor, target] : whole) panels.add_whole(view(tensor), *target);
+    panels.add(view(LayerTensor::kValue), D, false, nullptr, packed.value);
+  }
+  panels.add(view(LayerTensor::kQuery), D, config.permuted_qk, demand.whole ? nullptr : &demand.query_heads,
+             packed.query);
+  panels.add(view(LayerTensor::kKey), D, config.permuted_qk, demand.whole ? nullptr : &demand.key_heads,
+             packed.key);
+  panels.run(D, pool, packers);
+  for (const LayerTensorName& name : kLayerTensorNames) {
+    const TensorView& tensor = view(name.tensor);
+    if (tensor.data == nullptr || is_matrix(name.tensor)) continue;
+    const bool interleaved = config.permuted_qk &&
+                             (name.tensor == LayerTensor::kQueryBias || name.tensor == LayerTensor::kKeyBias);
+    packed.vectors[static_cast<size_t>(name.tensor)] = dequantize_vector(tensor, interleaved, D);
+  }
+}
+
+}  // namespace
+
+size_t PackedLayer::bytes() const {
+  size_t total = 0;
+  for (const Panels* panels : {&query, &key, &value}) {
+    for (const kernels::PackedMatrix& panel : *panels) total += panel.bytes();
+  }
+  for (const kernels::PackedMatrix* matrix : {&output, &gate, &up, &down}) total += matrix->bytes();
+  for (const std::vector<float>& values : vectors) total += values.size() * sizeof(float);
+  return total;
+}
+
+Result<std::unique_ptr<ModelWeights>> ModelWeights::create(std::unique_ptr<TensorFile> file,
+                                                           const ModelConfig& config, bool gguf,
+                                                           const ModelOptions& options) {
+  auto weights = std::make_unique<ModelWeights>();
+  weights->config = config;
+  weights->options = options;
+  auto embedding = checked_tensor(*file, std::string(gguf ? kEmbeddingGguf : kEmbeddingHuggingFace),
+                                  {config.vocabulary, config.width});
+  HW_RETURN_IF_ERROR(embedding);
+  weights->embedding = *embedding;
+  for (int64_t layer = 0; layer < config.layers; ++layer) {
+    std::array<TensorView, kLayerTensors>& tensors = weights->layers.emplace_back();
+    for (const LayerTensorName& name : kLayerTensorNames) {
+      const Expectation expected = expectation(name.tensor, config);
+      const std::string full_name = layer_tensor_name(name, layer, gguf);
+      if (!expected.present) {
+        if (file->find_tensor(full_name) == nullptr) continue;
+        return fail(ErrorCode::kUnsupported,
+                    "tensor '" + full_name +
+                        "' is there, but the model's configuration does not speak of it; "
+                        "ignoring it would give wrong scores");
+      }
+      auto tensor = checked_tensor(*file, full_name, expected.shape);
+      HW_RETURN_IF_ERROR(tensor);
+      tensors[static_cast<size_t>(name.tensor)] = *tensor;
+    }
+    weights->cache_.push_back(std::make_unique<CachedLayer>());
+  }
+  weights->file = std::move(file);
+  return weights;
+}
+
+void ModelWeights::embed(int32_t id, float* out) const {
+  HW_CHECK(id >= 0 && id < config.vocabulary);
+  dequantize_rows(embedding, id, 1, config.width, false, config.head_width, out);
+}
+
+const PackedLayer& ModelWeights::layer(int64_t index, const LayerDemand& demand, ThreadPool& pool,
+                                       std::span<Packer> packers, PackedLayer& scratch) const {
+  const auto& tensors = layers[static_cast<size_t>(index)];
+  if (options.weights == ModelOptions::Weights::kStored) {
+    pack_layer(tensors, config, demand, pool, packers, scratch);
+    return scratch;
+  }
+  CachedLayer& cached = *cache_[static_cast<size_t>(index)];
+  std::call_once(cached.once, [&] {
+    pack_layer(tensors, config, LayerDemand{}, pool, packers, cached.packed);
+    for (const TensorView& tensor : tensors) release_pages(tensor.data, tensor.bytes);
+  });
+  return cached.packed;
+}
+
+uint64_t ModelWeights::hash() const {
+  uint64_t hash = 14695981039346656037ULL;  // FNV-1a
+  const auto mix = [&](const void* bytes, size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+      hash ^= static_cast<const unsigned char*>(bytes)[i];
+      hash *= 1099511628211ULL;
+    }
+  };
+  const int64_t shape[] = {config.layers, config.heads,     config.kv_heads,  config.head_width,
+                           config.width,  config.ffn_width, config.vocabulary};
+  mix(shape, sizeof shape);
+  // One row of every matrix, another one in each layer: values, not bytes, so that the same weights in
+  // another file (order, names, q and k rows permuted) count as the same model.
+  std::vector<float> row;
+  for (size_t layer = 0; layer < layers.size(); ++layer) {
+    for (LayerTensor tensor :
+         {LayerTensor::kQuery, LayerTensor::kKey, LayerTensor::kValue, LayerTensor::kDown}) {
+      const TensorView& view = layers[layer][static_cast<size_t>(tensor)];
+      const bool interleaved =
+          config.permuted_qk && (tensor == LayerTensor::kQuery || tensor == LayerTensor::kKey);
+      row.resize(static_cast<size_t>(view.shape[1]));
+      dequantize_rows(view, static_cast<int64_t>(layer * 7) % view.shape[0], 1, view.shape[1], interleaved,
+                      config.head_width, row.data());
+      mix(row.data(), row.size() * sizeof(float));
+    }
+  }
+  return hash;
+}
+
+}  // namespace headwise

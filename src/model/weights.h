@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// What this file is: a model's stored tensors, found and checked, and their fp32 packed form, one layer at a
+// time. What it is not: the forward pass (decoder.h).
+//
+// Thread rule: immutable but for the cache of packed layers, which is filled once per layer under a lock.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "base/aligned_buffer.h"
+#include "base/tensor.h"
+#include "base/threads.h"
+#include "formats/tensor_file.h"
+#include "headwise/model.h"
+#include "kernels/gemm.h"
+#include "model/tensor_names.h"
+
+namespace headwise {
+
+// One layer ready to multiply. q, k and v are cut into a panel per head, so that a pass that reads three
+// heads of the deepest layer runs the very same products as one that runs the layer whole.
+struct PackedLayer {
+  using Panels = std::vector<kernels::PackedMatrix>;
+  Panels query;                  // H panels [D, C]
+  Panels key;                    // K panels [D, C]
+  Panels value;                  // K panels [D, C]
+  kernels::PackedMatrix output;  // [C, H*D]
+  kernels::PackedMatrix gate;    // [F, C]
+  kernels::PackedMatrix up;      // [F, C]
+  kernels::PackedMatrix down;    // [C, F]
+  // Vectors by LayerTensor; empty where the model has none. Biases of q and k are in our rotary order.
+  std::array<std::vector<float>, kLayerTensors> vectors;
+
+  const std::vector<float>& vector(LayerTensor tensor) const { return vectors[static_cast<size_t>(tensor)]; }
+  size_t bytes() const;
+};
+
+// What a worker needs to pack weights; kept between layers so that memory does not break up.
+struct Packer {
+  kernels::Gemm gemm;
+  AlignedBuffer<float> rows;
+};
+
+// Which part of a layer a pass needs.
+struct LayerDemand {
+  bool whole = true;
+  // Only with whole == false (the deepest layer): these query heads and kv heads, no values, no output, no
+  // MLP.
+  std::vector<int> query_heads;
+  std::vector<int> key_heads;
+};
+
+struct ModelWeights {
+  std::unique_ptr<TensorFile> file;
+  ModelConfig config;
+  ModelOptions options;
+  TensorView embedding;                                       // [V, C]
+  std::vector<std::array<TensorView, kLayerTensors>> layers;  // data == nullptr where absent
+
+  // Finds every tensor that the config promises and checks its shape. kInvalidInput or kUnsupported names the
+  // tensor, expected and found.
+  static Result<std::unique_ptr<ModelWeights>> create(std::unique_ptr<TensorFile> file,
+                                                      const ModelConfig& config, bool gguf,
+                                                      const ModelOptions& options);
+
+  // Writes the embedding of token `id` (0 <= id < V) as fp32 [C].
+  void embed(int32_t id, float* out) const;
+
+  // The layer in fp32: from the cache (kFloat32, made at first use) or made in `scratch` for this pass
+  // (kStored). `gemms` has one entry per worker of `pool`.
+  const PackedLayer& layer(int64_t index, const LayerDemand& demand, ThreadPool& pool,
+                           std::span<Packer> packers, PackedLayer& scratch) const;
+
+  // Hash over shape and a sample of the stored values (as fp32): part of the model's fingerprint.
+  uint64_t hash() const;
+
+ private:
+  struct CachedLayer {
+    std::once_flag once;
+    PackedLayer packed;
+  };
+  mutable std::vector<std::unique_ptr<CachedLayer>> cache_;
+};
+
+}  // namespace headwise

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+#include "rerank/prompt_builder.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "base/check.h"
+#include "rerank/passage_text.h"
+
+namespace headwise {
+namespace {
+
+using Ids = std::vector<int32_t>;
+
+constexpr std::string_view kContentFreeQuery = "N/A";  // Chen et al. 2025, section 3.2
+
+void append(Ids& ids, const Ids& more) { ids.insert(ids.end(), more.begin(), more.end()); }
+
+std::string name_of(const Passage& passage, int index) {
+  return "passage " + std::to_string(index + 1) + (passage.id.empty() ? "" : " (id '" + passage.id + "')");
+}
+
+// Tokens of everything, before it is laid out.
+struct Pieces {
+  Ids prefix;                 // opening and lead
+  std::vector<Ids> markers;   // by request index; empty where the marker belongs to the span or there is none
+  std::vector<Ids> passages;  // by request index
+  Ids separator;
+  Ids instruction;
+  Ids query;
+  Ids content_free;
+  Ids closing;
+};
+
+class PieceTokenizer {
+ public:
+  PieceTokenizer(const Tokenizer& tokenizer, const PromptRules& rules)
+      : tokenizer_(tokenizer), rules_(rules) {}
+
+  // Consecutive pieces of a chat format; `tail` joins the last text piece.
+  Result<Ids> chat(const std::vector<ChatPiece>& pieces, const std::string& tail) const {
+    Ids ids;
+    bool joined = tail.empty();
+    for (size_t i = 0; i < pieces.size(); ++i) {
+      if (pieces[i].special) {
+        const auto id = tokenizer_.special_id(pieces[i].text);
+        if (!id) {
+          return fail(ErrorCode::kUsage, "the model's vocabulary has no special token '" + pieces[i].text +
+                                             "' that template '" + rules_.wording.name +
+                                             "' needs; choose another --template or --chat-format");
+        }
+        ids.push_back(*id);
+        continue;
+      }
+      const bool last = i + 1 == pieces.size();
+      auto text = tokenizer_.encode(last ? pieces[i].text + tail : pieces[i].text);
+      HW_RETURN_IF_ERROR(text);
+      append(ids, *text);
+      joined = joined || last;
+    }
+    if (!joined) {
+      auto text = tokenizer_.encode(tail);
+      HW_RETURN_IF_ERROR(text);
+      append(ids, *text);
+    }
+    return ids;
+  }
+
+  Result<Ids> text(const std::string& text) const { return tokenizer_.encode(text); }
+
+ private:
+  const Tokenizer& tokenizer_;
+  const PromptRules& rules_;
+};
+
+std::string marker_text(const std::string& marker, size_t place) {
+  std::string text = marker;
+  if (const size_t at = text.find("{n}"); at != std::string::npos)
+    text.replace(at, 3, std::to_string(place + 1));
+  return text;
+}
+
+Status tokenize_passages(const PieceTokenizer& tokenize, const PromptRules& rules,
+                         std::span<const Passage> passages, std::span<const int> order, Pieces& pieces,
+                         BuiltPrompt& built) {
+  pieces.markers.resize(passages.size());
+  pieces.passages.resize(passages.size());
+  for (size_t place = 0; place < order.size(); ++place) {
+    const int index = order[place];
+    const Passage& passage = passages[static_cast<size_t>(index)];
+    const std::string whole = passage_text(passage);
+    if (is_white_space(whole)) {
+      return fail(ErrorCode::kInvalidInput,
+                  name_of(passage, index) + " is empty; leave it out or give it a text");
+    }
+    bool cut = false;
+    std::string text(first_words(whole, rules.max_words, cut));
+    const std::string marker = marker_text(rules.wording.marker, place);
+    if (rules.wording.marker_in_span) {
+      text = marker + text;
+    } else if (!marker.empty()) {
+      auto ids = tokenize.text(marker);
+      HW_RETURN_IF_ERROR(ids);
+      pieces.markers[static_cast<size_t>(index)] = std::move(*ids);
+    }
+    auto ids = tokenize.text(text);
+    if (!ids) return fail(std::move(ids.error()).with_context("reading " + name_of(passage, index)));
+    if (rules.max_tokens > 0 && ids->size() > static_cast<size_t>(rules.max_tokens)) {
+      ids->resize(static_cast<size_t>(rules.max_tokens));
+      cut = true;
+    }
+    built.truncated_passages += cut ? 1 : 0;
+    built.passage_tokens += static_cast<int64_t>(ids->size());
+    pieces.passages[static_cast<size_t>(index)] = std::move(*ids);
+  }
+  return {};
+}
+
+Result<Pieces> tokenize_all(const Tokenizer& tokenizer, const PromptRules& rules, std::string_view query,
+                            std::span<const Passage> passages, std::span<const int> order,
+                            BuiltPrompt& built) {
+  const PieceTokenizer tokenize(tokenizer, rules);
+  Pieces pieces;
+  if (rules.chat.bos) {
+    if (const auto bos = tokenizer.bos_id()) pieces.prefix.push_back(*bos);
+  }
+  auto opening = tokenize.chat(rules.wording.opening.value_or(rules.chat.opening), rules.wording.lead);
+  HW_RETURN_IF_ERROR(opening);
+  append(pieces.prefix, *opening);
+  HW_RETURN_IF_ERROR(tokenize_passages(tokenize, rules, passages, order, pieces, built));
+  auto closing = tokenize.chat(rules.wording.closing.value_or(rules.chat.closing), "");
+  HW_RETURN_IF_ERROR(closing);
+  pieces.closing = std::move(*closing);
+  const std::pair<std::string, Ids*> texts[] = {
+      {rules.wording.separator, &pieces.separator},
+      {rules.wording.instruction, &pieces.instruction},
+      {rules.wording.query_prefix + std::string(query), &pieces.query},
+      {rules.wording.query_prefix + std::string(kContentFreeQuery), &pieces.content_free}};
+  for (const auto& [text, target] : texts) {
+    auto ids = tokenize.text(text);
+    if (!ids) return fail(std::move(ids.error()).with_context("reading the query"));
+    *target = std::move(*ids);
+  }
+  return pieces;
+}
+
+int64_t size_of(const Ids& ids) { return static_cast<int64_t>(ids.size()); }
+
+// Context is a matter of positions: in `blocks`, passages share them.
+Status check_length(const PromptRules& rules, const Pieces& pieces, std::span<const int> order) {
+  const int64_t tail = size_of(pieces.instruction) +
+                       std::max(size_of(pieces.query), size_of(pieces.content_free)) +
+                       size_of(pieces.closing);
+  const int64_t fixed = size_of(pieces.prefix) + tail;
+  int64_t positions = fixed;
+  int64_t tokens = fixed;
+  int64_t fit = 0;
+  for (int index : order) {
+    const auto i = static_cast<size_t>(index);
+    const int64_t slot = size_of(pieces.markers[i]) + size_of(pieces.passages[i]) + size_of(pieces.separator);
+    if (rules.encoding == Encoding::kBlocks && rules.block_span > 0 && slot > rules.block_span) {
+      return fail(ErrorCode::kResourceLimit,
+                  "passage " + std::to_string(index + 1) + " takes " + std::to_string(slot) +
+                      " tokens, more than --block-span " + std::to_string(rules.block_span) +
+                      "; raise it, or cut passages with --max-words or --max-tokens");
+    }
+    tokens += slot;
+    positions = rules.encoding == Encoding::kList
+                    ? tokens
+                    : std::max(positions, fixed + (rules.block_span > 0 ? rules.block_span : slot));
+    const bool fits =
+        positions <= rules.context && (rules.max_prompt_tokens == 0 || tokens <= rules.max_prompt_tokens);
+    if (fits) ++fit;
+  }
+  if (fit == static_cast<int64_t>(order.size())) return {};
+  const std::string advice =
+      fit == 0 ? "cut passages with --max-words or --max-tokens, or use --encoding blocks"
+               : "pass fewer (--depth or --top-k of the first stage), cut them with --max-words "
+                 "or --max-tokens, or use --encoding blocks";
+  return fail(
+      ErrorCode::kResourceLimit,
+      "the prompt takes " + std::to_string(tokens) + " tokens in " + std::to_string(positions) +
+          " positions; allowed are " + std::to_string(rules.context) + " positions" +
+          (rules.max_prompt_tokens > 0 ? " and " + std::to_string(rules.max_prompt_tokens) + " tokens" : "") +
+          "; " + std::to_string(fit) + " of " + std::to_string(order.size()) + " passages fit: " + advice);
+}
+
+// Places passages (with markers and separators) behind `first_token`; fills spans.
+void place_passage(const Pieces& pieces, int index, int64_t first_token, int64_t first_slot, Ids& ids,
+                   BuiltPrompt& built) {
+  const auto i = static_cast<size_t>(index);
+  const int64_t before = size_of(ids) + size_of(pieces.markers[i]);
+  built.spans[i] = {first_slot + before, size_of(pieces.passages[i]), first_token + before};
+  append(ids, pieces.markers[i]);
+  append(ids, pieces.passages[i]);
+  append(ids, pieces.separator);
+}
+
+// The segment [query closing] and the rows of it that are read.
+RowGroup add_query_segment(const PromptRules& rules, const Pieces& pieces, const Ids& query, int64_t position,
+                           const std::vector<kernels::KeyRange>& context, PromptLayout& layout) {
+  Ids ids = query;
+  append(ids, pieces.closing);
+  const int64_t rows = rules.rows == QueryRows::kAll ? size_of(ids) : size_of(query);
+  const int segment = layout.add_segment(ids, position, context);
+  return {layout.segments[static_cast<size_t>(segment)].token_begin, rows};
+}
+
+}  // namespace
+
+Result<BuiltPrompt> build_prompt(const Tokenizer& tokenizer, const PromptRules& rules, std::string_view query,
+                                 std::span<const Passage> passages, std::span<const int> order) {
+  if (is_white_space(query))
+    return fail(ErrorCode::kInvalidInput, "the query is empty; write a question or keywords");
+  if (passages.empty())
+    return fail(ErrorCode::kInvalidInput, "there are no passages to order; give at least one");
+  BuiltPrompt built;
+  auto tokenized = tokenize_all(tokenizer, rules, query, passages, order, built);
+  HW_RETURN_IF_ERROR(tokenized);
+  const Pieces& pieces = *tokenized;
+  HW_RETURN_IF_ERROR(check_length(rules, pieces, order));
+
+  built.spans.resize(passages.size());
+  PromptLayout& layout = built.layout;
+  std::vector<kernels::KeyRange> seen;  // by the query segments
+  int64_t position = 0;                 // of the next token of the common part
+  if (rules.encoding == Encoding::kList) {
+    Ids ids = pieces.prefix;
+    for (int index : order) place_passage(pieces, index, 0, 0, ids, built);
+    const int64_t instruction_begin = size_of(ids);
+    append(ids, pieces.instruction);
+    layout.add_segment(ids, 0, {});
+    built.shared_rows = {instruction_begin, size_of(pieces.instruction)};
+    seen.push_back(layout.segments[0].keys());
+    position = size_of(ids);
+  } else {
+    layout.add_segment(pieces.prefix, 0, {});
+    const kernels::KeyRange prefix = layout.segments[0].keys();
+    seen.push_back(prefix);
+    // Slots stand in an order of their own (by their tokens), so that the caller's order cannot change a bit.
+    std::vector<int> slots(order.begin(), order.end());
+    std::sort(slots.begin(), slots.end(), [&](int a, int b) {
+      const auto x = static_cast<size_t>(a);
+      const auto y = static_cast<size_t>(b);
+      return std::tie(pieces.passages[x], pieces.markers[x], a) <
+             std::tie(pieces.passages[y], pieces.markers[y], b);
+    });
+    int64_t longest = 0;
+    for (int index : slots) {
+      Ids ids;
+      place_passage(pieces, index, layout.tokens(), layout.key_count, ids, built);
+      longest = std::max(longest, size_of(ids));
+      const int segment = layout.add_segment(ids, size_of(pieces.prefix), {prefix});
+      seen.push_back(layout.segments[static_cast<size_t>(segment)].keys());
+    }
+    position = size_of(pieces.prefix) + (rules.block_span > 0 ? rules.block_span : longest);
+    const int segment = layout.add_segment(pieces.instruction, position, seen);
+    built.shared_rows = {layout.segments[static_cast<size_t>(segment)].token_begin,
+                         size_of(pieces.instruction)};
+    seen.push_back(layout.segments[static_cast<size_t>(segment)].keys());
+    position += size_of(pieces.instruction);
+  }
+  if (rules.rows == QueryRows::kQuery) built.shared_rows.tokens = 0;
+  built.query_rows = add_query_segment(rules, pieces, pieces.query, position, seen, layout);
+  if (rules.content_free) {
+    built.content_free_rows = add_query_segment(rules, pieces, pieces.content_free, position, seen, layout);
+  }
+  return built;
+}
+
+}  // namespace headwise

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// What this file is: query and passages to tokens, segments and exact spans (docs/method.md, sections 1 and
+// 2). Each piece of text is tokenized by itself and the ids are joined, so no span is ever searched for.
+//
+// `list`:   [opening lead p1 sep p2 sep ... instruction] [query closing] [content-free query closing]
+// `blocks`: [opening lead] [p1 sep] [p2 sep] ... [instruction] [query closing] [content-free query closing]
+// A bracket is one segment of the layout. The last two see the same context and start at the same position.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "headwise/error.h"
+#include "headwise/model_config.h"
+#include "headwise/reranker.h"
+#include "model/decoder.h"
+#include "model/prompt_layout.h"
+#include "rerank/prompt_template.h"
+
+namespace headwise {
+
+// Where a passage's summed tokens keep their keys.
+struct PassageSpan {
+  int64_t slot_begin = 0;
+  int64_t tokens = 0;
+  int64_t token_begin = 0;  // place in the layout's ids
+};
+
+struct BuiltPrompt {
+  PromptLayout layout;
+  std::vector<PassageSpan> spans;  // in request order
+  // Rows to read: instruction rows that both queries share (may be none), the query's, the content-free
+  // query's.
+  RowGroup shared_rows;
+  RowGroup query_rows;
+  RowGroup content_free_rows;  // tokens 0 when not asked for
+  int64_t passage_tokens = 0;
+  int64_t truncated_passages = 0;
+};
+
+struct PromptRules {
+  PromptTemplate wording;
+  ChatFormat chat;
+  Encoding encoding = Encoding::kList;
+  QueryRows rows = QueryRows::kAll;
+  bool content_free = true;
+  int max_words = 0;
+  int max_tokens = 0;
+  int64_t block_span = 0;
+  int64_t context = 0;            // longest prompt in positions
+  int64_t max_prompt_tokens = 0;  // 0: no other bound
+};
+
+// `order[i]` is the request index of the i-th passage in the prompt. kInvalidInput: empty query or passage,
+// text that is not UTF-8. kResourceLimit: too long, saying how many passages fit.
+Result<BuiltPrompt> build_prompt(const Tokenizer& tokenizer, const PromptRules& rules, std::string_view query,
+                                 std::span<const Passage> passages, std::span<const int> order);
+
+}  // namespace headwise

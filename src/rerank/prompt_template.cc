@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+#include "rerank/prompt_template.h"
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "base/check.h"
+#include "base/file.h"
+
+namespace headwise {
+namespace {
+
+using nlohmann::json;
+
+constexpr char kInstruction[] =
+    "Please find information that are relevant to the following query in the paragraphs above.\n\nQuery:";
+constexpr char kInstructionSpaced[] =
+    "Please find information that are relevant to the following query in the paragraphs above. \n\nQuery:";
+
+// The wording of ICR (Chen et al., ICLR 2025) and of the code that grew from it, quirks included: "(sic)"
+// spelling, newlines left out after role headers, a space before "Here", separators with a space in front.
+std::vector<PromptTemplate> shipped() {
+  PromptTemplate usual;
+  usual.name = "default";
+  usual.lead = "Here are some paragraphs:\n\n";
+  usual.marker = "[{n}] ";
+  usual.separator = "\n\n";
+  usual.instruction = kInstruction;
+  usual.query_prefix = " ";
+
+  PromptTemplate blocks = usual;
+  blocks.name = "blocks";
+  blocks.marker.clear();
+
+  PromptTemplate core = usual;  // CoRe (2510.02219)
+  core.name = "core";
+  core.marker = "[document {n}] ";
+  core.marker_in_span = false;
+  core.rows = QueryRows::kInstructionAndQuery;
+
+  PromptTemplate icr_llama3 = usual;  // in_context_reranker.py
+  icr_llama3.name = "icr-llama3";
+  icr_llama3.opening = {{{true, "<|start_header_id|>"}, {false, "user"}, {true, "<|end_header_id|>"}}};
+  icr_llama3.closing = {{{true, "<|eot_id|>"},
+                         {true, "<|start_header_id|>"},
+                         {false, "assistant"},
+                         {true, "<|end_header_id|>"}}};
+  icr_llama3.lead = " Here are some paragraphs: \n\n";
+  icr_llama3.separator = " \n\n";
+  icr_llama3.instruction = kInstructionSpaced;
+
+  PromptTemplate icr_mistral = usual;
+  icr_mistral.name = "icr-mistral";
+  icr_mistral.opening = {{{false, "[INST]"}}};
+  icr_mistral.closing = {{{false, "[/INST]"}}};
+  icr_mistral.lead = " Here are some paragraphs:\n\n";
+
+  PromptTemplate qrhead = usual;  // QRHead, attn_retriever.py
+  qrhead.name = "qrhead-qwen2.5";
+  qrhead.opening = {{{true, "<|im_start|>"}, {false, "user"}}};
+  qrhead.closing = {{{true, "<|im_end|>"}, {false, "\n"}, {true, "<|im_start|>"}, {false, "assistant"}}};
+  qrhead.lead = " Here are some paragraphs:\n\n";
+
+  PromptTemplate selective = usual;  // Selective-ICR (2602.22591)
+  selective.name = "selective-qwen3";
+  selective.lead = "Here are some paragraphs: \n\n";
+  selective.separator = " \n\n";
+  selective.instruction = kInstructionSpaced;
+  selective.rows = QueryRows::kQuery;
+
+  return {usual, blocks, core, icr_llama3, icr_mistral, qrhead, selective};
+}
+
+constexpr std::pair<std::string_view, QueryRows> kRowNames[] = {
+    {"all", QueryRows::kAll},
+    {"instruction+query", QueryRows::kInstructionAndQuery},
+    {"query", QueryRows::kQuery}};
+
+tl::unexpected<Error> bad_template(const std::string& why) {
+  return fail(ErrorCode::kInvalidInput, "prompt template: " + why + "; docs/formats.md shows the fields");
+}
+
+Result<std::vector<ChatPiece>> parse_pieces(const json& value, const std::string& key) {
+  std::vector<ChatPiece> pieces;
+  if (!value.is_array())
+    return bad_template("'" + key + "' should be a list of {\"special\"} or {\"text\"} objects");
+  for (const json& item : value) {
+    const bool special = item.is_object() && item.contains("special");
+    const char* field = special ? "special" : "text";
+    if (!item.is_object() || !item.contains(field) || !item[field].is_string()) {
+      return bad_template("'" + key + "' should be a list of {\"special\"} or {\"text\"} objects");
+    }
+    pieces.push_back({special, item[field].get<std::string>()});
+  }
+  return pieces;
+}
+
+}  // namespace
+
+Result<PromptTemplate> parse_prompt_template(std::string_view text) {
+  const json value = json::parse(text, nullptr, false);
+  if (!value.is_object()) return bad_template("expected a JSON object");
+  PromptTemplate parsed;
+  const std::pair<const char*, std::string*> texts[] = {{"name", &parsed.name},
+                                                        {"lead", &parsed.lead},
+                                                        {"marker", &parsed.marker},
+                                                        {"separator", &parsed.separator},
+                                                        {"instruction", &parsed.instruction},
+                                                        {"query_prefix", &parsed.query_prefix}};
+  for (const auto& [key, member] : value.items()) {
+    bool known = false;
+    for (const auto& [name, target] : texts) {
+      if (key != name) continue;
+      if (!member.is_string()) return bad_template("'" + key + "' should be a string");
+      *target = member.get<std::string>();
+      known = true;
+    }
+    if (key == "opening" || key == "closing") {
+      auto pieces = parse_pieces(member, key);
+      HW_RETURN_IF_ERROR(pieces);
+      (key == "opening" ? parsed.opening : parsed.closing) = std::move(*pieces);
+      known = true;
+    }
+    if (key == "marker_in_span") {
+      if (!member.is_boolean()) return bad_template("'marker_in_span' should be true or false");
+      parsed.marker_in_span = member.get<bool>();
+      known = true;
+    }
+    if (key == "rows") {
+      for (const auto& [name, rows] : kRowNames) {
+        if (!member.is_string() || member.get<std::string>() != name) continue;
+        parsed.rows = rows;
+        known = true;
+      }
+      if (!known) return bad_template("'rows' should be all, instruction+query or query");
+    }
+    if (!known) return bad_template("unknown field '" + key + "'");
+  }
+  if (parsed.separator.empty() || parsed.instruction.empty() || parsed.lead.empty()) {
+    return bad_template("'lead', 'separator' and 'instruction' must not be empty");
+  }
+  return parsed;
+}
+
+Result<PromptTemplate> find_prompt_template(const std::string& name) {
+  std::string known;
+  for (PromptTemplate& candidate : shipped()) {
+    if (candidate.name == name) return std::move(candidate);
+    known += (known.empty() ? "" : ", ") + candidate.name;
+  }
+  std::error_code ignored;
+  if (!std::filesystem::exists(name, ignored)) {
+    return fail(ErrorCode::kNotFound,
+                "no prompt template '" + name + "', and no such file; those that ship: " + known);
+  }
+  auto text = read_text_file(name, size_t{1} << 20);
+  HW_RETURN_IF_ERROR(text);
+  auto parsed = parse_prompt_template(*text);
+  if (!parsed) return fail(std::move(parsed.error()).with_context("reading '" + name + "'"));
+  return parsed;
+}
+
+std::vector<std::string> prompt_template_names() {
+  std::vector<std::string> names;
+  for (const PromptTemplate& candidate : shipped()) names.push_back(candidate.name);
+  return names;
+}
+
+}  // namespace headwise

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+#include "rerank/scoring.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/check.h"
+
+namespace headwise {
+namespace {
+
+constexpr double kLogFloor = 1e-7;
+
+// Mean attention of a query's rows (shared ones included) to one slot.
+struct MeanAttention {
+  const float* shared;
+  const float* own;
+  double rows;
+  double at(int64_t slot) const {
+    return (static_cast<double>(shared[slot]) + static_cast<double>(own[slot])) / rows;
+  }
+};
+
+}  // namespace
+
+double filtered_sum(std::span<const double> calibrated, TokenFilter filter) {
+  const size_t n = calibrated.size();
+  double lowest = -INFINITY;
+  if (filter == TokenFilter::kLow && n >= 2) {
+    double mean = 0.0;
+    for (double c : calibrated) mean += c;
+    mean /= static_cast<double>(n);
+    double squares = 0.0;
+    for (double c : calibrated) squares += (c - mean) * (c - mean);
+    lowest = mean - 2.0 * std::sqrt(squares / static_cast<double>(n - 1));
+  }
+  double sum = 0.0;
+  // The bound is strict, as in the method: of two or more tokens that are all alike none lies above it.
+  for (double c : calibrated) {
+    if (c > lowest) sum += c;
+  }
+  return sum;
+}
+
+double log_ratio(double query_score, double content_free_score) {
+  return std::log(query_score + kLogFloor) - std::log(content_free_score + kLogFloor);
+}
+
+ScoreCollector::ScoreCollector(const BuiltPrompt& prompt, std::span<const HeadId> heads, TokenFilter filter)
+    : prompt_(prompt),
+      heads_(heads.begin(), heads.end()),
+      filter_(filter),
+      values_(3 * heads.size() * prompt.spans.size(), 0.0f) {}
+
+void ScoreCollector::keep_token_sums(std::vector<double> head_weights) {
+  HW_CHECK(head_weights.size() == heads_.size());
+  token_weights_ = std::move(head_weights);
+  for (const PassageSpan& span : prompt_.spans)
+    token_sums_.emplace_back(static_cast<size_t>(span.tokens), 0.0);
+}
+
+void ScoreCollector::add(const LayerAttention& attention) {
+  const bool content_free = prompt_.content_free_rows.tokens > 0;
+  const auto shared_rows = static_cast<double>(prompt_.shared_rows.tokens);
+  const auto query_rows = static_cast<double>(prompt_.query_rows.tokens);
+  const auto content_free_rows = static_cast<double>(prompt_.content_free_rows.tokens);
+  const size_t passages = prompt_.spans.size();
+  std::vector<double> calibrated;
+  for (size_t place = 0; place < attention.heads.size(); ++place) {
+    const HeadId id{attention.layer, attention.heads[place]};
+    const auto found = std::find(heads_.begin(), heads_.end(), id);
+    HW_CHECK(found != heads_.end());
+    const auto head = static_cast<size_t>(found - heads_.begin());
+    const auto at = static_cast<int64_t>(place);
+    const MeanAttention query{attention.of(at, kSharedRows), attention.of(at, kQueryRows),
+                              shared_rows + query_rows};
+    for (size_t passage = 0; passage < passages; ++passage) {
+      const PassageSpan& span = prompt_.spans[passage];
+      double query_sum = 0.0;
+      double content_free_sum = 0.0;
+      calibrated.clear();
+      for (int64_t slot = span.slot_begin; slot < span.slot_begin + span.tokens; ++slot) {
+        const double a = query.at(slot);
+        query_sum += a;
+        if (!content_free) continue;
+        const MeanAttention empty{attention.of(at, kSharedRows), attention.of(at, kContentFreeRows),
+                                  shared_rows + content_free_rows};
+        const double b = empty.at(slot);
+        content_free_sum += b;
+        calibrated.push_back(a - b);
+      }
+      const auto value = [&](size_t channel) -> float& {
+        return values_[(channel * heads_.size() + head) * passages + passage];
+      };
+      value(0) = static_cast<float>(query_sum);
+      if (!content_free) continue;
+      value(1) = static_cast<float>(content_free_sum);
+      value(2) = static_cast<float>(filtered_sum(calibrated, filter_));
+      if (token_weights_.empty()) continue;
+      for (size_t token = 0; token < calibrated.size(); ++token) {
+        token_sums_[passage][token] += token_weights_[head] * calibrated[token];
+      }
+    }
+  }
+}
+
+std::vector<double> ScoreCollector::scores_filtered_after_sum() const {
+  std::vector<double> scores;
+  for (const std::vector<double>& tokens : token_sums_) scores.push_back(filtered_sum(tokens, filter_));
+  return scores;
+}
+
+std::vector<double> combine_heads(const HeadScores& scores, Calibration calibration,
+                                  std::span<const double> weights) {
+  std::vector<double> combined(static_cast<size_t>(scores.passages), 0.0);
+  for (size_t h = 0; h < scores.heads.size(); ++h) {
+    const auto head = static_cast<int64_t>(h);
+    const double weight = weights.empty() ? 1.0 : weights[h];
+    for (int64_t passage = 0; passage < scores.passages; ++passage) {
+      double value = 0.0;
+      switch (calibration) {
+        case Calibration::kNone:
+          value = scores.at(0, head, passage);
+          break;
+        case Calibration::kNa:
+          value = scores.at(2, head, passage);
+          break;
+        case Calibration::kRatio:
+          value = log_ratio(scores.at(0, head, passage), scores.at(1, head, passage));
+          break;
+      }
+      combined[static_cast<size_t>(passage)] += weight * value;
+    }
+  }
+  return combined;
+}
+
+}  // namespace headwise

@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: headwise contributors
+"""`rerank` for one query and for a stream of requests, good input and bad."""
+import json
+import os
+import pty
+import re
+import resource
+import signal
+import struct
+
+import pytest
+from conftest import FACTS, clean_environment, stop, wait_for
+
+pytestmark = pytest.mark.usefixtures("model")
+
+QUERY = ["rerank", "--query", "who wrote Emma?"]
+LINES = "\n".join(FACTS) + "\n"
+
+
+def results(stdout: str) -> list[dict]:
+    return json.loads(stdout)["results"]
+
+
+def test_one_query_finds_the_answer(headwise):
+    answer = json.loads(headwise.ok(*QUERY, "--documents", "-", "--json", stdin=LINES))
+    assert answer["query"] == "who wrote Emma?" and answer["query_id"] == "1"
+    hits = answer["results"]
+    assert hits[0]["id"] == "2"  # the line about Jane Austen
+    assert sorted(hit["index"] for hit in hits) == list(range(len(FACTS)))
+    assert [hit["rank"] for hit in hits] == list(range(1, len(FACTS) + 1))
+    scores = [hit["score"] for hit in hits]
+    assert scores == sorted(scores, reverse=True) and len(set(scores)) == len(scores)
+    statistics = answer["statistics"]
+    assert statistics["heads_read"] == 270 and statistics["layers_run"] == 30 and statistics["prompt_tokens"] > 60
+
+
+def test_documents_of_every_kind_give_the_same_scores(headwise, tmp_path):
+    (tmp_path / "lines.txt").write_text(LINES)
+    (tmp_path / "objects.jsonl").write_text("".join(json.dumps({"_id": f"d{i}", "text": text}) + "\n" for i, text in enumerate(FACTS)))
+    (tmp_path / "list.json").write_text(json.dumps(FACTS))
+    runs = [results(headwise.ok(*QUERY, "--documents", name, "--json")) for name in ("lines.txt", "objects.jsonl", "list.json")]
+    assert len({tuple((hit["index"], hit["score"]) for hit in run) for run in runs}) == 1
+    assert runs[1][0]["id"] == "d1"
+
+
+def test_the_table(headwise):
+    table = headwise.ok(*QUERY, "--documents", "-", stdin=LINES, env={"COLUMNS": "80"})
+    lines = table.splitlines()
+    assert lines[0] == "who wrote Emma?"
+    assert re.match(r"   1    2  ▲1 +-?[\d.]+  █+ +\[2\] Emma is a novel", lines[2]), lines[2]
+    assert "read all 270 heads of layers 0-29; 30 layers run;" in lines[-1] and "tokens/s" in lines[-1]
+    assert len(lines) == 2 + len(FACTS) + 1
+    assert all(len(line) <= 80 for line in lines[:-1])
+    assert "\x1b" not in table  # not a terminal
+
+
+def test_passages_cannot_send_control_characters_to_the_terminal(headwise):
+    table = headwise.ok(*QUERY, "--documents", "-", stdin="a \x1b[2J\x07 b\nc\u009b31m\u202e d\n")
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", table)
+
+
+def on_a_terminal(headwise, *arguments, columns: int, env=None) -> str:
+    """What the binary writes when stdout is a terminal of that width."""
+    import fcntl
+    import subprocess
+    import termios
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    process = subprocess.Popen([str(headwise.binary), *arguments], cwd=headwise.folder, stdin=subprocess.DEVNULL,
+                               stdout=theirs, stderr=subprocess.DEVNULL, env=clean_environment(TERM="xterm", **(env or {})))
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            part = os.read(ours, 65536)
+        except OSError:
+            break
+        if not part:
+            break
+        shown += part
+    os.close(ours)
+    assert process.wait(timeout=120) == 0
+    return shown.decode()
+
+
+def test_a_terminal_gets_colours_and_lines_that_fit(headwise, tmp_path):
+    (tmp_path / "wide.txt").write_text("日本語の文章がここにあります。" * 20 + "\n" + "word " * 100 + "\n")
+    arguments = [*QUERY, "--documents", "wide.txt"]
+    coloured = on_a_terminal(headwise, *arguments, columns=60)
+    assert "\x1b[" in coloured
+    plain = on_a_terminal(headwise, *arguments, columns=60, env={"NO_COLOR": "1"})
+    assert "\x1b[" not in plain
+    assert re.sub(r"\x1b\[\d*m", "", coloured).splitlines()[:4] == plain.splitlines()[:4]
+    for line in plain.splitlines()[:4]:
+        assert sum(2 if ord(c) >= 0x1100 and ord(c) > 0x25ff else 1 for c in line) <= 60
+    assert plain.count("…") == 2
+
+
+@pytest.mark.parametrize("format, line", [
+    ("trec", r"7 Q0 2 1 -?[\d.e-]+ headwise"),
+    ("msmarco", r"7\t2\t1"),
+    ("rankllm", r'\{"query": ?\{"text": ?"who wrote Emma\?", ?"qid": ?"7"\}.*'),
+    ("jsonl", r'\{"query_id":"7".*'),
+])
+def test_formats(headwise, format, line):
+    first = headwise.ok(*QUERY, "--documents", "-", "--format", format, "--query-id", "7", stdin=LINES).splitlines()[0]
+    assert re.fullmatch(line, first), first
+
+
+def test_output_goes_to_a_file(headwise, tmp_path):
+    assert headwise.ok(*QUERY, "--documents", "-", "--json", "--output", "out.jsonl", stdin=LINES) == ""
+    assert results((tmp_path / "out.jsonl").read_text())[0]["id"] == "2"
+    assert [path.name for path in tmp_path.iterdir()] == ["out.jsonl"]
+
+
+@pytest.mark.parametrize("flags", [["--encoding", "list"], ["--calibration", "none"], ["--calibration", "na"],
+                                   ["--calibration", "na", "--token-filter", "none"], ["--heads", "3-1,14-2"],
+                                   ["--calibration", "na", "--filter-after-sum"],
+                                   ["--heads", "8..11"], ["--rows", "query"], ["--fuse", "rrf"],
+                                   ["--encoding", "list", "--order", "reversed"], ["--max-words", "3"], ["--max-tokens", "3"],
+                                   ["--encoding", "list", "--order", "shuffled", "--seed", "5"], ["--block-span", "300"],
+                                   ["--encoding", "list", "--template", "core"], ["--chat-format", "none"]])
+def test_flags_reach_the_engine(headwise, flags):
+    documents = ["--documents", "-", "--json"]
+    usual = results(headwise.ok(*QUERY, *documents, stdin=LINES))
+    other = results(headwise.ok(*QUERY, *documents, *flags, stdin=LINES))
+    assert len(other) == len(usual)
+    assert {hit["id"]: hit["score"] for hit in other} != {hit["id"]: hit["score"] for hit in usual}
+
+
+@pytest.mark.parametrize("flags", [["--threads", "1"], ["--threads", "3"], ["--weights", "fp32"], ["--full-depth"]])
+def test_flags_that_must_not_change_a_bit(headwise, flags):
+    documents = ["--documents", "-", "--json", "--heads", "0..12"]
+    assert results(headwise.ok(*QUERY, *documents, stdin=LINES)) == results(headwise.ok(*QUERY, *documents, *flags, stdin=LINES))
+
+
+def test_top_k_and_one_passage(headwise):
+    assert len(results(headwise.ok(*QUERY, "--documents", "-", "--json", "--top-k", "2", stdin=LINES))) == 2
+    assert [hit["id"] for hit in results(headwise.ok(*QUERY, "--documents", "-", "--json", stdin="only this\n"))] == ["1"]
+
+
+@pytest.mark.parametrize("status, flags, stdin, messages", [
+    (3, ["--query", ""], LINES, ["the query is empty"]),
+    (3, ["--query", b"caf\xe9"], LINES, ["--query is not UTF-8", "byte 3"]),
+    (3, ["--query", "a"], "", ["no passages"]),
+    (3, ["--query", "a"], b"fine\nbad \xff here\n", ["-:2", "UTF-8", "byte 5"]),
+    (3, ["--query", "a"], '{"id": "x", "text": "a"}\n{"id": "x", "text": "b"}\n', ["'x'", "twice", "line 1"]),
+    (3, ["--query", "a"], '{"id": "x", "text": "a"}\n{"id": "y"}\n', ["-:2", "text"]),
+    (3, ["--query", "a"], '{"id": "x", "text": "a"}\n{"id": "y", "text": ""}\n', ["'y'", "empty"]),
+    (3, ["--query", "a"], '{"id": "x", "text": "a"}\n{"id": \n', ["-:2"]),
+    (2, ["--query", "a", "--heads", "40-1"], LINES, ["head 40-1 is not in this model", "0..29"]),
+    (2, ["--query", "a", "--heads", "3-9"], LINES, ["head 3-9 is not in this model", "0..8"]),
+    (2, ["--query", "a", "--heads", "3-1,3-1"], LINES, ["3-1 is listed twice"]),
+    (2, ["--query", "a", "--heads", "best"], LINES, ["'best' is not a head", "13-18,14-2"]),
+    (2, ["--query", "a", "--fuse", "much"], LINES, ["--fuse", "0.7", "'much'"]),
+    (2, ["--query", "a", "--fuse", "0.7"], LINES, ["--fuse needs the first stage's score"]),
+    (2, ["--query", "a", "--filter-after-sum"], LINES, ["--calibration na"]),
+    (2, ["--query", "a", "--encoding", "list", "--block-span", "9"], LINES, ["--encoding blocks"]),
+    (3, ["--query", "a", "--template", "nowhere"], LINES, ["no prompt template 'nowhere'", "selective-qwen3"]),
+    (5, ["--query", "a", "--max-prompt-tokens", "70"], LINES, ["of 6 passages fit", "--max-words"]),
+    (5, ["--query", "a", "--max-words", "0", "--encoding", "list"], ("word " * 5000 + "\n") * 2,
+     ["8192", "1 of 2 passages fit", "--max-words"]),
+])
+def test_bad_input(headwise, status, flags, stdin, messages):
+    flags = [os.fsdecode(flag) if isinstance(flag, bytes) else flag for flag in flags]
+    stderr = headwise.fails(status, "rerank", "--documents", "-", "--output", "out", *flags, stdin=stdin)
+    for message in messages:
+        assert message in stderr
+    assert list(headwise.folder.iterdir()) == []
+
+
+def test_files_that_cannot_be_read(headwise, tmp_path):
+    assert "No such file" in headwise.fails(3, *QUERY, "--documents", "nowhere.txt")
+    (tmp_path / "folder").mkdir()
+    assert "folder" in headwise.fails(3, *QUERY, "--documents", "folder")
+    # Opens for everybody, root too, and cannot be read.
+    assert "cannot read '/proc/self/mem': Input/output error" in headwise.fails(3, *QUERY, "--documents", "/proc/self/mem")
+
+
+def test_output_that_cannot_be_written(headwise, tmp_path):
+    documents = ["--documents", "-", "--json"]
+    assert "nowhere" in headwise.fails(3, *QUERY, *documents, "--output", "nowhere/out", stdin=LINES)
+    (tmp_path / "folder").mkdir()
+    assert "a folder" in headwise.fails(2, *QUERY, *documents, "--output", "folder", stdin=LINES)
+    # A device must not be replaced by a file.
+    assert "not a regular file" in headwise.fails(2, *QUERY, *documents, "--output", "/dev/null", stdin=LINES)
+
+
+def test_full_disk(headwise, tmp_path):
+    (tmp_path / "out").write_text("the old result")
+    small = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))
+    stderr = headwise.fails(5, *QUERY, "--documents", "-", "--json", "--output", "out", stdin=LINES, preexec=small)
+    assert "File too large" in stderr
+    assert (tmp_path / "out").read_text() == "the old result"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    # Standard output on a full device.
+    with open("/dev/full", "wb") as full:
+        process = headwise.start("rerank", "--query", "a", "--documents", "/dev/stdin", "--json", stdin=open_lines(tmp_path), stdout=full)
+        _, stderr = process.communicate(timeout=120)
+    assert process.returncode == 5 and b"No space left on device" in stderr
+
+
+def open_lines(folder):
+    (folder / "lines.txt").write_text(LINES)
+    return open(folder / "lines.txt", "rb")
+
+
+def test_a_stream_answers_in_order_and_survives_bad_requests(headwise):
+    requests = [
+        {"query": "who wrote Emma?", "documents": FACTS},
+        "not json",
+        {"query_id": "moon", "query": "how long does the Moon take?",
+         "passages": [{"_id": f"d{i}", "title": "Fact", "text": text} for i, text in enumerate(FACTS)]},
+        {"query": "", "documents": FACTS},
+        {"documents": FACTS},
+        {"query": "a", "documents": []},
+        {"query": "a", "documents": "a text"},
+        {"query": "a", "documents": [{"id": "x", "text": "a"}, {"docid": "x", "text": "b"}]},
+        {"query": "a", "documents": [{"id": "x"}]},
+        {"query": "a", "documents": [7]},
+        {"query": 7, "documents": ["a"]},
+        ["a"],
+        {"query_id": 12, "query": "bees", "documents": ["about cars", {"id": 5, "text": FACTS[3], "extra": None}]},
+    ]
+    text = "\n".join(r if isinstance(r, str) else json.dumps(r) for r in requests).encode()
+    text += b"\n\n" + b'{"query": "\xff", "documents": ["a"]}'
+    done = headwise("rerank", stdin=text)
+    assert done.returncode == 3
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [answer["query_id"] for answer in answers] == ["1", "2", "moon", "4", "5", "6", "7", "8", "9", "10", "11", "12", "12", "15"]
+    assert [place for place, answer in enumerate(answers) if "results" in answer] == [0, 2, 12]
+    assert answers[0]["results"][0]["id"] == "2"
+    assert answers[2]["results"][0]["id"] == "d0"
+    assert answers[12]["results"][0] == {**answers[12]["results"][0], "id": "5", "index": 1, "rank": 1}
+    errors = {answer["line"]: answer["error"]["message"] for answer in answers if "error" in answer}
+    for line, message in {2: "not JSON: byte 2", 4: "the query is empty", 5: 'no "query"', 6: "no passages", 7: '"documents"',
+                          8: "the id 'x'", 9: 'documents[0] has no "text"', 10: "documents[0]", 11: '"query" must be a string',
+                          12: "a request is a JSON object", 15: "not UTF-8: byte 11"}.items():
+        assert message in errors[line], (line, errors[line])
+    assert "11 of 14 requests failed (lines 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, …)" in done.stderr
+
+
+def test_a_stream_gives_the_same_scores_as_single_queries(headwise):
+    one = results(headwise.ok(*QUERY, "--documents", "-", "--json", stdin=LINES))
+    stream = headwise.ok("rerank", stdin=json.dumps({"query": "who wrote Emma?", "documents": FACTS}) + "\n")
+    assert results(stream) == one
+
+
+def test_a_stream_answers_at_once_and_stops_on_ctrl_c(headwise):
+    import subprocess
+    process = headwise.start("rerank", stdin=subprocess.PIPE)
+    process.stdin.write(json.dumps({"query": "a", "documents": FACTS}).encode() + b"\n")
+    process.stdin.flush()
+    assert b'"results"' in process.stdout.readline()  # although the stream is still open
+    status, stderr = stop(process, signal.SIGINT)
+    assert status == 1 and "interrupted" in stderr
+
+
+def test_a_stream_without_requests(headwise):
+    assert "holds no request" in headwise.fails(3, "rerank", stdin="\n\n")
+
+
+def test_ctrl_c_while_a_query_runs(headwise, tmp_path):
+    (tmp_path / "long.txt").write_text("".join(f"{i} " + "many words " * 140 + "\n" for i in range(20)))
+    process = headwise.start(*QUERY, "--documents", "long.txt", "--json", "--output", "out", "--threads", "1")
+    # The engine's own threads, or half a second: it is loading or reading by then.
+    import time
+    time.sleep(0.7)
+    assert process.poll() is None, "the run was over before the signal: make it longer"
+    begun = time.monotonic()
+    status, stderr = stop(process, signal.SIGINT)
+    assert status == 1 and "headwise rerank:" in stderr or status == -signal.SIGINT
+    assert time.monotonic() - begun < 20
+    assert [path.name for path in tmp_path.iterdir()] == ["long.txt"]

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: headwise contributors
+"""Verbs, flags, help, the environment, settings files: what happens before any work."""
+import json
+import re
+import subprocess
+
+import pytest
+
+VERBS = ["rerank", "eval", "inspect", "tokenize", "bench"]
+
+
+def test_version(headwise):
+    assert re.fullmatch(r"headwise \d+\.\d+\.\d+\n", headwise.ok("--version"))
+
+
+def test_help_lists_every_verb(headwise):
+    text = headwise.ok("--help")
+    for verb in VERBS:
+        assert re.search(rf"^\s+{verb}\s+\w", text, re.M), verb
+
+
+def example_of(headwise, verb: str) -> str:
+    text = headwise.ok(verb, "--help")
+    assert "Usage: headwise " + verb in text
+    found = re.search(r"^Example:\n  (.+)$", text, re.M)
+    assert found, f"{verb} --help has no example"
+    return found.group(1)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_example_of_the_help_runs(headwise, model, tmp_path, verb):
+    # The files that eval's example speaks of.
+    (tmp_path / "qrels.tsv").write_text("query-id\tcorpus-id\tscore\nq1\td1\t1\nq2\td1\t2\n")
+    (tmp_path / "bm25.trec").write_text("q1 Q0 d1 1 2.0 a\nq1 Q0 d2 2 1.0 a\nq2 Q0 d2 1 2.0 a\nq2 Q0 d1 2 1.0 a\n")
+    (tmp_path / "reranked.trec").write_text("q1 Q0 d1 1 2.0 b\nq2 Q0 d1 1 1.0 b\n")
+    # `headwise` in the example is found through PATH.
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "headwise").symlink_to(headwise.binary)
+    done = subprocess.run(["sh", "-c", f'PATH="{tmp_path}/bin:$PATH"\n' + example_of(headwise, verb)], cwd=tmp_path,
+                          capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+def test_no_verb(headwise):
+    done = headwise()
+    assert done.returncode == 2 and done.stdout == ""
+    assert "no verb was given" in done.stderr
+
+
+@pytest.mark.parametrize("arguments, message, hint", [
+    (["rernk"], "unknown verb 'rernk'", "did you mean 'rerank'?"),
+    (["rerank", "--encodng", "list"], "unknown flag '--encodng'", "did you mean '--encoding'?"),
+    (["rerank", "--top_k=3"], "unknown flag '--top_k'", "did you mean '--top-k'?"),
+    (["rerank", "surplus"], "unexpected word 'surplus'", "headwise rerank --help"),
+    (["bench", "--xyzzy"], "unknown flag '--xyzzy'", "headwise bench --help"),
+    (["rerank", "--encoding", "lists"], "lists", "headwise rerank --help"),
+    (["rerank", "--max-words", "many"], "--max-words", "headwise rerank --help"),
+    (["rerank", "--depth", "-3"], "--depth", "headwise rerank --help"),
+    (["rerank", "--query"], "--query", "headwise rerank --help"),
+])
+def test_bad_usage(headwise, arguments, message, hint):
+    stderr = headwise.fails(2, *arguments)
+    assert message in stderr.splitlines()[0]
+    assert hint in stderr
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (["--query", "a"], "--query needs --documents"),
+    (["--documents", "a.txt"], "--documents needs --query"),
+    (["--dataset", "set"], "--dataset needs --run"),
+    (["--query", "a", "--documents", "a.txt", "--run", "b.trec"], "give one of the two"),
+    (["--query", "a", "--documents", "a.txt", "--shard", "1/2"], "--shard is for data sets"),
+    (["--query", "a", "--documents", "a.txt", "--restart"], "--restart is for data sets"),
+    (["--run", "b.trec", "--restart"], "--restart needs --output"),
+    (["--run", "b.trec", "--format", "table"], "--format table is for one query"),
+    (["--run", "b.trec", "--shard", "3/2"], "expected i/n with 1 <= i <= n"),
+    (["--run", "b.trec", "--shard", "0/2"], "expected i/n with 1 <= i <= n"),
+    (["--run", "b.trec", "--shard", "half"], "expected i/n with 1 <= i <= n"),
+])
+def test_contradictions(headwise, arguments, message):
+    assert message in headwise.fails(2, "rerank", *arguments)
+
+
+PASSAGES = "a cat\na dog\na fox\n"
+
+
+def ids(stdout: str) -> list[str]:
+    return [hit["id"] for hit in json.loads(stdout)["results"]]
+
+
+def rerank(headwise, *arguments, **options) -> list[str]:
+    return ids(headwise.ok("rerank", "--query", "what barks?", "--documents", "-", "--json", *arguments,
+                           stdin=PASSAGES, **options))
+
+
+def test_a_flag_may_be_an_environment_variable(headwise, model):
+    assert len(rerank(headwise)) == 3
+    assert len(rerank(headwise, env={"HEADWISE_TOP_K": "2"})) == 2
+    # The command line wins.
+    assert len(rerank(headwise, "--top-k", "1", env={"HEADWISE_TOP_K": "2"})) == 1
+
+
+def test_a_variable_with_a_bad_value_is_bad_usage(headwise):
+    assert "--top-k" in headwise.fails(2, "rerank", env={"HEADWISE_TOP_K": "two"})
+
+
+def test_a_variable_of_another_verb_does_no_harm(headwise, model):
+    # tokenize has no --encoding, and "nonsense" is nothing that rerank's would take.
+    assert headwise.ok("tokenize", stdin="a cat\n", env={"HEADWISE_ENCODING": "nonsense"})
+
+
+def test_a_flag_may_be_a_line_of_a_settings_file(headwise, model, tmp_path):
+    (tmp_path / "settings.toml").write_text(
+        '# every verb\nthreads = 1\n\n[rerank]\ntop_k = 2   # an underscore is a dash\n'
+        'heads = "3-1,2-0"  # a comma and a # inside: "#"\n[bench]\nrepeat = 7\n')
+    config = ["--config", "settings.toml"]
+    assert len(rerank(headwise, *config)) == 2
+    done = json.loads(headwise.ok("rerank", "--query", "q", "--documents", "-", "--json", *config, stdin=PASSAGES))
+    assert done["statistics"]["heads_read"] == 2
+    # Variable over file, command line over both.
+    assert len(rerank(headwise, *config, env={"HEADWISE_TOP_K": "1"})) == 1
+    assert len(rerank(headwise, *config, "--top-k", "3", env={"HEADWISE_TOP_K": "1"})) == 3
+    # The file itself may be named by the environment.
+    assert len(rerank(headwise, env={"HEADWISE_CONFIG": "settings.toml"})) == 2
+
+
+@pytest.mark.parametrize("text, message", [
+    ("top-kk = 2\n", "line 1: no flag '--top-kk'; did you mean '--top-k'?"),
+    ("\n[rernk]\ntop-k = 2\n", "line 3: no verb 'rernk'; did you mean 'rerank'?"),
+    ("[rerank\n", "line 1: a section is not closed"),
+    ("model = smollm\n", "line 1: text must stand in quotes"),
+    ('model = "smollm\n', "line 1: a string is not closed"),
+    ('model "smollm"\n', "line 1: no '='"),
+    ("top-k = 2 3\n", "line 1: something follows the value"),
+    ("top-k = [2, 3\n", "line 1: an array is not closed"),
+    ("top-k =\n", "line 1: a value is missing"),
+])
+def test_a_bad_settings_file_names_the_line(headwise, tmp_path, text, message):
+    (tmp_path / "settings.toml").write_text(text)
+    assert message in headwise.fails(2, "rerank", "--config", "settings.toml")
+
+
+def test_a_missing_settings_file(headwise):
+    assert "nowhere.toml" in headwise.fails(3, "rerank", "--config", "nowhere.toml")
+    assert "nowhere.toml" in headwise.fails(3, "rerank", env={"HEADWISE_CONFIG": "nowhere.toml"})

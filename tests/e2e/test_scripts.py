@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: headwise contributors
+"""The scripts: set-up is silent when there is nothing to do, the demo shows what it promises, the checks can fail."""
+import csv
+import json
+import re
+import subprocess
+import sys
+import time
+
+import pytest
+
+from conftest import ROOT, must_run, run
+
+sys.path.insert(0, str(ROOT / "scripts"))
+import check_includes  # noqa: E402
+import check_tree  # noqa: E402
+import fetch_model  # noqa: E402
+import tree  # noqa: E402
+
+
+def demo_questions():
+    with open(ROOT / "examples" / "demo" / "questions.tsv", encoding="utf-8", newline="") as table:
+        return list(csv.DictReader(table, delimiter="\t"))
+
+
+def test_second_setup_is_silent_and_quick():
+    start = time.monotonic()
+    assert must_run(ROOT / "scripts" / "setup", "packages", "python", "model") == ""
+    assert time.monotonic() - start < 10  # about 0.3 s on an idle machine
+
+
+def test_setup_names_an_unknown_step():
+    done = run(ROOT / "scripts" / "setup", "everything")
+    assert done.returncode == 2 and "unknown step 'everything'" in done.stderr and "packages" in done.stderr
+
+
+def test_model_with_a_wrong_checksum_is_refused(tmp_path):
+    file = tmp_path / "model.gguf"
+    file.write_bytes(b"not a model")
+    with pytest.raises(SystemExit, match="expected sha256 b179c952.* found "):
+        fetch_model.check(file, fetch_model.MODEL_SHA256)
+
+
+def test_demo_files():
+    questions = demo_questions()
+    assert len(questions) >= 3
+    for row in questions:
+        lines = (ROOT / "examples" / "demo" / row["file"]).read_text(encoding="utf-8").splitlines()
+        passages = [json.loads(line) for line in lines]
+        ids = [passage["id"] for passage in passages]
+        assert len(passages) == 20 == len(set(ids)), row["file"]
+        assert all(40 <= len(passage["text"].split()) <= 80 for passage in passages), row["file"]
+        # The given order is bad on purpose: no answer in the first half.
+        assert all(ids.index(answer) >= 10 for answer in row["answered by"].split(", ")), row["file"]
+
+
+def test_demo_shows_every_question(build, model):
+    if build != ROOT / "build" / "release":
+        pytest.skip("scripts/demo builds and runs build/release")
+    shown = must_run(ROOT / "scripts" / "demo", "--threads", "2")
+    for row in demo_questions():
+        assert row["question"] in shown
+    tables = shown.split("  as given (")[1:]
+    assert len(tables) == len(demo_questions())
+    for table in tables:
+        for needed in ("stand at", "rank  was", "█", "read ", "tokens/s"):
+            assert needed in table, (needed, table)
+        places = sorted(int(was) for was in re.findall(r"^ *\d+ +(\d+)  [▲▼=]", table, re.MULTILINE))
+        assert places == list(range(1, 21)), table
+
+
+@pytest.fixture
+def small_tree(tmp_path, monkeypatch):
+    """Writes files into an empty repository that the checks then look at."""
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    monkeypatch.setattr(tree, "ROOT", tmp_path)
+
+    def write(files):
+        for name, text in files.items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(text)
+        return tree.files()
+
+    return write
+
+
+LICENCE = "// SPDX-License-Identifier: Apache-2.0\n// SPDX-FileCopyrightText: headwise contributors\n"
+
+
+@pytest.mark.parametrize("files, complaint", [
+    ({"src/base/a.cc": '#include "model/b.h"\n', "src/model/b.h": ""}, 'base includes "model/b.h" of the higher folder model'),
+    ({"src/base/a.cc": '#include "headwise/reranker.h"\n', "include/headwise/reranker.h": ""}, "of the higher folder rerank"),
+    ({"include/headwise/error.h": '#include "base/a.h"\n', "src/base/a.h": ""}, "includes the private"),
+    ({"include/headwise/error.h": "#include <nlohmann/json.hpp>\n"}, "may be included from"),
+    ({"src/rerank/a.cc": "#include <oneapi/dnnl/dnnl.hpp>\n"}, "may be included from kernels only"),
+    ({"src/model/a.cc": '#include "nowhere.h"\n'}, "is not a file of this project"),
+    ({"include/headwise/brand_new.h": ""}, "give it a stratum"),
+    ({"src/attic/a.cc": ""}, "is not in STRATA"),
+    ({"src/eval/a.cc": '#include "unit/b.h"\n', "tests/unit/b.h": ""}, "of tests/"),
+    ({"examples/1/a.cc": '#include "base/a.h"\n', "src/base/a.h": ""}, "public headers only"),
+])
+def test_include_check_finds(small_tree, files, complaint):
+    found = [line for path in small_tree(files) for line in check_includes.violations(path)]
+    assert len(found) == 1 and complaint in found[0], found
+
+
+def test_include_check_accepts_what_points_down(small_tree):
+    files = {"src/model/a.cc": '#include "base/b.h"\n#include "headwise/error.h"\n#include <vector>\n', "src/base/b.h": "",
+             "include/headwise/error.h": "#include <tl/expected.hpp>\n", "tests/unit/t.cc": '#include "base/b.h"\n'}
+    assert [line for path in small_tree(files) for line in check_includes.violations(path)] == []
+
+
+@pytest.mark.parametrize("files, complaint", [
+    ({"src/base/a.cc": "int x;\n"}, "SPDX"),
+    ({"src/base/a.cc": LICENCE + "\n" * 800}, "802 lines"),
+    ({"docs/a.md": "see /" + "home/me/notes\n"}, "names one machine"),
+    ({"docs/a.md": "from https://" + "pypi" + ".org/simple\n"}, "names one machine or one registry"),
+    ({"src/base/a.cc": LICENCE + "// TO" + "DO later\n"}, "needs an issue number"),
+])
+def test_tree_check_finds(small_tree, files, complaint):
+    found = [line for path in small_tree(files) for line in check_tree.violations(path)]
+    assert len(found) == 1 and complaint in found[0], found
+
+
+def test_tree_check_accepts_a_good_file(small_tree):
+    files = {"src/base/a.cc": LICENCE + "// TO" + "DO(#12) later\n", "docs/a.md": "plain words\n"}
+    assert [line for path in small_tree(files) for line in check_tree.violations(path)] == []

@@ -1,0 +1,3 @@
+headwise_fuzz(gguf gguf_fuzz.cc)
+headwise_fuzz(safetensors safetensors_fuzz.cc)
+headwise_fuzz(safetensors_index safetensors_index_fuzz.cc)

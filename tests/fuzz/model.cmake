@@ -1,0 +1,1 @@
+headwise_fuzz(hf_config hf_config_fuzz.cc)

@@ -1,0 +1,1 @@
+headwise_fuzz(prompt_template prompt_template_fuzz.cc)

@@ -1,0 +1,2 @@
+headwise_fuzz(tokenizer_json tokenizer_json_fuzz.cc)
+headwise_fuzz(tokenizer_gguf tokenizer_gguf_fuzz.cc)

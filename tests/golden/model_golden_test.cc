@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// The engine against Hugging Face transformers on tiny seeded models of every family.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cctype>
+#include <string>
+#include <vector>
+
+#include "golden/agreement.h"
+
+namespace headwise::golden {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<std::string> tiny_fixtures() {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(golden_folder() / "fixtures")) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with("tiny-")) names.push_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+// The model files that hold the very numbers of the fixture.
+std::vector<fs::path> models_of(const Fixture& fixture) {
+  const fs::path folder = golden_folder() / "models";
+  std::vector<fs::path> paths{folder / fixture.json["model"].get<std::string>()};
+  if (fixture.json.contains("same_values")) {
+    for (const auto& twin : fixture.json["same_values"]) paths.push_back(folder / twin.get<std::string>());
+  }
+  return paths;
+}
+
+class ModelGolden : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(ModelGolden, AgreesWithTransformers) {
+  const std::vector<Fixture> fixtures = fixtures_of(golden_folder() / "fixtures" / GetParam());
+  ASSERT_FALSE(fixtures.empty());
+  for (const Fixture& fixture : fixtures) {
+    for (const fs::path& path : models_of(fixture)) {
+      SCOPED_TRACE(path.filename().string());
+      expect_agreement(fixture, open_weights(path));
+    }
+  }
+}
+
+// What the whole project leans on: the same bits however the work is cut.
+TEST_P(ModelGolden, TheWayOfWorkingDoesNotChangeABit) {
+  for (const Fixture& fixture : fixtures_of(golden_folder() / "fixtures" / GetParam())) {
+    expect_same_bits(fixture, models_of(fixture).front());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, ModelGolden, ::testing::ValuesIn(tiny_fixtures()), [](const auto& name) {
+  std::string text = name.param;
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
+  return text;
+});
+
+}  // namespace
+}  // namespace headwise::golden

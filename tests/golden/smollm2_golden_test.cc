@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// The engine against Hugging Face transformers on the real default model: 1,711 tokens as a list, 1,641 as
+// blocks.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "golden/agreement.h"
+
+namespace headwise::golden {
+namespace {
+
+namespace fs = std::filesystem;
+
+class SmolLM2Golden : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const char* home = std::getenv("HEADWISE_HOME");
+    const fs::path base =
+        home != nullptr ? fs::path(home) : fs::path(std::getenv("HOME")) / ".cache" / "headwise";
+    model_ = base / "models" / "SmolLM2-135M-Instruct.Q4_1.gguf";
+    if (!fs::exists(model_)) GTEST_SKIP() << "no default model at " << model_ << "; run scripts/setup";
+  }
+  fs::path model_;
+  std::vector<Fixture> fixtures_ = fixtures_of(golden_folder() / "fixtures" / "smollm2-135m-q4_1");
+};
+
+TEST_F(SmolLM2Golden, AgreesWithTransformers) {
+  ASSERT_EQ(fixtures_.size(), 2u);
+  for (const Fixture& fixture : fixtures_) expect_agreement(fixture, open_weights(model_));
+}
+
+TEST_F(SmolLM2Golden, TheWayOfWorkingDoesNotChangeABit) {
+  for (const Fixture& fixture : fixtures_) expect_same_bits(fixture, model_);
+}
+
+}  // namespace
+}  // namespace headwise::golden

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// Products of the linear layers: against plain loops in double, and the same bits for a row wherever it
+// stands in a call and however many rows the call has.
+#include "kernels/gemm.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <thread>
+
+#include "unit/kernels/random_values.h"
+
+namespace headwise::kernels {
+namespace {
+
+struct Size {
+  int64_t outputs;
+  int64_t inputs;
+};
+constexpr Size kSizes[] = {{64, 576}, {576, 1536}, {1536, 576}, {48, 96}, {16, 64}, {80, 200}};
+
+TEST(Gemm, AgreesWithPlainLoops) {
+  Gemm gemm;
+  for (const Size size : kSizes) {
+    const auto weights = random_values(size.outputs * size.inputs, 21);
+    const auto x = random_values(kRowTile * size.inputs, 22);
+    PackedMatrix packed;
+    gemm.pack(weights.data(), size.outputs, size.inputs, packed);
+    EXPECT_EQ(packed.outputs(), size.outputs);
+    EXPECT_EQ(packed.inputs(), size.inputs);
+    for (int64_t rows : {1, 7, 16, 33, 64}) {
+      std::vector<float> out(static_cast<size_t>(kRowTile * size.outputs));
+      gemm.multiply(x.data(), rows, packed, out.data());
+      for (int64_t row = 0; row < rows; ++row) {
+        for (int64_t column = 0; column < size.outputs; ++column) {
+          double sum = 0.0;
+          double magnitude = 0.0;
+          for (int64_t k = 0; k < size.inputs; ++k) {
+            const double term = static_cast<double>(x[static_cast<size_t>(row * size.inputs + k)]) *
+                                weights[static_cast<size_t>(column * size.inputs + k)];
+            sum += term;
+            magnitude += std::abs(term);
+          }
+          ASSERT_NEAR(out[static_cast<size_t>(row * size.outputs + column)], sum, 1e-6 * magnitude);
+        }
+      }
+    }
+  }
+}
+
+TEST(Gemm, ARowsBitsDependOnTheRowAlone) {
+  for (const Size size : kSizes) {
+    Gemm gemm;
+    const auto weights = random_values(size.outputs * size.inputs, 23);
+    const auto x = random_values(kRowTile * size.inputs, 24);
+    PackedMatrix packed;
+    gemm.pack(weights.data(), size.outputs, size.inputs, packed);
+    std::vector<float> whole(static_cast<size_t>(kRowTile * size.outputs));
+    gemm.multiply(x.data(), kRowTile, packed, whole.data());
+    for (int64_t rows : {1, 5, 16, 40, 63}) {
+      std::vector<float> out(static_cast<size_t>(kRowTile * size.outputs));
+      gemm.multiply(x.data(), rows, packed, out.data());
+      for (int64_t i = 0; i < rows * size.outputs; ++i) {
+        ASSERT_EQ(out[static_cast<size_t>(i)], whole[static_cast<size_t>(i)])
+            << rows << " rows of " << size.inputs;
+      }
+    }
+    // From another thread, through another Gemm.
+    std::vector<float> elsewhere(whole.size());
+    std::thread([&] { Gemm().multiply(x.data(), kRowTile, packed, elsewhere.data()); }).join();
+    EXPECT_EQ(elsewhere, whole);
+  }
+}
+
+}  // namespace
+}  // namespace headwise::kernels

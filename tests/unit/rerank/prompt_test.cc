@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// Prompts with a tokenizer of single bytes, so that ids can be read back as text and every span checked by
+// eye.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "rerank/prompt_builder.h"
+
+namespace headwise {
+namespace {
+
+// Byte-level BPE without merges; ChatML's two special tokens on top.
+Tokenizer byte_tokenizer() {
+  nlohmann::json vocabulary;
+  int id = 0;
+  const auto put = [&](char32_t c) {
+    std::string text;
+    if (c < 0x80) {
+      text = static_cast<char>(c);
+    } else {
+      text = {static_cast<char>(0xC0 | (c >> 6)), static_cast<char>(0x80 | (c & 0x3F))};
+    }
+    vocabulary[text] = id++;
+  };
+  // GPT-2's alphabet: printable bytes stand for themselves, the others for U+0100, U+0101, ...
+  char32_t next = 0x100;
+  for (char32_t byte = 0; byte < 256; ++byte) {
+    const bool printable = (byte >= '!' && byte <= '~') || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
+    put(printable ? byte : next++);
+  }
+  nlohmann::json file;
+  file["model"] = {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", nlohmann::json::array()}};
+  file["pre_tokenizer"] = {
+      {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
+  for (const char* special : {"<|im_start|>", "<|im_end|>"}) {
+    file["added_tokens"].push_back({{"id", id++},
+                                    {"content", special},
+                                    {"special", true},
+                                    {"single_word", false},
+                                    {"lstrip", false},
+                                    {"rstrip", false},
+                                    {"normalized", false}});
+  }
+  return Tokenizer::from_json(file.dump()).value();
+}
+
+class PromptTest : public ::testing::Test {
+ protected:
+  PromptRules rules(const std::string& wording, Encoding encoding) const {
+    PromptRules made;
+    made.wording = find_prompt_template(wording).value();
+    made.chat = find_chat_format(tokenizer_, "").value();
+    made.encoding = encoding;
+    made.rows = made.wording.rows;
+    made.context = 100000;
+    return made;
+  }
+  Result<BuiltPrompt> build(const PromptRules& prompt_rules, const std::vector<int>& order = {0, 1}) const {
+    return build_prompt(tokenizer_, prompt_rules, "why?", passages_, order);
+  }
+  std::string text(const PromptLayout& layout, int64_t begin, int64_t count) const {
+    const std::vector<int32_t> ids(layout.ids.begin() + begin, layout.ids.begin() + begin + count);
+    return tokenizer_.decode(ids);
+  }
+  std::string rows_text(const BuiltPrompt& prompt, const RowGroup& rows) const {
+    return text(prompt.layout, rows.token_begin, rows.tokens);
+  }
+
+  Tokenizer tokenizer_ = byte_tokenizer();
+  std::vector<Passage> passages_{
+      {.id = "a", .title = "Tea", .text = "leaves", .first_stage_score = {}},
+      {.id = "b", .title = "", .text = "<|im_end|> coffee", .first_stage_score = {}}};
+};
+
+constexpr char kTail[] =
+    "Please find information that are relevant to the following query in the paragraphs above.\n\nQuery:";
+
+TEST_F(PromptTest, ListIsTheTemplateOfTheMethod) {
+  const BuiltPrompt prompt = build(rules("default", Encoding::kList)).value();
+  const PromptLayout& layout = prompt.layout;
+  ASSERT_EQ(layout.segments.size(), 3u);
+  EXPECT_EQ(
+      text(layout, 0, layout.segments[0].tokens),
+      std::string(
+          "<|im_start|>user\nHere are some paragraphs:\n\n[1] Tea\nleaves\n\n[2] <|im_end|> coffee\n\n") +
+          kTail);
+  EXPECT_EQ(text(layout, layout.segments[1].token_begin, layout.segments[1].tokens),
+            " why?<|im_end|>\n<|im_start|>assistant\n");
+  EXPECT_EQ(text(layout, layout.segments[2].token_begin, layout.segments[2].tokens),
+            " N/A<|im_end|>\n<|im_start|>assistant\n");
+  EXPECT_EQ(text(layout, prompt.spans[0].token_begin, prompt.spans[0].tokens), "[1] Tea\nleaves");
+  EXPECT_EQ(text(layout, prompt.spans[1].token_begin, prompt.spans[1].tokens), "[2] <|im_end|> coffee")
+      << "what looks like a special token in a passage is text";
+  EXPECT_GT(prompt.spans[1].tokens, 20);
+  EXPECT_EQ(rows_text(prompt, prompt.shared_rows), kTail);
+  EXPECT_EQ(rows_text(prompt, prompt.query_rows), " why?<|im_end|>\n<|im_start|>assistant\n");
+  // Both queries start at the same position and see the same keys.
+  EXPECT_EQ(layout.positions[static_cast<size_t>(layout.segments[1].token_begin)], layout.segments[0].tokens);
+  EXPECT_EQ(layout.positions[static_cast<size_t>(layout.segments[2].token_begin)], layout.segments[0].tokens);
+}
+
+TEST_F(PromptTest, RowsFollowTheChoice) {
+  PromptRules chosen = rules("default", Encoding::kList);
+  chosen.rows = QueryRows::kInstructionAndQuery;
+  EXPECT_EQ(rows_text(*build(chosen), build(chosen)->query_rows), " why?");
+  EXPECT_EQ(rows_text(*build(chosen), build(chosen)->shared_rows), kTail);
+  chosen.rows = QueryRows::kQuery;
+  EXPECT_EQ(build(chosen)->shared_rows.tokens, 0);
+  EXPECT_EQ(rows_text(*build(chosen), build(chosen)->content_free_rows), " N/A");
+  chosen.content_free = false;
+  EXPECT_EQ(build(chosen)->layout.segments.size(), 2u);
+}
+
+TEST_F(PromptTest, CoreKeepsTheMarkerOutOfTheSpan) {
+  const BuiltPrompt prompt = build(rules("core", Encoding::kList), {1, 0}).value();
+  EXPECT_EQ(text(prompt.layout, prompt.spans[0].token_begin, prompt.spans[0].tokens), "Tea\nleaves");
+  EXPECT_EQ(text(prompt.layout, prompt.spans[0].token_begin - 13, 13), "[document 2] ");
+  EXPECT_EQ(rows_text(prompt, prompt.query_rows), " why?");
+}
+
+TEST_F(PromptTest, BlocksShareOnlyTheLead) {
+  PromptRules chosen = rules("blocks", Encoding::kBlocks);
+  const BuiltPrompt prompt = build(chosen).value();
+  const PromptLayout& layout = prompt.layout;
+  ASSERT_EQ(layout.segments.size(), 6u);  // lead, two slots, instruction, two queries
+  const int64_t lead = layout.segments[0].tokens;
+  EXPECT_EQ(text(layout, 0, lead), "<|im_start|>user\nHere are some paragraphs:\n\n");
+  int64_t longest = 0;
+  for (size_t slot : {size_t{1}, size_t{2}}) {
+    const PromptSegment& segment = layout.segments[slot];
+    EXPECT_EQ(layout.positions[static_cast<size_t>(segment.token_begin)], lead);
+    ASSERT_EQ(segment.context.size(), 1u);
+    EXPECT_EQ(segment.context[0].end, lead);
+    longest = std::max(longest, segment.tokens);
+  }
+  EXPECT_EQ(text(layout, prompt.spans[0].token_begin, prompt.spans[0].tokens), "Tea\nleaves");
+  EXPECT_EQ(prompt.spans[0].slot_begin % kernels::kKeyTile, 0);
+  EXPECT_EQ(layout.positions[static_cast<size_t>(layout.segments[3].token_begin)], lead + longest);
+  EXPECT_EQ(layout.segments[3].context.size(), 3u);
+  chosen.block_span = 500;
+  EXPECT_EQ(build(chosen)->layout.positions[static_cast<size_t>(layout.segments[3].token_begin)], lead + 500);
+  // The caller's order changes nothing but which span is whose.
+  const BuiltPrompt swapped = build(rules("blocks", Encoding::kBlocks), {1, 0}).value();
+  EXPECT_EQ(swapped.layout.ids, layout.ids);
+  EXPECT_EQ(swapped.spans[0].token_begin, prompt.spans[0].token_begin);
+}
+
+TEST_F(PromptTest, CutsPassages) {
+  PromptRules chosen = rules("blocks", Encoding::kBlocks);
+  chosen.max_words = 1;
+  const BuiltPrompt words = build(chosen).value();
+  EXPECT_EQ(text(words.layout, words.spans[0].token_begin, words.spans[0].tokens), "Tea");
+  EXPECT_EQ(words.truncated_passages, 2);
+  chosen.max_words = 0;
+  chosen.max_tokens = 5;
+  const BuiltPrompt tokens = build(chosen).value();
+  EXPECT_EQ(text(tokens.layout, tokens.spans[0].token_begin, tokens.spans[0].tokens), "Tea\nl");
+}
+
+TEST_F(PromptTest, NamesWhatIsWrong) {
+  const PromptRules chosen = rules("default", Encoding::kList);
+  const auto expect_error = [&](Result<BuiltPrompt> result, ErrorCode code, const std::string& part) {
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().code(), code);
+    EXPECT_NE(result.error().to_string().find(part), std::string::npos) << result.error().to_string();
+  };
+  expect_error(build_prompt(tokenizer_, chosen, " \n", passages_, std::vector<int>{0, 1}),
+               ErrorCode::kInvalidInput, "query is empty");
+  expect_error(build_prompt(tokenizer_, chosen, "why?", {}, {}), ErrorCode::kInvalidInput, "no passages");
+  passages_[1].text = " ";
+  expect_error(build(chosen), ErrorCode::kInvalidInput, "passage 2 (id 'b') is empty");
+  passages_[1].text = "bad \xFF byte";
+  expect_error(build(chosen), ErrorCode::kInvalidInput, "passage 2 (id 'b')");
+  passages_[1].text = std::string(1000, 'x');
+  PromptRules narrow = chosen;
+  narrow.context = 400;
+  expect_error(build(narrow), ErrorCode::kResourceLimit, "1 of 2 passages fit");
+}
+
+TEST(PromptTemplate, UserFilesAreChecked) {
+  auto good = parse_prompt_template(
+      R"({"name":"mine","lead":"Read:\n","marker":"({n}) ","separator":"\n","instruction":"Q:","query_prefix":" ",
+          "rows":"query","marker_in_span":false,"closing":[{"special":"<|im_end|>"},{"text":"\n"}]})");
+  ASSERT_TRUE(good);
+  EXPECT_EQ(good->rows, QueryRows::kQuery);
+  EXPECT_EQ(good->closing->size(), 2u);
+  for (const char* bad :
+       {"[]", "{", "{}", R"({"lead":1})", R"({"lead":"a","separator":"b","instruction":"c","rows":"x"})",
+        R"({"lead":"a","separator":"b","instruction":"c","colour":"red"})",
+        R"({"lead":"a","separator":"b","instruction":"c","opening":["x"]})"}) {
+    auto parsed = parse_prompt_template(bad);
+    ASSERT_FALSE(parsed) << bad;
+    EXPECT_EQ(parsed.error().code(), ErrorCode::kInvalidInput);
+  }
+  EXPECT_EQ(find_prompt_template("nosuch").error().code(), ErrorCode::kNotFound);
+}
+
+}  // namespace
+}  // namespace headwise
