@@ -183,12 +183,7 @@ void pack_layer(const std::array<TensorView, kLayerTensors>& tensors, const Mode
   };
   PanelList panels;
   const int64_t D = config.head_width;
-  panels.add(view(LayerTensor::kQuery), D, config.permuted_qk, demand.whole ? nullptr : &demand.query_heads,
-             packed.query);
-  panels.add(view(LayerTensor::kKey), D, config.permuted_qk, demand.whole ? nullptr : &demand.key_heads,
-             packed.key);
-  if (demand.whole) {
-    panels.add(view(LayerTensor::kValue), D, false, nullptr, packed.value);
+  if (demand.whole) {  // the large ones first: the small ones fill the threads' last gaps
     const std::pair<LayerTensor, kernels::PackedMatrix*> whole[] = {{LayerTensor::kGate, &packed.gate},
                                                                     {LayerTensor::kUp, &packed.up},
                                                                     {LayerTensor::kDown, &packed.down},
