@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// What this file is: a head set, the small JSON file that says which heads of which model are read, how, and
+// how that was found (docs/method.md, section 4). Also reads and writes the lists of the published code:
+// QRHead's YAML (`attn_head_set: "16-19,16-2"`) and CoRe's JSON (`{"16-19": score}`).
+//
+//   auto set = headwise::read_head_set("models/smollm2-135m-instruct/heads.json");
+//
+// Thread rule: plain values and free functions without state.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "headwise/error.h"
+#include "headwise/head_selection.h"
+#include "headwise/model.h"
+
+namespace headwise {
+
+struct HeadSet {
+  std::string model;                // fingerprint; empty in imported lists: any model that has the heads
+  std::vector<HeadId> heads;        // best first
+  std::vector<double> weights;      // empty or one a head
+  std::vector<double> head_scores;  // the method's score of each head; empty when it gives none
+  std::string method;               // "qr", "core", ...
+  // How the heads were meant to be read; empty where the file does not say.
+  std::string prompt_template, encoding, calibration, token_filter, rows;
+  std::vector<std::string> data;        // what it was found on: "dl21 (53 queries)"
+  std::optional<double> ndcg;           // nDCG@10 there
+  std::string source;                   // paper or address, for published lists
+
+  HeadSelection selection() const;
+};
+
+enum class HeadSetFormat { kHeadwise, kQrHead, kCore };
+
+// The format is found from the content. kNotFound, kInvalidInput (names file and member).
+Result<HeadSet> read_head_set(const std::filesystem::path& path);
+std::string format_head_set(const HeadSet& set, HeadSetFormat format);
+// kInvalidInput, naming both, when the set belongs to another model; kUsage when a head lies outside it.
+Status check_head_set(const HeadSet& set, const Model& model);
+
+// Published lists that come with headwise, "qrhead/llama-3.1-8b", and where they are from.
+struct CatalogueEntry {
+  std::string name;
+  std::string description;
+  HeadSet set;
+};
+const std::vector<CatalogueEntry>& head_set_catalogue();
+
+}  // namespace headwise
