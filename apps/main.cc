@@ -22,8 +22,18 @@
 namespace headwise {
 namespace {
 
-struct Verb {
+// Verbs of two words: the first is a group.
+struct VerbGroup {
   const char* name;
+  const char* purpose;
+};
+
+constexpr std::array kGroups{
+    VerbGroup{"heads", "Head scores of a data set, and the heads found in them"},
+};
+
+struct Verb {
+  const char* name;     // "rerank", "heads score"
   const char* purpose;  // one line
   const char* example;  // a command that works on a fresh set-up, run by tests/cli
   Action (*add)(CLI::App& verb, AppContext& context);
@@ -36,6 +46,9 @@ constexpr std::array kVerbs{
          add_rerank},
     Verb{"eval", "Measures of runs against relevance judgements, as trec_eval computes them",
          "headwise eval --qrels qrels.tsv --run bm25.trec --run reranked.trec -m ndcg@10,map", add_eval},
+    Verb{"heads score", "Write what every head pays to every candidate of a data set: a head-score store",
+         "headwise heads score --dataset nfcorpus --run run.bm25.trec --depth 20 --output stores/nfcorpus",
+         add_heads_score},
     Verb{"inspect", "What a model file holds, what it costs in memory, which features it needs",
          "headwise inspect --json", add_inspect},
     Verb{"tokenize", "Token ids of each line of standard input", "echo 'who wrote Emma?' | headwise tokenize",
@@ -57,19 +70,20 @@ std::vector<std::string> flag_names(const CLI::App& verb) {
   return names;
 }
 
-int report_extra_words(const CLI::App& root, const CLI::App* verb) {
+int report_extra_words(const CLI::App& root, const CLI::App* verb, const std::string& verb_name) {
   const std::vector<std::string> extra = root.remaining(true);
   const std::string word = extra.empty() ? std::string() : extra.front().substr(0, extra.front().find('='));
   const bool flag = word.starts_with("-");
   std::vector<std::string> known;
-  if (verb == nullptr && !flag) {
-    for (const Verb& row : kVerbs) known.push_back(row.name);
+  if (!flag && (verb == nullptr || !verb->get_subcommands({}).empty())) {
+    const CLI::App& group = verb == nullptr ? root : *verb;
+    for (const CLI::App* known_verb : group.get_subcommands({})) known.push_back(known_verb->get_name());
   } else if (flag) {
     known = flag_names(verb == nullptr ? root : *verb);
   }
   const std::string nearest = nearest_word(word, known);
-  const std::string what = flag ? "unknown flag '" : verb == nullptr ? "unknown verb '" : "unexpected word '";
-  return usage_error(verb == nullptr ? "" : verb->get_name(), what + word + "'",
+  const std::string what = flag ? "unknown flag '" : !known.empty() ? "unknown verb '" : "unexpected word '";
+  return usage_error(verb == nullptr ? "" : verb_name, what + word + "'",
                      nearest.empty() ? "" : "did you mean '" + nearest + "'? ");
 }
 
@@ -81,8 +95,17 @@ int run(int argc, char** argv) {
   bind_settings_file(root);
   root.formatter(std::make_shared<HelpFormat>());
   std::vector<std::pair<CLI::App*, Action>> actions;
+  for (const VerbGroup& group : kGroups) {
+    CLI::App* verbs = root.add_subcommand(group.name, group.purpose);
+    verbs->fallthrough();
+    verbs->footer(std::string("A verb's own help: headwise ") + group.name + " VERB --help");
+  }
   for (const Verb& row : kVerbs) {
-    CLI::App* verb = root.add_subcommand(row.name, row.purpose);
+    const std::string name = row.name;
+    const size_t space = name.find(' ');
+    CLI::App& parent = space == std::string::npos ? root : *root.get_subcommand(name.substr(0, space));
+    CLI::App* verb =
+        parent.add_subcommand(space == std::string::npos ? name : name.substr(space + 1), row.purpose);
     verb->fallthrough();  // --config and --version are read after the verb too
     actions.emplace_back(verb, row.add(*verb, context));
     verb->add_flag("--quiet", context.quiet, "No progress and no notes on stderr; errors still appear")
@@ -94,16 +117,21 @@ int run(int argc, char** argv) {
 
   const CLI::App* chosen = nullptr;
   const auto chosen_name = [&]() {
-    chosen = root.get_subcommands().empty() ? nullptr : root.get_subcommands().front();
-    return chosen == nullptr ? std::string() : chosen->get_name();
+    std::string name;
+    const CLI::App* place = &root;
+    while (!place->get_subcommands().empty()) {
+      place = chosen = place->get_subcommands().front();
+      name += (name.empty() ? "" : " ") + chosen->get_name();
+    }
+    return name;
   };
   try {
     root.parse(argc, argv);
   } catch (const CLI::Success& success) {  // --help, --version
     return root.exit(success);
   } catch (const CLI::ExtrasError&) {
-    chosen_name();
-    return report_extra_words(root, chosen);
+    const std::string name = chosen_name();
+    return report_extra_words(root, chosen, name);
   } catch (const CLI::FileError& error) {
     return report_error(chosen_name(), Error(ErrorCode::kNotFound, std::string("--config: ") + error.what()));
   } catch (const CLI::ParseError& error) {
@@ -119,7 +147,9 @@ int run(int argc, char** argv) {
     const Status done = action();
     return done ? 0 : report_error(context.verb, done.error());
   }
-  return exit_status(ErrorCode::kInternal);
+  // A group without its second word.
+  std::cerr << chosen->help();
+  return usage_error(context.verb, "no verb was given", "");
 }
 
 }  // namespace

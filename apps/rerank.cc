@@ -57,23 +57,7 @@ Action add_rerank(CLI::App& verb, AppContext& context) {
       ->group(kWork);
   verb.add_option("--query-id", flags->query_id, "Id of the query in TREC and other run formats (default 1)")
       ->group(kWork);
-  verb.add_option("--dataset", flags->dataset, "BEIR folder: corpus.jsonl, queries.jsonl")->group(kWork);
-  verb.add_option("--run", flags->run,
-                  "First-stage run with the candidates; a RankLLM, ICR or QRHead file needs no --dataset")
-      ->group(kWork);
-  verb.add_option("--split", flags->split,
-                  "Only queries judged in the data set's qrels/SPLIT.tsv (default: all of the run)")
-      ->group(kWork);
-  verb.add_option("--depth", flags->depth, "Candidates taken of each query of the run; 0: all")
-      ->group(kWork)
-      ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
-  verb.add_option("--queries", flags->queries, "Only the first N queries; 0: all")
-      ->group(kWork)
-      ->check(CLI::NonNegativeNumber);
-  verb.add_option("--shard", flags->shard,
-                  "i/n: only every n-th query, from the i-th; `cat` of the n outputs is the whole run")
-      ->group(kWork);
+  add_dataset_flags(verb, *flags, kWork);
 
   constexpr const char* kResult = "Result";
   verb.add_option("--format", flags->format,

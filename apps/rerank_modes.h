@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/app.h"
+#include "common/dataset_work.h"
 #include "common/engine_flags.h"
 #include "headwise/dataset.h"
 #include "headwise/run.h"
@@ -19,17 +20,11 @@ namespace headwise {
 
 enum class AnswerFormat { kTable, kJsonl, kTrec, kMsmarco, kRankllm };
 
-struct RerankFlags {
+struct RerankFlags : DatasetFlags {
   EngineFlags engine;
   std::string query;
   std::string query_id;
   std::string documents;
-  std::string dataset;
-  std::string run;
-  std::string split;
-  int depth = 40;   // candidates of each query of a data set, 0: all
-  int queries = 0;  // first queries of a data set, 0: all
-  std::string shard;
   std::string format;  // empty: the mode's own
   bool json = false;
   std::string output;

@@ -25,6 +25,8 @@ PUBLIC_STRATUM = {
     "reranker.h": "rerank",
     "evaluation.h": "eval",
     "significance.h": "eval",
+    "score_store.h": "heads",
+    "head_set.h": "heads",
 }
 
 # Third-party headers by the folders that may see them; the standard library, POSIX and tl::expected are free to all.
@@ -34,7 +36,7 @@ THIRD_PARTY = {
     "pcre2.h": {"tokenizer"},
     "oniguruma.h": {"tokenizer"},
     "utf8proc.h": {"tokenizer"},
-    "nlohmann/": {"formats", "tokenizer", "model", "rerank", "eval", "apps"},
+    "nlohmann/": {"formats", "tokenizer", "model", "rerank", "eval", "heads", "route", "apps"},
     "CLI/": {"apps"},
 }
 

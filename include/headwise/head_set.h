@@ -29,9 +29,9 @@ struct HeadSet {
   std::string method;               // "qr", "core", ...
   // How the heads were meant to be read; empty where the file does not say.
   std::string prompt_template, encoding, calibration, token_filter, rows;
-  std::vector<std::string> data;        // what it was found on: "dl21 (53 queries)"
-  std::optional<double> ndcg;           // nDCG@10 there
-  std::string source;                   // paper or address, for published lists
+  std::vector<std::string> data;  // what it was found on: "dl21 (53 queries)"
+  std::optional<double> ndcg;     // nDCG@10 there
+  std::string source;             // paper or address, for published lists
 
   HeadSelection selection() const;
 };

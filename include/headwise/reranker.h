@@ -35,7 +35,7 @@ struct Passage {
   std::string id;
   std::string title;
   std::string text;
-  std::optional<double> first_stage_score;  // needed by `fuse` alone
+  std::optional<double> first_stage_score{};  // needed by `fuse` alone
 };
 
 enum class Encoding { kList, kBlocks };
@@ -95,6 +95,7 @@ struct Ranking {
 struct HeadScores {
   std::vector<HeadId> heads;
   int64_t passages = 0;
+  std::vector<int> prompt_order;  // prompt_order[i]: the request's index of the i-th passage in the prompt
   std::vector<float> values;
   RankingStatistics statistics;
   float at(int channel, int64_t head, int64_t passage) const {

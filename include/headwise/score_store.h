@@ -6,7 +6,8 @@
 // it in seconds and never on the model (docs/method.md, section 4).
 //
 //   manifest.json   StoreManifest, and for each query its id, text, candidates and first-stage scores
-//   00000.npy ...   one for each query, in the manifest's order: float32 [3, L, H, N], C order, numpy's format
+//   00000.npy ...   one for each query, in the manifest's order: float32 [3, L, H, N], C order, numpy's
+//   format
 //
 // Channel 0 is s[h] uncalibrated for the query, 1 the same for the content-free query, 2 calibrated by `na`
 // with the token filter. N counts that query's own candidates, in prompt order.
@@ -50,7 +51,7 @@ struct StoreManifest {
 struct StoredQuery {
   std::string id;
   std::string text;
-  std::vector<std::string> candidates;    // document ids in prompt order
+  std::vector<std::string> candidates;     // document ids in prompt order
   std::vector<double> first_stage_scores;  // one for each candidate, same order
 };
 

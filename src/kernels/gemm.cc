@@ -97,6 +97,7 @@ PackedMatrix& PackedMatrix::operator=(PackedMatrix&&) noexcept = default;
 PackedMatrix::~PackedMatrix() = default;
 int64_t PackedMatrix::outputs() const { return state_ ? state_->outputs : 0; }
 int64_t PackedMatrix::inputs() const { return state_ ? state_->inputs : 0; }
+bool PackedMatrix::any_rows() const { return !state_ || state_->any_rows; }
 size_t PackedMatrix::bytes() const { return state_ ? state_->layout.get_size() : 0; }
 
 struct Gemm::State {
@@ -158,7 +159,7 @@ void Gemm::multiply(const float* x, int64_t rows, const PackedMatrix& weights, f
   HW_CHECK(rows > 0 && rows <= kRowTile && weights.state_ != nullptr);
   const OneThread one_thread;
   const PackedMatrix::State& packed = *weights.state_;
-  const int64_t padded = packed.any_rows ? round_up(rows, 16) : kRowTile;
+  const int64_t padded = packed.any_rows ? round_up(rows, kRowGrain) : kRowTile;
   State::Call& call = state_->call({padded, packed.outputs, packed.inputs}, packed.layout);
   call.x.set_data_handle(const_cast<float*>(x));
   call.weights.set_data_handle(const_cast<float*>(packed.values.data()));

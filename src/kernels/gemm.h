@@ -18,6 +18,8 @@ namespace headwise::kernels {
 
 // Most rows of one product. Callers cut their tokens into tiles of this many.
 inline constexpr int64_t kRowTile = 64;
+// Rows are padded to this many by a matrix with any_rows(), to kRowTile by others.
+inline constexpr int64_t kRowGrain = 16;
 
 // A weight matrix [outputs, inputs] in oneDNN's layout for this processor. Immutable after packing: many
 // threads may multiply with it at once, each through its own Gemm.
@@ -31,6 +33,8 @@ class PackedMatrix {
   int64_t outputs() const;
   int64_t inputs() const;
   size_t bytes() const;
+  // Products with fewer rows than kRowTile give the same bits and touch no more than a grain's padding.
+  bool any_rows() const;
 
   struct State;
 
@@ -50,8 +54,9 @@ class Gemm {
   // Packs row-major weights [outputs, inputs]; `packed`'s memory is used again when it is large enough.
   void pack(const float* weights, int64_t outputs, int64_t inputs, PackedMatrix& packed);
 
-  // out [rows, outputs] = x [rows, inputs] weights^T for 0 < rows <= kRowTile, both contiguous. Up to
-  // kRowTile rows of x are read and of out are written: that much room must be there.
+  // out [rows, outputs] = x [rows, inputs] weights^T for 0 < rows <= kRowTile, both contiguous. Rows
+  // up to the next multiple of kRowGrain (any_rows()) or kRowTile are read and written too: that much room
+  // must be there.
   void multiply(const float* x, int64_t rows, const PackedMatrix& weights, float* out);
 
   struct State;

@@ -34,6 +34,35 @@ struct QueryTile {
   int64_t rows;
 };
 
+// Rows of one call of the linear layers, over segments' ends.
+struct RowTile {
+  int64_t begin;
+  int64_t rows;
+  int64_t padded;  // rows that the products touch; those beyond `rows` only at the end of the prompt
+  bool has_query_rows;
+};
+
+// Tiles of kRowTile rows, as many as every thread gets the same number of; what is left is cut into equal
+// pieces of whole grains.
+std::vector<RowTile> cut_rows(int64_t tokens, int64_t threads, int64_t grain,
+                              std::span<const RowGroup> wanted) {
+  std::vector<RowTile> tiles;
+  const auto add = [&](int64_t begin, int64_t rows) {
+    const bool read = std::any_of(wanted.begin(), wanted.end(), [&](const RowGroup& group) {
+      return group.token_begin < begin + rows && begin < group.token_begin + group.tokens;
+    });
+    tiles.push_back({begin, rows, kernels::round_up(rows, grain), read});
+  };
+  const int64_t whole = tokens / kRowTile / threads * threads;
+  for (int64_t i = 0; i < whole; ++i) add(i * kRowTile, kRowTile);
+  const int64_t rest = tokens - whole * kRowTile;  // less than threads * kRowTile, and a part of a tile
+  const int64_t piece = kernels::round_up(std::max<int64_t>((rest + threads - 1) / threads, 1), grain);
+  for (int64_t begin = whole * kRowTile; begin < tokens; begin += std::min(piece, kRowTile)) {
+    add(begin, std::min({piece, kRowTile, tokens - begin}));
+  }
+  return tiles;
+}
+
 void add_bias(float* x, int64_t rows, const float* bias, int64_t columns, const kernels::KernelTable& ops) {
   for (int64_t row = 0; row < rows; ++row) ops.add(x + row * columns, bias, columns);
 }
@@ -60,18 +89,26 @@ class Decoder::Impl {
   void embed();
   void run_whole_layer(const PackedLayer& layer);
   // Norm, then q, k, v of a row tile; without values and only the demanded heads where demand.whole is false.
-  void project_tile(const PackedLayer& layer, const LayerDemand& demand, int64_t tile, WorkerScratch& worker);
+  void project_tile(const PackedLayer& layer, const LayerDemand& demand, const RowTile& tile,
+                    WorkerScratch& worker);
   void project_head(const PackedMatrix& panel, const std::vector<float>& bias, const std::vector<float>& norm,
-                    int64_t head, int64_t tile, WorkerScratch& worker, float* out, bool rotated, float scale);
-  void store_keys(const float* rows, int64_t kv_head, int64_t tile);
-  void store_values(const float* rows, int64_t kv_head, int64_t tile);
+                    int64_t head, const RowTile& tile, WorkerScratch& worker, float* out, bool rotated,
+                    float scale);
+  void store_keys(const float* rows, int64_t kv_head, const RowTile& tile);
+  void store_values(const float* rows, int64_t kv_head, const RowTile& tile);
   void attend_tile(int64_t head, const QueryTile& tile, WorkerScratch& worker);
   // Output projection and residual, norm, MLP and residual of a row tile.
-  void finish_tile(const PackedLayer& layer, int64_t tile, WorkerScratch& worker);
+  void finish_tile(const PackedLayer& layer, const RowTile& tile, WorkerScratch& worker);
   void read_layer(int layer, const std::vector<int>& heads);
 
-  int64_t rows_of(int64_t tile) const { return std::min(kRowTile, prompt_->tokens() - tile * kRowTile); }
-  int64_t row_tiles() const { return (prompt_->tokens() + kRowTile - 1) / kRowTile; }
+  // Runs `work` on every row tile, cut so that the layer's matrices do not write over a neighbour's rows.
+  template <typename Work>
+  void for_each_tile(const PackedLayer& layer, const Work& work) {
+    const std::vector<RowTile>& tiles = layer.any_rows() ? even_tiles_ : whole_tiles_;
+    pool_.parallel_for(static_cast<int64_t>(tiles.size()), [&](int64_t i, int w) {
+      work(tiles[static_cast<size_t>(i)], workers_[static_cast<size_t>(w)]);
+    });
+  }
   const float* keys_of(int64_t head) const {
     return buffers_.key_KS.data() +
            head / (config_.heads / config_.kv_heads) * prompt_->key_count * config_.head_width;
@@ -100,7 +137,8 @@ class Decoder::Impl {
   const PromptLayout* prompt_ = nullptr;
   std::vector<std::vector<int>> heads_by_layer_;
   std::vector<QueryTile> query_tiles_;
-  std::vector<bool> tile_has_query_rows_;
+  std::vector<RowTile> whole_tiles_;  // of kRowTile rows
+  std::vector<RowTile> even_tiles_;   // the last ones smaller: the same work for every thread
   AlignedBuffer<float> attention_sums_;
 };
 
@@ -117,21 +155,17 @@ void Decoder::Impl::prepare(const DecodeRequest& request) {
       query_tiles_.push_back({&segment, row, std::min(kQueryTile, segment.tokens - row)});
     }
   }
-  tile_has_query_rows_.assign(static_cast<size_t>(row_tiles()), false);
-  for (const RowGroup& group : request.rows) {
-    for (int64_t token = group.token_begin; token < group.token_begin + group.tokens; ++token) {
-      tile_has_query_rows_[static_cast<size_t>(token / kRowTile)] = true;
-    }
-  }
+  whole_tiles_ = cut_rows(prompt_->tokens(), 1, kRowTile, request.rows);
+  even_tiles_ = cut_rows(prompt_->tokens(), pool_.size(), kernels::kRowGrain, request.rows);
   buffers_.prepare(config_, *prompt_);
   for (WorkerScratch& worker : workers_) worker.prepare(config_, prompt_->key_count);
   rotary_.reserve(1 + *std::max_element(prompt_->positions.begin(), prompt_->positions.end()));
 }
 
 void Decoder::Impl::embed() {
-  pool_.parallel_for(row_tiles(), [&](int64_t tile, int) {
-    for (int64_t row = 0; row < rows_of(tile); ++row) {
-      const int64_t token = tile * kRowTile + row;
+  pool_.parallel_for(static_cast<int64_t>(whole_tiles_.size()), [&](int64_t i, int) {
+    const RowTile& tile = whole_tiles_[static_cast<size_t>(i)];
+    for (int64_t token = tile.begin; token < tile.begin + tile.rows; ++token) {
       weights_.embed(prompt_->ids[static_cast<size_t>(token)],
                      buffers_.hidden_TC.data() + token * config_.width);
     }
@@ -139,47 +173,47 @@ void Decoder::Impl::embed() {
 }
 
 void Decoder::Impl::project_head(const PackedMatrix& panel, const std::vector<float>& bias,
-                                 const std::vector<float>& norm, int64_t head, int64_t tile,
+                                 const std::vector<float>& norm, int64_t head, const RowTile& tile,
                                  WorkerScratch& worker, float* out, bool rotated, float scale) {
   const int64_t D = config_.head_width;
-  const int64_t rows = rows_of(tile);
+  const int64_t rows = tile.rows;
   worker.gemm.multiply(worker.normed.data(), rows, panel, out);
   if (!bias.empty()) add_bias(out, rows, bias.data() + head * D, D, ops_);
   if (!rotated) return;
   for (int64_t row = 0; row < rows; ++row) {
     float* x = out + row * D;
     if (!norm.empty()) ops_.rms_norm(x, norm.data(), D, static_cast<float>(config_.norm_epsilon), x);
-    const int64_t position = prompt_->positions[static_cast<size_t>(tile * kRowTile + row)];
+    const int64_t position = prompt_->positions[static_cast<size_t>(tile.begin + row)];
     ops_.rotate(x, rotary_.cos(position), rotary_.sin(position), D, scale);
   }
 }
 
-void Decoder::Impl::store_keys(const float* rows, int64_t kv_head, int64_t tile) {
+void Decoder::Impl::store_keys(const float* rows, int64_t kv_head, const RowTile& tile) {
   const int64_t D = config_.head_width;
   float* keys = buffers_.key_KS.data() + kv_head * prompt_->key_count * D;
-  for (int64_t row = 0; row < rows_of(tile); ++row) {
-    const int64_t slot = buffers_.slot_of_T[static_cast<size_t>(tile * kRowTile + row)];
+  for (int64_t row = 0; row < tile.rows; ++row) {
+    const int64_t slot = buffers_.slot_of_T[static_cast<size_t>(tile.begin + row)];
     float* column = keys + slot / kernels::kKeyTile * kernels::kKeyTile * D + slot % kernels::kKeyTile;
     for (int64_t d = 0; d < D; ++d) column[d * kernels::kKeyTile] = rows[row * D + d];
   }
 }
 
-void Decoder::Impl::store_values(const float* rows, int64_t kv_head, int64_t tile) {
+void Decoder::Impl::store_values(const float* rows, int64_t kv_head, const RowTile& tile) {
   const int64_t D = config_.head_width;
   const int64_t stride = kernels::padded_width(D);
   float* values = buffers_.value_KS.data() + kv_head * prompt_->key_count * stride;
-  for (int64_t row = 0; row < rows_of(tile); ++row) {
-    const int64_t slot = buffers_.slot_of_T[static_cast<size_t>(tile * kRowTile + row)];
+  for (int64_t row = 0; row < tile.rows; ++row) {
+    const int64_t slot = buffers_.slot_of_T[static_cast<size_t>(tile.begin + row)];
     std::copy_n(rows + row * D, D, values + slot * stride);
   }
 }
 
-void Decoder::Impl::project_tile(const PackedLayer& layer, const LayerDemand& demand, int64_t tile,
+void Decoder::Impl::project_tile(const PackedLayer& layer, const LayerDemand& demand, const RowTile& tile,
                                  WorkerScratch& worker) {
   const int64_t C = config_.width;
-  const float* hidden = buffers_.hidden_TC.data() + tile * kRowTile * C;
+  const float* hidden = buffers_.hidden_TC.data() + tile.begin * C;
   const std::vector<float>& norm = layer.vector(LayerTensor::kAttentionNorm);
-  for (int64_t row = 0; row < kRowTile; ++row) {
+  for (int64_t row = 0; row < tile.padded; ++row) {
     ops_.rms_norm(hidden + row * C, norm.data(), C, static_cast<float>(config_.norm_epsilon),
                   worker.normed.data() + row * C);
   }
@@ -194,11 +228,11 @@ void Decoder::Impl::project_tile(const PackedLayer& layer, const LayerDemand& de
     const auto scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(config_.head_width)));
     project_head(layer.query[static_cast<size_t>(head)], layer.vector(LayerTensor::kQueryBias),
                  layer.vector(LayerTensor::kQueryNorm), head, tile, worker,
-                 queries_of(head) + tile * kRowTile * config_.head_width, true, scale);
+                 queries_of(head) + tile.begin * config_.head_width, true, scale);
   };
   if (!demand.whole) {
     for (int head : demand.key_heads) project_key(head);
-    if (!tile_has_query_rows_[static_cast<size_t>(tile)]) return;
+    if (!tile.has_query_rows) return;
     for (int head : demand.query_heads) project_query(head);
     return;
   }
@@ -229,12 +263,12 @@ void Decoder::Impl::attend_tile(int64_t head, const QueryTile& tile, WorkerScrat
   ops_.attend(args);
 }
 
-void Decoder::Impl::finish_tile(const PackedLayer& layer, int64_t tile, WorkerScratch& worker) {
+void Decoder::Impl::finish_tile(const PackedLayer& layer, const RowTile& tile, WorkerScratch& worker) {
   const int64_t C = config_.width;
   const int64_t F = config_.ffn_width;
   const int64_t HD = config_.heads * config_.head_width;
-  const int64_t rows = rows_of(tile);
-  float* hidden = buffers_.hidden_TC.data() + tile * kRowTile * C;
+  const int64_t rows = tile.rows;
+  float* hidden = buffers_.hidden_TC.data() + tile.begin * C;
   const auto project = [&](const float* x, const PackedMatrix& matrix, LayerTensor bias, float* out) {
     worker.gemm.multiply(x, rows, matrix, out);
     if (const std::vector<float>& b = layer.vector(bias); !b.empty()) {
@@ -242,11 +276,10 @@ void Decoder::Impl::finish_tile(const PackedLayer& layer, int64_t tile, WorkerSc
     }
   };
   float* projected = worker.projected.data();
-  project(buffers_.mixed_THD.data() + tile * kRowTile * HD, layer.output, LayerTensor::kOutputBias,
-          projected);
+  project(buffers_.mixed_THD.data() + tile.begin * HD, layer.output, LayerTensor::kOutputBias, projected);
   ops_.add(hidden, projected, rows * C);
   const std::vector<float>& norm = layer.vector(LayerTensor::kFfnNorm);
-  for (int64_t row = 0; row < kRowTile; ++row) {
+  for (int64_t row = 0; row < tile.padded; ++row) {
     ops_.rms_norm(hidden + row * C, norm.data(), C, static_cast<float>(config_.norm_epsilon),
                   worker.normed.data() + row * C);
   }
@@ -259,14 +292,15 @@ void Decoder::Impl::finish_tile(const PackedLayer& layer, int64_t tile, WorkerSc
 
 void Decoder::Impl::run_whole_layer(const PackedLayer& layer) {
   const LayerDemand whole;
-  const auto worker = [&](int index) -> WorkerScratch& { return workers_[static_cast<size_t>(index)]; };
-  pool_.parallel_for(row_tiles(), [&](int64_t tile, int w) { project_tile(layer, whole, tile, worker(w)); });
+  for_each_tile(
+      layer, [&](const RowTile& tile, WorkerScratch& worker) { project_tile(layer, whole, tile, worker); });
   const auto tiles = static_cast<int64_t>(query_tiles_.size());
   // Heads outermost, longest rows first: neighbours in time share a head's keys, and the tail is short.
   pool_.parallel_for(config_.heads * tiles, [&](int64_t task, int w) {
-    attend_tile(task / tiles, query_tiles_[static_cast<size_t>(tiles - 1 - task % tiles)], worker(w));
+    attend_tile(task / tiles, query_tiles_[static_cast<size_t>(tiles - 1 - task % tiles)],
+                workers_[static_cast<size_t>(w)]);
   });
-  pool_.parallel_for(row_tiles(), [&](int64_t tile, int w) { finish_tile(layer, tile, worker(w)); });
+  for_each_tile(layer, [&](const RowTile& tile, WorkerScratch& worker) { finish_tile(layer, tile, worker); });
 }
 
 void Decoder::Impl::read_layer(int layer, const std::vector<int>& heads) {
@@ -337,8 +371,8 @@ Result<DecodeStatistics> Decoder::Impl::run(const DecodeRequest& request) {
     if (demand.whole) {
       run_whole_layer(layer);
     } else {
-      pool_.parallel_for(row_tiles(), [&](int64_t tile, int w) {
-        project_tile(layer, demand, tile, workers_[static_cast<size_t>(w)]);
+      for_each_tile(layer, [&](const RowTile& tile, WorkerScratch& worker) {
+        project_tile(layer, demand, tile, worker);
       });
     }
     if (!heads.empty()) {

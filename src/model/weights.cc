@@ -207,6 +207,15 @@ void pack_layer(const std::array<TensorView, kLayerTensors>& tensors, const Mode
 
 }  // namespace
 
+bool PackedLayer::any_rows() const {
+  for (const Panels* panels : {&query, &key, &value}) {
+    for (const kernels::PackedMatrix& panel : *panels) {
+      if (!panel.any_rows()) return false;
+    }
+  }
+  return output.any_rows() && gate.any_rows() && up.any_rows() && down.any_rows();
+}
+
 size_t PackedLayer::bytes() const {
   size_t total = 0;
   for (const Panels* panels : {&query, &key, &value}) {

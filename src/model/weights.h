@@ -40,6 +40,8 @@ struct PackedLayer {
 
   const std::vector<float>& vector(LayerTensor tensor) const { return vectors[static_cast<size_t>(tensor)]; }
   size_t bytes() const;
+  // Of every matrix packed so far: kernels/gemm.h.
+  bool any_rows() const;
 };
 
 // What a worker needs to pack weights; kept between layers so that memory does not break up.

@@ -97,6 +97,7 @@ Result<HeadScores> Reranker::Impl::read(std::string_view query, std::span<const 
   HeadScores scores;
   scores.heads = heads;
   scores.passages = static_cast<int64_t>(passages.size());
+  scores.prompt_order = order;
   RankingStatistics& statistics = scores.statistics;
   statistics.prompt_tokens = prompt->layout.tokens();
   statistics.passage_tokens = prompt->passage_tokens;

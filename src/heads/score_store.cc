@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+#include "headwise/score_store.h"
+
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <utility>
+#include <variant>
+
+#include "base/check.h"
+#include "base/file.h"
+#include "formats/json_text.h"
+#include "formats/npy.h"
+
+namespace headwise {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kFormat = "headwise head-score store";
+constexpr int kFormatVersion = 1;
+constexpr int64_t kChannels = 3;
+
+// The manifest's members: name, place, and whether stores used together must agree on it.
+using Member = std::variant<std::string StoreManifest::*, int StoreManifest::*, uint64_t StoreManifest::*>;
+struct Field {
+  const char* name;
+  Member member;
+  bool must_agree;
+};
+const std::array<Field, 13> kFields{{
+    {"model", &StoreManifest::model, true},
+    {"layers", &StoreManifest::layers, true},
+    {"heads", &StoreManifest::heads, true},
+    {"template", &StoreManifest::prompt_template, true},
+    {"encoding", &StoreManifest::encoding, true},
+    {"rows", &StoreManifest::rows, true},
+    {"token_filter", &StoreManifest::token_filter, true},
+    {"order", &StoreManifest::order, false},
+    {"seed", &StoreManifest::seed, false},
+    {"max_words", &StoreManifest::max_words, false},
+    {"depth", &StoreManifest::depth, false},
+    {"dataset", &StoreManifest::dataset, false},
+    {"headwise", &StoreManifest::headwise, false},
+}};
+
+std::filesystem::path scores_path(const std::filesystem::path& folder, size_t query) {
+  char name[32];
+  std::snprintf(name, sizeof name, "%05zu.npy", query);
+  return folder / name;
+}
+
+tl::unexpected<Error> bad_manifest(const std::filesystem::path& path, const std::string& what) {
+  return fail(ErrorCode::kInvalidInput, "'" + path.string() + "': " + what);
+}
+
+// Takes `json[name]` into the member's type; false when it is missing or of another type.
+struct TakeMember {
+  const nlohmann::json& value;
+  StoreManifest& manifest;
+  bool operator()(std::string StoreManifest::*member) const {
+    if (!value.is_string()) return false;
+    manifest.*member = value.get<std::string>();
+    return true;
+  }
+  bool operator()(int StoreManifest::*member) const {
+    if (!value.is_number_integer()) return false;
+    const auto number = value.get<int64_t>();
+    if (number < 0 || number > 1'000'000) return false;
+    manifest.*member = static_cast<int>(number);
+    return true;
+  }
+  bool operator()(uint64_t StoreManifest::*member) const {
+    if (!value.is_number_unsigned()) return false;
+    manifest.*member = value.get<uint64_t>();
+    return true;
+  }
+};
+
+Result<StoredQuery> parse_query(const nlohmann::json& value, const std::filesystem::path& path,
+                                size_t number) {
+  const std::string where = "queries[" + std::to_string(number) + "]";
+  const auto text = [&](const char* name) -> Result<std::string> {
+    if (!value.is_object() || !value.contains(name) || !value[name].is_string()) {
+      return bad_manifest(path, where + " needs a text member '" + name + "'");
+    }
+    return value[name].get<std::string>();
+  };
+  StoredQuery query;
+  auto id = text("id");
+  HW_RETURN_IF_ERROR(id);
+  query.id = std::move(*id);
+  auto words = text("text");
+  HW_RETURN_IF_ERROR(words);
+  query.text = std::move(*words);
+  const auto candidates = value.find("candidates");
+  const auto scores = value.find("first_stage_scores");
+  if (candidates == value.end() || !candidates->is_array() || scores == value.end() || !scores->is_array() ||
+      candidates->size() != scores->size() || candidates->empty()) {
+    return bad_manifest(path,
+                        where + " needs 'candidates' and 'first_stage_scores', two arrays of one length");
+  }
+  for (size_t i = 0; i < candidates->size(); ++i) {
+    if (!(*candidates)[i].is_string() || !(*scores)[i].is_number()) {
+      return bad_manifest(path, where + ": candidates are texts, first-stage scores are numbers");
+    }
+    query.candidates.push_back((*candidates)[i].get<std::string>());
+    query.first_stage_scores.push_back((*scores)[i].get<double>());
+  }
+  return query;
+}
+
+}  // namespace
+
+Result<ScoreStore> ScoreStore::open(const std::filesystem::path& folder) {
+  const std::filesystem::path path = folder / "manifest.json";
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(folder, ignored)) {
+    return fail(ErrorCode::kNotFound,
+                "'" + folder.string() + "' is not a folder; `headwise heads score` makes a head-score store");
+  }
+  if (!std::filesystem::exists(path, ignored)) {
+    return fail(ErrorCode::kNotFound, "'" + folder.string() +
+                                          "' has no manifest.json: not a head-score store, or one that "
+                                          "`headwise heads score` has not finished; start it again to go on");
+  }
+  auto text = read_text_file(path);
+  HW_RETURN_IF_ERROR(text);
+  auto json = parse_json(*text);
+  if (!json) return fail(std::move(json.error()).with_context("reading '" + path.string() + "'"));
+  if (!json->is_object() || json->value("format", nlohmann::json()) != kFormat) {
+    return bad_manifest(path, std::string("expected \"format\": \"") + kFormat + "\"");
+  }
+  if (json->value("version", nlohmann::json()) != kFormatVersion) {
+    return bad_manifest(path, "expected version " + std::to_string(kFormatVersion) + ", found " +
+                                  json->value("version", nlohmann::json()).dump());
+  }
+  ScoreStore store;
+  store.folder_ = folder;
+  for (const Field& field : kFields) {
+    const auto value = json->find(field.name);
+    if (value == json->end() || !std::visit(TakeMember{*value, store.manifest_}, field.member)) {
+      return bad_manifest(path, std::string("member '") + field.name + "' is missing or of the wrong type");
+    }
+  }
+  if (store.manifest_.layers < 1 || store.manifest_.heads < 1) {
+    return bad_manifest(path, "expected at least one layer and one head");
+  }
+  const auto queries = json->find("queries");
+  if (queries == json->end() || !queries->is_array() || queries->empty()) {
+    return bad_manifest(path, "expected 'queries', an array with at least one query");
+  }
+  std::set<std::string> ids;
+  for (size_t i = 0; i < queries->size(); ++i) {
+    auto query = parse_query((*queries)[i], path, i);
+    HW_RETURN_IF_ERROR(query);
+    if (!ids.insert(query->id).second) return bad_manifest(path, "query '" + query->id + "' is there twice");
+    if (!std::filesystem::exists(scores_path(folder, i), ignored)) {
+      return fail(ErrorCode::kNotFound, "'" + scores_path(folder, i).string() +
+                                            "' with the scores of query '" + query->id + "' is missing");
+    }
+    store.queries_.push_back(std::move(*query));
+  }
+  return store;
+}
+
+Result<StoredScores> ScoreStore::read(size_t query) const {
+  HW_CHECK(query < queries_.size());
+  const std::filesystem::path path = scores_path(folder_, query);
+  auto bytes = read_text_file(path);
+  HW_RETURN_IF_ERROR(bytes);
+  auto array = parse_npy(*bytes, path.string());
+  HW_RETURN_IF_ERROR(array);
+  const auto count = static_cast<int64_t>(queries_[query].candidates.size());
+  const std::vector<int64_t> expected{kChannels, manifest_.layers, manifest_.heads, count};
+  if (array->shape != expected) {
+    std::string found, wanted;
+    for (const int64_t size : array->shape) found += (found.empty() ? "" : ", ") + std::to_string(size);
+    for (const int64_t size : expected) wanted += (wanted.empty() ? "" : ", ") + std::to_string(size);
+    return bad_manifest(path, "expected shape [" + wanted + "] as manifest.json says, found [" + found + "]");
+  }
+  for (size_t i = 0; i < array->values.size(); ++i) {
+    if (std::isfinite(array->values[i])) continue;
+    return bad_manifest(path, "value " + std::to_string(i) +
+                                  " is not a finite number; delete the file and run " +
+                                  "`headwise heads score` again");
+  }
+  return StoredScores{manifest_.layers, manifest_.heads, count, std::move(array->values)};
+}
+
+Status check_same_settings(const ScoreStore& a, const ScoreStore& b) {
+  for (const Field& field : kFields) {
+    if (!field.must_agree) continue;
+    const auto shown = [&](const StoreManifest& manifest) {
+      return std::visit([&](auto member) { return Json(manifest.*member).dump(); }, field.member);
+    };
+    const std::string left = shown(a.manifest()), right = shown(b.manifest());
+    if (left == right) continue;
+    return fail(ErrorCode::kInvalidInput, "the stores '" + a.folder().string() + "' and '" +
+                                              b.folder().string() +
+                                              "' cannot be used together: " + field.name + " is " + left +
+                                              " in the first and " + right + " in the second");
+  }
+  return {};
+}
+
+Status write_store_scores(const std::filesystem::path& folder, size_t query, const StoredScores& scores) {
+  const int64_t shape[] = {kChannels, scores.layers, scores.heads, scores.candidates};
+  return write_file_atomically(scores_path(folder, query), format_npy(shape, scores.values));
+}
+
+Status write_store_manifest(const std::filesystem::path& folder, const StoreManifest& manifest,
+                            const std::vector<StoredQuery>& queries) {
+  Json json;
+  json["format"] = kFormat;
+  json["version"] = kFormatVersion;
+  for (const Field& field : kFields) {
+    std::visit([&](auto member) { json[field.name] = manifest.*member; }, field.member);
+  }
+  json["channels"] = {"s of the query", "s of the content-free query", "na with the token filter"};
+  json["queries"] = Json::array();
+  for (const StoredQuery& query : queries) {
+    json["queries"].push_back({{"id", query.id},
+                               {"text", query.text},
+                               {"candidates", query.candidates},
+                               {"first_stage_scores", query.first_stage_scores}});
+  }
+  return write_file_atomically(folder / "manifest.json",
+                               json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+}
+
+}  // namespace headwise
