@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <condition_variable>
 #include <exception>
@@ -18,6 +19,26 @@
 #include <vector>
 
 namespace headwise {
+namespace {
+
+// Threads look for work this long before they sleep. Between the phases of a pass they then never do: a
+// woken thread may be put on its waker's core, where it waits milliseconds for the next scheduler tick.
+constexpr std::chrono::microseconds kSpin{200};
+
+// True as soon as `ready` is; false when the time is up. Gives the core away to whoever wants it.
+template <typename Ready>
+bool spin_until(const Ready& ready) {
+  const auto end = std::chrono::steady_clock::now() + kSpin;
+  do {
+    for (int i = 0; i < 32; ++i) {
+      if (ready()) return true;
+      std::this_thread::yield();
+    }
+  } while (std::chrono::steady_clock::now() < end);
+  return false;
+}
+
+}  // namespace
 
 class ThreadPool::State {
  public:
@@ -54,6 +75,7 @@ class ThreadPool::State {
     }
     wake_.notify_all();
     drain(task, tasks, 0);
+    spin_until([this] { return busy_.load(std::memory_order_acquire) == 0; });
     std::unique_lock lock(mutex_);
     idle_.wait(lock, [this] { return busy_ == 0; });
     task_ = nullptr;
@@ -76,6 +98,7 @@ class ThreadPool::State {
     for (;;) {
       const std::function<void(int64_t, int)>* task = nullptr;
       int64_t tasks = 0;
+      spin_until([&] { return generation_.load(std::memory_order_acquire) != seen; });
       {
         std::unique_lock lock(mutex_);
         wake_.wait(lock, [&] { return closing_ || generation_ != seen; });
@@ -99,8 +122,9 @@ class ThreadPool::State {
   const std::function<void(int64_t, int)>* task_ = nullptr;
   int64_t tasks_ = 0;
   std::atomic<int64_t> next_{0};
-  int busy_ = 0;
-  uint64_t generation_ = 0;
+  // Changed under the mutex only; read without it while spinning.
+  std::atomic<int> busy_{0};
+  std::atomic<uint64_t> generation_{0};
   bool closing_ = false;
   std::exception_ptr failure_;
 };
