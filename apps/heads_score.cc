@@ -38,7 +38,7 @@ StoreManifest make_manifest(const ScoreFlags& flags, const Engine& engine) {
   manifest.prompt_template = options.prompt_template.empty()
                                  ? (options.encoding == Encoding::kBlocks ? "blocks" : "default")
                                  : options.prompt_template;
-  manifest.encoding = flags.engine.encoding;
+  manifest.encoding = engine.flags.encoding;
   manifest.rows = flags.engine.rows;
   manifest.order = flags.engine.order;
   manifest.seed = options.seed;
@@ -52,7 +52,7 @@ StoreManifest make_manifest(const ScoreFlags& flags, const Engine& engine) {
   return manifest;
 }
 
-Result<Json> journal_header(const ScoreFlags& flags, const Engine& engine, const DatasetWork& work) {
+Result<Json> journal_header(const Engine& engine, const DatasetWork& work) {
   const auto kernels = kernels::select_kernels();
   if (!kernels) return fail(kernels.error());
   Json header;
@@ -63,7 +63,7 @@ Result<Json> journal_header(const ScoreFlags& flags, const Engine& engine, const
   header["format"] = "head-score store";
   header["queries"] = work.requests.size();
   header["texts and first stage"] = work.fingerprint;
-  header["flags"] = options_that_decide(flags.engine);
+  header["flags"] = options_that_decide(engine.flags);
   return header;
 }
 
@@ -117,7 +117,7 @@ Status run_score(const ScoreFlags& flags, const AppContext& context) {
   auto engine = load_engine(every_head);
   if (!engine) return fail(std::move(engine.error()));
   const StoreManifest manifest = make_manifest(flags, *engine);
-  auto header = journal_header(flags, *engine, *work);
+  auto header = journal_header(*engine, *work);
   if (!header) return fail(std::move(header.error()));
   HW_RETURN_IF_ERROR(make_folder(flags.output));
   const std::filesystem::path folder = flags.output;

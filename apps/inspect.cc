@@ -96,12 +96,12 @@ Json rope_json(const ModelConfig& config) {
 // What a family adds to the plain decoder, in words.
 std::vector<std::string> features(const ModelConfig& config) {
   std::vector<std::string> words;
-  if (config.qkv_bias) words.push_back("biases on q, k, v");
-  if (config.output_bias) words.push_back("bias on the attention output");
-  if (config.mlp_bias) words.push_back("biases in the MLP");
-  if (config.qk_norm) words.push_back("norms of q and k");
-  if (config.tied_embeddings) words.push_back("tied embeddings");
-  if (config.permuted_qk) words.push_back("q and k rows stored interleaved");
+  if (config.qkv_bias) words.emplace_back("biases on q, k, v");
+  if (config.output_bias) words.emplace_back("bias on the attention output");
+  if (config.mlp_bias) words.emplace_back("biases in the MLP");
+  if (config.qk_norm) words.emplace_back("norms of q and k");
+  if (config.tied_embeddings) words.emplace_back("tied embeddings");
+  if (config.permuted_qk) words.emplace_back("q and k rows stored interleaved");
   return words;
 }
 

@@ -49,6 +49,10 @@ constexpr std::array kVerbs{
     Verb{"heads score", "Write what every head pays to every candidate of a data set: a head-score store",
          "headwise heads score --dataset nfcorpus --run run.bm25.trec --depth 20 --output stores/nfcorpus",
          add_heads_score},
+    Verb{"heads select", "Find the heads worth reading in head-score stores",
+         "headwise heads select --store stores/nfcorpus --qrels nfcorpus/qrels/train.tsv --method qr "
+         "--output heads.json",
+         add_heads_select},
     Verb{"inspect", "What a model file holds, what it costs in memory, which features it needs",
          "headwise inspect --json", add_inspect},
     Verb{"tokenize", "Token ids of each line of standard input", "echo 'who wrote Emma?' | headwise tokenize",

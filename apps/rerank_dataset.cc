@@ -37,7 +37,7 @@ Result<Json> journal_header(const RerankFlags& flags, const Engine& engine, cons
   header["shard"] = flags.shard.empty() ? "1/1" : flags.shard;
   header["queries"] = work.requests.size();
   header["texts and first stage"] = work.fingerprint;
-  header["flags"] = options_that_decide(flags.engine);
+  header["flags"] = options_that_decide(engine.flags);
   return header;
 }
 

@@ -7,6 +7,7 @@
 //   {"query": "who wrote Emma?", "documents": ["...", {"id": "d2", "title": "...", "text": "..."}]}
 //
 // A bad request is answered by a line with "error" and the stream goes on; the exit status tells at the end.
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -34,6 +35,8 @@ struct Request {
   std::vector<Passage> passages;
 };
 
+constexpr int kLookEvery = 100;  // milliseconds
+
 // Lines of standard input; a signal ends the wait for the next one.
 class InputLines {
  public:
@@ -52,13 +55,18 @@ class InputLines {
       if (buffer_.size() > kLongestLine) {
         return fail(ErrorCode::kResourceLimit, "standard input: a line is longer than 256 MiB");
       }
+      // A signal between the look at the flag and a blocking read would not be seen: the wait is in short
+      // pieces, and the flag is looked at again when the input ends.
       if (stop_signalled()) return fail(ErrorCode::kCancelled, "interrupted");
+      pollfd input{STDIN_FILENO, POLLIN, 0};
+      if (::poll(&input, 1, kLookEvery) == 0) continue;
       char chunk[1 << 16];
       const ssize_t got = ::read(STDIN_FILENO, chunk, sizeof chunk);
       if (got < 0 && errno == EINTR) continue;
       if (got < 0)
         return fail(ErrorCode::kIo, std::string("cannot read standard input: ") + std::strerror(errno));
       ended_ = got == 0;
+      if (ended_ && stop_signalled()) return fail(ErrorCode::kCancelled, "interrupted");
       buffer_.append(chunk, static_cast<size_t>(got));
     }
   }

@@ -150,7 +150,7 @@ def pytest(name: str, *arguments: str) -> Counts:
     report = LOGS / f"{name}.xml"
     report.unlink(missing_ok=True)
     selection = [] if slow_too else ["-m", "not slow"]
-    ok = logged(name, sys.executable, "-m", "pytest", "-q", "-ra", "--color=no", f"--junitxml={report}", *selection,
+    ok = logged(name, sys.executable, "-m", "pytest", "-q", "-ra", "-n", JOBS, "--dist", "loadfile", "--color=no", f"--junitxml={report}", *selection,
                 *arguments)
     counts = case_counts(report, "pytest") if report.is_file() else Counts()
     if not ok and counts.failed == 0:  # a broken conftest, no test collected
@@ -190,8 +190,8 @@ SECTIONS = [
     Section("command-line", "pytest: the binary's output, exit status, answers to bad input", command_line_tests, "fast"),
     Section("peers", "pytest: the binary against pytrec_eval, Hugging Face tokenizers, sentencepiece", peer_tests, "default"),
     Section("install", "pytest: the installed library, its example, the scripts", install_tests, "default"),
-    Section("asan", "the same tests under AddressSanitizer and UndefinedBehaviorSanitizer", sanitizer_tests("dev"), "default"),
-    Section("tsan", "the same tests under ThreadSanitizer", sanitizer_tests("tsan"), "default"),
+    Section("asan", "the same tests under AddressSanitizer and UndefinedBehaviorSanitizer", sanitizer_tests("dev"), "slow"),
+    Section("tsan", "the same tests under ThreadSanitizer", sanitizer_tests("tsan"), "slow"),
     Section("tidy", "clang-tidy", script_check("tidy"), "slow"),
     Section("fuzz", "libFuzzer, 60 s for each parser", fuzz_tests, "slow"),
 ]

@@ -35,6 +35,7 @@ using Action = std::function<Status()>;
 Action add_rerank(CLI::App& verb, AppContext& context);
 Action add_eval(CLI::App& verb, AppContext& context);
 Action add_heads_score(CLI::App& verb, AppContext& context);
+Action add_heads_select(CLI::App& verb, AppContext& context);
 Action add_inspect(CLI::App& verb, AppContext& context);
 Action add_tokenize(CLI::App& verb, AppContext& context);
 Action add_bench(CLI::App& verb, AppContext& context);

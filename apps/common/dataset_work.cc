@@ -78,8 +78,8 @@ Status narrow(Run& run, const DatasetFlags& flags, const AppContext& context) {
   return {};
 }
 
-Result<DatasetRequest> make_request(const RunQuery& candidates, const Queries& queries, const Documents& documents,
-                             int64_t number) {
+Result<DatasetRequest> make_request(const RunQuery& candidates, const Queries& queries,
+                                    const Documents& documents, int64_t number) {
   const Query* query = queries.find(candidates.id);
   if (query == nullptr) {
     return fail(ErrorCode::kInvalidInput,

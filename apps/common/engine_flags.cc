@@ -3,6 +3,7 @@
 
 #include "common/engine_flags.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -15,6 +16,7 @@
 #include "base/file.h"
 #include "common/journal.h"
 #include "common/model_path.h"
+#include "headwise/head_set.h"
 
 namespace headwise {
 namespace {
@@ -77,10 +79,58 @@ Status set_fusion(const std::string& fuse, RerankerOptions& options) {
   return {};
 }
 
+// A head-set file's members by the flag that each stands for.
+struct SetMember {
+  const char* flag;
+  std::string HeadSet::*member;
+  std::string EngineFlags::*target;
+  bool (*known)(const std::string& word);
+};
+template <const auto& words>
+bool is_word_of(const std::string& given) {
+  return std::any_of(words.begin(), words.end(), [&](const auto& row) { return given == row.word; });
+}
+constexpr SetMember kSetMembers[] = {
+    {"--encoding", &HeadSet::encoding, &EngineFlags::encoding, is_word_of<kEncodings>},
+    {"--calibration", &HeadSet::calibration, &EngineFlags::calibration, is_word_of<kCalibrations>},
+    {"--token-filter", &HeadSet::token_filter, &EngineFlags::token_filter, is_word_of<kTokenFilters>},
+    {"--rows", &HeadSet::rows, &EngineFlags::rows, is_word_of<kRows>},
+};
+
+// --heads FILE: the set in it, and its way of reading wherever the user asked for no other. Nothing when
+// --heads is not a file.
+Result<std::optional<HeadSet>> put_in_head_set(EngineFlags& flags) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(flags.heads, ignored)) {
+    if (flags.heads.ends_with(".json") || flags.heads.ends_with(".yaml") || flags.heads.ends_with(".yml")) {
+      return fail(ErrorCode::kNotFound, "--heads: there is no file '" + flags.heads + "'");
+    }
+    return std::nullopt;
+  }
+  auto set = read_head_set(flags.heads);
+  if (!set) return fail(std::move(set.error()));
+  const auto free = [&](const char* flag) { return !flags.set_by_user || !flags.set_by_user(flag); };
+  for (const SetMember& row : kSetMembers) {
+    const std::string& word = *set.*row.member;
+    if (word.empty() || !free(row.flag)) continue;
+    if (!row.known(word)) {
+      return fail(ErrorCode::kInvalidInput, "the head set '" + flags.heads + "' says '" + word + "', which " +
+                                                row.flag + " does not know");
+    }
+    flags.*row.target = word;
+  }
+  if (!set->prompt_template.empty() && free("--template") && free("--encoding")) {
+    flags.options.prompt_template = set->prompt_template;
+  }
+  flags.heads = set->selection().to_string();
+  return std::move(*set);
+}
+
 }  // namespace
 
 void add_engine_flags(CLI::App& verb, EngineFlags& flags) {
   RerankerOptions& options = flags.options;
+  flags.set_by_user = [&verb](const char* flag) { return verb.get_option(flag)->count() > 0; };
   const auto add = [&verb](const char* group, const char* name, auto& target, const char* help) {
     return verb.add_option(name, target, help)->group(group)->capture_default_str();
   };
@@ -92,7 +142,8 @@ void add_engine_flags(CLI::App& verb, EngineFlags& flags) {
   add(kModel, "--threads", options.threads, "Threads; 0: all usable cores")->check(CLI::Range(0, 1024));
 
   constexpr const char* kReading = "Reading";
-  add(kReading, "--heads", flags.heads, "Heads read: all, a layer window 8..11, or a list 13-18,14-2");
+  add(kReading, "--heads", flags.heads,
+      "Heads read: all, a layer window 8..11, a list 13-18,14-2, or a head-set file");
   add(kReading, "--calibration", flags.calibration,
       "Against a content-free query: none, na (difference) or ratio (log ratio)")
       ->check(one_of(kCalibrations));
@@ -146,7 +197,10 @@ Result<RerankerOptions> engine_options(const EngineFlags& flags) {
   return options;
 }
 
-Result<Engine> load_engine(const EngineFlags& flags) {
+Result<Engine> load_engine(const EngineFlags& given) {
+  EngineFlags flags = given;
+  auto set = put_in_head_set(flags);
+  if (!set) return fail(std::move(set.error()));
   auto options = engine_options(flags);  // first: a wrong flag should not cost a model load
   if (!options) return fail(std::move(options.error()));
   auto path = resolve_model(flags.model);
@@ -154,9 +208,13 @@ Result<Engine> load_engine(const EngineFlags& flags) {
   auto model = Model::load(*path, {.weights = meaning(kWeights, flags.weights)});
   if (!model)
     return fail(std::move(model.error()).with_context("loading the model '" + path->string() + "'"));
+  if (*set) {
+    HW_RETURN_IF_ERROR(check_head_set(**set, **model));
+    options->heads = (*set)->selection();
+  }
   auto reranker = Reranker::create(*model, std::move(*options));
   if (!reranker) return fail(std::move(reranker.error()));
-  return Engine{std::move(*model), std::move(*reranker)};
+  return Engine{std::move(*model), std::move(*reranker), std::move(flags)};
 }
 
 Json options_that_decide(const EngineFlags& flags) {

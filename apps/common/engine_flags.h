@@ -7,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -28,6 +29,8 @@ struct EngineFlags {
   std::string order = "given";
   std::string fuse = "none";
   RerankerOptions options;  // what needs no translation
+  // Whether the user set a flag himself, by any way: what a head-set file says gives way to it.
+  std::function<bool(const char* flag)> set_by_user;
 };
 
 void add_engine_flags(CLI::App& verb, EngineFlags& flags);
@@ -38,6 +41,7 @@ Result<RerankerOptions> engine_options(const EngineFlags& flags);
 struct Engine {
   std::shared_ptr<const Model> model;
   Reranker reranker;
+  EngineFlags flags;  // as they took effect: a head-set file read and put in
 };
 Result<Engine> load_engine(const EngineFlags& flags);
 

@@ -20,7 +20,7 @@
 
 namespace {
 
-using namespace headwise;  // a program of its own, not a header
+using namespace headwise;  // NOLINT(google-build-using-namespace): a program of its own, not a header
 
 struct Variant {
   const char* name;

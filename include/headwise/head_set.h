@@ -44,12 +44,4 @@ std::string format_head_set(const HeadSet& set, HeadSetFormat format);
 // kInvalidInput, naming both, when the set belongs to another model; kUsage when a head lies outside it.
 Status check_head_set(const HeadSet& set, const Model& model);
 
-// Published lists that come with headwise, "qrhead/llama-3.1-8b", and where they are from.
-struct CatalogueEntry {
-  std::string name;
-  std::string description;
-  HeadSet set;
-};
-const std::vector<CatalogueEntry>& head_set_catalogue();
-
 }  // namespace headwise

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// What this file is: a pool that runs numbered tasks. Work is cut into tasks by its shape alone, never by the
-// number of threads, and each task writes its own output: that is what makes results the same bits at any
-// thread count.
+// What this file is: a pool that runs numbered tasks. Each task writes its own output, and what it
+// computes does not depend on how the work was cut: that is what makes results the same bits at any thread
+// count.
 #pragma once
 
 #include <cstdint>

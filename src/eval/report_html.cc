@@ -196,7 +196,7 @@ std::string fixed_digits(double value, int digits) {
 }
 
 std::string signed_digits(double value, int digits) {
-  const std::string size = fixed_digits(std::abs(value), digits);
+  std::string size = fixed_digits(std::abs(value), digits);
   if (size.find_first_not_of("0.") == std::string::npos) return size;
   return (value > 0.0 ? "+" : "\xE2\x88\x92") + size;  // U+2212, as wide as '+'
 }

@@ -161,7 +161,7 @@ Status read_frequency_divisors(const GgufFile& file, ModelConfig& config) {
     return {};
   }
   if (config.rope_scaling.kind != RopeScaling::Kind::kNone) {
-    config.unsupported.push_back("rope scaling by factor and by the tensor rope_freqs.weight at once");
+    config.unsupported.emplace_back("rope scaling by factor and by the tensor rope_freqs.weight at once");
     return {};
   }
   config.rope_scaling.kind = RopeScaling::Kind::kLlama3;

@@ -332,7 +332,7 @@ void read_features(const Json& json, ModelConfig& config) {
   // SmolLM3: 1 where a layer has rotary positions, 0 where it has none.
   if (const Json* rotary = find(json, "no_rope_layers"); rotary != nullptr && rotary->is_array()) {
     if (std::any_of(rotary->begin(), rotary->end(), [](const Json& layer) { return layer != 1; })) {
-      config.unsupported.push_back("layers without rotary positions (config key no_rope_layers)");
+      config.unsupported.emplace_back("layers without rotary positions (config key no_rope_layers)");
     }
   }
 }

@@ -143,7 +143,7 @@ Result<ModelDescription> describe_gguf(const fs::path& path) {
   // Weights alone are worth a description, though nothing can be run with them.
   const bool has_tokenizer = file->find("tokenizer.ggml.model") != nullptr;
   if (!has_tokenizer)
-    description.unsupported.push_back("a file without a tokenizer (key tokenizer.ggml.model)");
+    description.unsupported.emplace_back("a file without a tokenizer (key tokenizer.ggml.model)");
   const auto load_tokenizer = [&]() -> Result<Tokenizer> {
     if (!has_tokenizer) return fail(ErrorCode::kNotFound, "");
     return Tokenizer::from_gguf(*file);

@@ -58,6 +58,7 @@ void apply_behavior(SplitBehavior behavior, std::vector<Stretch>& stretches, std
       }
       return;
     case SplitBehavior::kMergedWithNext:
+      // NOLINTNEXTLINE(modernize-loop-convert): backwards
       for (auto stretch = stretches.rbegin(); stretch != stretches.rend(); ++stretch) {
         if (stretch->match && !previous_match && out.size() > first) {
           out.back().begin = stretch->span.begin;

@@ -63,7 +63,7 @@ Status refuse_options(const JsonNode& model) {
                        "fuse_unk", "byte_fallback", "ignore_merges", "vocab", "merges"}));
   for (const std::string_view key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
     const JsonNode option = model.at(key);
-    if (!option.is_null() && option.value != "") {
+    if (!option.is_null() && option.value != json("")) {
       return fail(ErrorCode::kUnsupported, option.path + " is not something this version understands");
     }
   }

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// Three ways to write a list of heads. Read: whichever the content is.
+#include "headwise/head_set.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/check.h"
+#include "base/file.h"
+#include "formats/json_text.h"
+
+namespace headwise {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kFormat = "headwise head set";
+constexpr int kFormatVersion = 1;
+
+struct TextField {
+  const char* name;
+  std::string HeadSet::*member;
+};
+constexpr TextField kTexts[] = {
+    {"model", &HeadSet::model},
+    {"method", &HeadSet::method},
+    {"template", &HeadSet::prompt_template},
+    {"encoding", &HeadSet::encoding},
+    {"calibration", &HeadSet::calibration},
+    {"token_filter", &HeadSet::token_filter},
+    {"rows", &HeadSet::rows},
+    {"source", &HeadSet::source},
+};
+
+Result<std::vector<HeadId>> parse_list(const std::string& text) {
+  auto selection = HeadSelection::parse(text);
+  if (!selection || selection->kind != HeadSelection::Kind::kList) {
+    return fail(ErrorCode::kInvalidInput,
+                "'" + text.substr(0, 60) + "' is not a list of heads such as 16-19,16-2");
+  }
+  return std::move(selection->list);
+}
+
+Result<std::vector<double>> parse_numbers(const nlohmann::json& json, const char* name, size_t count) {
+  std::vector<double> numbers;
+  const auto found = json.find(name);
+  if (found == json.end() || found->is_null()) return numbers;
+  if (!found->is_array() || found->size() != count) {
+    return fail(
+        ErrorCode::kInvalidInput,
+        std::string("'") + name + "' must be an array with one number a head, " + std::to_string(count));
+  }
+  for (const nlohmann::json& value : *found) {
+    if (!value.is_number())
+      return fail(ErrorCode::kInvalidInput, std::string("'") + name + "' holds " + value.dump());
+    numbers.push_back(value.get<double>());
+  }
+  return numbers;
+}
+
+Result<HeadSet> parse_own(const nlohmann::json& json) {
+  if (json.value("version", nlohmann::json()) != kFormatVersion) {
+    return fail(ErrorCode::kInvalidInput, "expected head-set version " + std::to_string(kFormatVersion) +
+                                              ", found " + json.value("version", nlohmann::json()).dump());
+  }
+  HeadSet set;
+  for (const TextField& field : kTexts) {
+    const auto found = json.find(field.name);
+    if (found == json.end() || found->is_null()) continue;
+    if (!found->is_string())
+      return fail(ErrorCode::kInvalidInput, std::string("'") + field.name + "' is not a text");
+    set.*field.member = found->get<std::string>();
+  }
+  const auto heads = json.find("heads");
+  if (heads == json.end() || !heads->is_array() || heads->empty()) {
+    return fail(ErrorCode::kInvalidInput, "'heads' must be an array such as [\"13-6\", \"17-0\"]");
+  }
+  for (const nlohmann::json& item : *heads) {
+    auto one = parse_list(item.is_string() ? item.get<std::string>() : item.dump());
+    HW_RETURN_IF_ERROR(one);
+    if (one->size() != 1)
+      return fail(ErrorCode::kInvalidInput, "'heads' holds " + item.dump() + ", expected one head");
+    set.heads.push_back(one->front());
+  }
+  auto weights = parse_numbers(json, "weights", set.heads.size());
+  HW_RETURN_IF_ERROR(weights);
+  set.weights = std::move(*weights);
+  auto scores = parse_numbers(json, "head_scores", set.heads.size());
+  HW_RETURN_IF_ERROR(scores);
+  set.head_scores = std::move(*scores);
+  if (const auto data = json.find("data"); data != json.end() && data->is_array()) {
+    for (const nlohmann::json& item : *data) {
+      if (item.is_string()) set.data.push_back(item.get<std::string>());
+    }
+  }
+  if (const auto ndcg = json.find("ndcg@10"); ndcg != json.end() && ndcg->is_number())
+    set.ndcg = ndcg->get<double>();
+  return set;
+}
+
+// {"16-19": 0.93, ...}, best first or not.
+Result<HeadSet> parse_core(const nlohmann::json& json) {
+  std::vector<std::pair<HeadId, double>> rows;
+  for (const auto& [name, value] : json.items()) {
+    auto one = parse_list(name);
+    HW_RETURN_IF_ERROR(one);
+    if (!value.is_number()) return fail(ErrorCode::kInvalidInput, "head '" + name + "' has no number");
+    rows.emplace_back(one->front(), value.get<double>());
+  }
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  HeadSet set;
+  set.method = "core";
+  for (const auto& [head, score] : rows) {
+    set.heads.push_back(head);
+    set.head_scores.push_back(score);
+  }
+  return set;
+}
+
+// The one line of QRHead's YAML that matters: attn_head_set: "16-19,16-2".
+Result<HeadSet> parse_qrhead(const std::string& text, size_t at) {
+  const size_t colon = text.find(':', at);
+  const size_t end = std::min(text.find('\n', at), text.size());
+  if (colon >= end) return fail(ErrorCode::kInvalidInput, "'attn_head_set' has no value");
+  std::string value = text.substr(colon + 1, end - colon - 1);
+  std::erase_if(value, [](char c) { return c == '"' || c == '\'' || c == ' ' || c == '\t' || c == '\r'; });
+  auto heads = parse_list(value);
+  HW_RETURN_IF_ERROR(heads);
+  HeadSet set;
+  set.method = "qr";
+  set.heads = std::move(*heads);
+  return set;
+}
+
+Result<HeadSet> parse(const std::string& text) {
+  const size_t yaml = text.find("attn_head_set");
+  auto json = parse_json(text);
+  if (!json) {
+    if (yaml != std::string::npos) return parse_qrhead(text, yaml);
+    return fail(std::move(json.error()));
+  }
+  if (json->is_object() && json->value("format", nlohmann::json()) == kFormat) return parse_own(*json);
+  if (json->is_object() && !json->empty()) return parse_core(*json);
+  return fail(ErrorCode::kInvalidInput,
+              "expected a headwise head set, QRHead's YAML (attn_head_set: \"16-19,16-2\") or CoRe's JSON "
+              "({\"16-19\": 0.9})");
+}
+
+}  // namespace
+
+HeadSelection HeadSet::selection() const {
+  HeadSelection selection;
+  selection.kind = HeadSelection::Kind::kList;
+  selection.list = heads;
+  selection.weights = weights;
+  return selection;
+}
+
+Result<HeadSet> read_head_set(const std::filesystem::path& path) {
+  auto text = read_text_file(path, size_t{16} << 20);
+  HW_RETURN_IF_ERROR(text);
+  auto set = parse(*text);
+  if (!set) return fail(std::move(set.error()).with_context("reading the head set '" + path.string() + "'"));
+  return set;
+}
+
+std::string format_head_set(const HeadSet& set, HeadSetFormat format) {
+  if (format == HeadSetFormat::kQrHead) return "attn_head_set: \"" + set.selection().to_string() + "\"\n";
+  Json json;
+  if (format == HeadSetFormat::kCore) {
+    for (size_t i = 0; i < set.heads.size(); ++i) {
+      json[to_string(set.heads[i])] = set.head_scores.empty() ? 1.0 : set.head_scores[i];
+    }
+    return json.dump(1) + "\n";
+  }
+  json["format"] = kFormat;
+  json["version"] = kFormatVersion;
+  for (const TextField& field : kTexts) {
+    if (!(set.*field.member).empty()) json[field.name] = set.*field.member;
+  }
+  json["heads"] = Json::array();
+  for (const HeadId id : set.heads) json["heads"].push_back(to_string(id));
+  if (!set.weights.empty()) json["weights"] = set.weights;
+  if (!set.head_scores.empty()) json["head_scores"] = set.head_scores;
+  if (!set.data.empty()) json["data"] = set.data;
+  if (set.ndcg) json["ndcg@10"] = *set.ndcg;
+  return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Status check_head_set(const HeadSet& set, const Model& model) {
+  if (!set.model.empty() && set.model != model.fingerprint()) {
+    return fail(ErrorCode::kInvalidInput, "the head set belongs to model " + set.model +
+                                              ", but this one is " + model.fingerprint() +
+                                              "; find heads for it with `headwise heads select`");
+  }
+  const auto heads = set.selection().resolve(static_cast<int>(model.config().layers),
+                                             static_cast<int>(model.config().heads));
+  if (!heads) return fail(heads.error());
+  return {};
+}
+
+}  // namespace headwise

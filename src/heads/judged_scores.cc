@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+#include "heads/judged_scores.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <functional>
+#include <numeric>
+#include <unordered_map>
+#include <utility>
+
+#include "base/check.h"
+#include "rerank/scoring.h"
+
+namespace headwise {
+namespace {
+
+constexpr size_t kCut = 10;
+
+double discount(size_t place) { return 1.0 / std::log2(static_cast<double>(place + 2)); }
+
+const std::array<double, kCut>& discounts() {
+  static const std::array<double, kCut> table = [] {
+    std::array<double, kCut> made{};
+    for (size_t i = 0; i < kCut; ++i) made[i] = discount(i);
+    return made;
+  }();
+  return table;
+}
+
+}  // namespace
+
+CandidateGains::CandidateGains(const StoredQuery& query, const JudgedQuery& judged) {
+  std::unordered_map<std::string_view, int> by_id;
+  std::vector<int> ideal;
+  for (const Judgement& judgement : judged.judgements) {
+    by_id.emplace(judgement.id, judgement.grade);
+    if (judgement.grade > 0) ideal.push_back(judgement.grade);
+  }
+  std::sort(ideal.begin(), ideal.end(), std::greater<>());
+  for (size_t i = 0; i < std::min(ideal.size(), kCut); ++i) ideal_ += ideal[i] * discounts()[i];
+  for (const std::string& id : query.candidates) {
+    const auto found = by_id.find(id);
+    const int grade = found == by_id.end() ? 0 : std::max(found->second, 0);
+    if (grade > 0) relevant_.push_back(static_cast<int>(grades_.size()));
+    grades_.push_back(grade);
+  }
+  std::vector<int> order(grades_.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(), [&](int a, int b) {
+    return query.candidates[static_cast<size_t>(a)] > query.candidates[static_cast<size_t>(b)];
+  });
+  tie_rank_.resize(order.size());
+  for (size_t i = 0; i < order.size(); ++i) tie_rank_[static_cast<size_t>(order[i])] = static_cast<int>(i);
+}
+
+double CandidateGains::ndcg10(std::span<const double> scores) const {
+  if (ideal_ <= 0.0) return 0.0;
+  // Only relevant candidates add to the sum: the rank of each is how many stand before it.
+  double sum = 0.0;
+  for (const int candidate : relevant_) {
+    const auto place = static_cast<size_t>(candidate);
+    const double own = scores[place];
+    size_t before = 0;
+    for (size_t other = 0; other < scores.size(); ++other) {
+      before +=
+          scores[other] > own || (scores[other] == own && tie_rank_[other] < tie_rank_[place]) ? 1u : 0u;
+    }
+    if (before < kCut) sum += grades_[place] * discounts()[before];
+  }
+  return sum / ideal_;
+}
+
+std::vector<double> calibrated_scores(const StoredScores& scores, Calibration calibration,
+                                      TokenFilter token_filter) {
+  const auto count = static_cast<size_t>(scores.layers) * static_cast<size_t>(scores.heads) *
+                     static_cast<size_t>(scores.candidates);
+  HW_CHECK(scores.values.size() == 3 * count);
+  const float* query = scores.values.data();
+  const float* content_free = query + count;
+  const float* filtered = content_free + count;
+  std::vector<double> out(count);
+  for (size_t i = 0; i < count; ++i) {
+    switch (calibration) {
+      case Calibration::kNone:
+        out[i] = query[i];
+        break;
+      case Calibration::kNa:
+        out[i] = token_filter == TokenFilter::kNone ? static_cast<double>(query[i]) - content_free[i]
+                                                    : static_cast<double>(filtered[i]);
+        break;
+      case Calibration::kRatio:
+        out[i] = log_ratio(query[i], content_free[i]);
+        break;
+    }
+  }
+  return out;
+}
+
+Result<JudgedStores> load_judged_stores(std::span<const std::filesystem::path> stores,
+                                        std::span<const std::filesystem::path> qrels) {
+  if (stores.empty()) return fail(ErrorCode::kUsage, "no head-score store was given");
+  if (qrels.size() != 1 && qrels.size() != stores.size()) {
+    return fail(ErrorCode::kUsage, "expected one file of judgements for all stores, or one for each: found " +
+                                       std::to_string(qrels.size()) + " for " +
+                                       std::to_string(stores.size()) + " stores");
+  }
+  std::vector<Qrels> judgements;
+  for (const std::filesystem::path& path : qrels) {
+    auto read = read_qrels(path);
+    HW_RETURN_IF_ERROR(read);
+    judgements.push_back(std::move(*read));
+  }
+  JudgedStores all;
+  std::optional<ScoreStore> first;
+  for (size_t s = 0; s < stores.size(); ++s) {
+    auto store = ScoreStore::open(stores[s]);
+    HW_RETURN_IF_ERROR(store);
+    if (first) {
+      HW_RETURN_IF_ERROR(check_same_settings(*first, *store));
+    } else {
+      all.manifest = store->manifest();
+    }
+    std::unordered_map<std::string_view, const JudgedQuery*> by_id;
+    for (const JudgedQuery& judged : judgements[qrels.size() == 1 ? 0 : s].queries)
+      by_id[judged.id] = &judged;
+    size_t used = 0;
+    for (size_t i = 0; i < store->queries().size(); ++i) {
+      const StoredQuery& query = store->queries()[i];
+      const auto judged = by_id.find(query.id);
+      if (judged == by_id.end()) {
+        ++all.unjudged;
+        continue;
+      }
+      CandidateGains gains(query, *judged->second);
+      if (gains.relevant_candidates().empty()) {
+        ++all.without_relevant;
+        continue;
+      }
+      auto scores = store->read(i);
+      HW_RETURN_IF_ERROR(scores);
+      all.queries.push_back({query, std::move(*scores), std::move(gains), s});
+      ++used;
+    }
+    all.data.push_back(store->manifest().dataset + " (" + std::to_string(used) + " queries)");
+    if (!first) first = std::move(*store);
+  }
+  if (all.queries.empty()) {
+    return fail(ErrorCode::kInvalidInput,
+                "no query is left: " + std::to_string(all.unjudged) + " have no judgements and " +
+                    std::to_string(all.without_relevant) +
+                    " have no relevant candidate; do the judgements belong to the stores' collection?");
+  }
+  return all;
+}
+
+}  // namespace headwise

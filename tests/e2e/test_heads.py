@@ -1,0 +1,368 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: headwise contributors
+"""`heads score` and `heads select`: every method against an independent numpy version on the same store, the store itself
+against `rerank`, and answers to damaged files."""
+import json
+import math
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from conftest import ROOT, must_run, run
+
+TINY = ROOT / "tests" / "data" / "golden" / "models" / "tiny-qwen3"
+LAYERS, HEADS = 5, 4
+
+
+@pytest.fixture(scope="module")
+def binary(build):
+    return build / "headwise"
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """A seeded store of 24 queries; one head in three knows something, some scores are tied."""
+    folder = tmp_path_factory.mktemp("store")
+    random = np.random.default_rng(7)
+    queries, qrels = [], ["query-id\tcorpus-id\tscore"]
+    skill = random.uniform(0, 1.5, (LAYERS, HEADS)) * (random.uniform(size=(LAYERS, HEADS)) < 0.34)
+    for q in range(24):
+        n = int(random.integers(6, 15))
+        grades = random.choice([0, 0, 0, 1, 2, 3], n)
+        grades[int(random.integers(n))] = 1
+        noise = random.normal(0, 0.8, (LAYERS, HEADS, n)) + skill[..., None] * grades
+        s = np.exp(noise - 4)
+        free = np.exp(random.normal(0, 0.3, (LAYERS, HEADS, n)) - 4)
+        values = np.stack([s, free, s - free]).astype("<f4")
+        values[:, 0, 0, :] = values[:, 0, 0, :1]  # a head that sees no difference: every candidate tied
+        np.save(folder / f"{q:05d}.npy", values)
+        ids = [f"d{q}-{i}" for i in random.permutation(n)]
+        queries.append({"id": f"q{q}", "text": f"question {q}", "candidates": ids,
+                        "first_stage_scores": random.normal(size=n).tolist()})
+        qrels += [f"q{q}\t{ids[i]}\t{grades[i]}" for i in range(n) if grades[i] or i % 2]
+        qrels.append(f"q{q}\tnot-retrieved\t2")
+    manifest = {"format": "headwise head-score store", "version": 1, "model": "made-up", "layers": LAYERS, "heads": HEADS,
+                "template": "blocks", "encoding": "blocks", "rows": "template", "token_filter": "low", "order": "given",
+                "seed": 0, "max_words": 80, "depth": 15, "dataset": "made up", "headwise": "0", "queries": queries}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "qrels.tsv").write_text("\n".join(qrels) + "\n")
+    return folder
+
+
+class Reference:
+    """The methods as docs/method.md says them, with numpy."""
+
+    def __init__(self, folder, calibration):
+        self.queries = []
+        judged = {}
+        for line in (folder / "qrels.tsv").read_text().splitlines()[1:]:
+            query, document, grade = line.split("\t")
+            judged.setdefault(query, {})[document] = int(grade)
+        for q, query in enumerate(json.loads((folder / "manifest.json").read_text())["queries"]):
+            raw = np.load(folder / f"{q:05d}.npy").astype(float)
+            ids = query["candidates"]
+            grades = np.array([judged[query["id"]].get(i, 0) for i in ids])
+            ideal = sorted((g for g in judged[query["id"]].values() if g > 0), reverse=True)[:10]
+            scores = {"none": raw[0], "na": raw[2], "ratio": np.log(raw[0] + 1e-7) - np.log(raw[1] + 1e-7)}[calibration]
+            self.queries.append((raw, scores, grades, ids, sum(g / math.log2(i + 2) for i, g in enumerate(ideal)),
+                                 np.array(query["first_stage_scores"])))
+        self.every = [(layer, head) for layer in range(LAYERS) for head in range(HEADS)]
+
+    def ndcg_of(self, scores, query):
+        _, _, grades, ids, ideal, _ = query
+        # score descending, then id descending: two stable sorts
+        order = sorted(range(len(ids)), key=lambda i: ids[i], reverse=True)
+        order = sorted(order, key=lambda i: -scores[i])
+        return sum(grades[d] / math.log2(i + 2) for i, d in enumerate(order[:10])) / ideal
+
+    def ndcg(self, heads):
+        return float(np.mean([self.ndcg_of(sum(q[1][h] for h in heads), q) for q in self.queries]))
+
+    def best(self, score, count):
+        return sorted(self.every, key=lambda h: -score[h])[:count]
+
+    def by_mean(self, one, count):
+        score = {h: float(np.mean([one(q, h) for q in self.queries])) for h in self.every}
+        heads = self.best(score, count)
+        return heads, [score[h] for h in heads]
+
+    def qr(self, count=16):
+        return self.by_mean(lambda q, h: q[0][2][h][q[2] > 0].sum(), count)
+
+    def core(self, count=8, t=0.001):
+        def one(q, h):
+            s, relevant = q[0][0][h], q[2] > 0
+            with np.errstate(over="ignore"):
+                return np.mean([1 / (1 + np.exp((s[~relevant] - p) / t).sum()) for p in s[relevant]])
+        return self.by_mean(one, count)
+
+    def headrank(self, count=8):
+        def one(q, h):
+            s, grades = q[0][0][h], q[2]
+            p = s / s.sum()
+            logs = np.log(p + 1e-9)
+            pairs = [1 / (1 + math.exp(-(logs[i] - logs[j]) / 0.1))
+                     for i in range(len(s)) for j in range(len(s)) if grades[i] > grades[j]]
+            return (np.mean(pairs) if pairs else 0.5) - 0.1 * (-(p * np.log(p)).sum() / math.log(len(p)))
+        return self.by_mean(one, count)
+
+    def layers(self, width=4):
+        peak = int(np.argmax([self.ndcg([(layer, h) for h in range(HEADS)]) for layer in range(LAYERS)]))
+        first = min(max(peak - (width - 1) // 2, 0), LAYERS - width)
+        return [(layer, h) for layer in range(first, first + width) for h in range(HEADS)], None
+
+    def key(self, heads, pool):
+        likelihood = []
+        for q in self.queries:
+            s = sum(q[1][h] for h in heads)
+            z = s / (len(heads) * np.std([q[1][h] for h in pool]))
+            z = z - z.max()
+            likelihood.append(np.mean((z - math.log(np.exp(z).sum()))[q[2] > 0]))
+        return self.ndcg(heads), float(np.mean(likelihood))
+
+    def static(self, most=8, pool_size=64):
+        pool, single = self.by_mean(lambda q, h: self.ndcg_of(q[1][h], q), pool_size)
+        single = dict(zip(pool, single))
+
+        def better(a, b):
+            return a[0] > b[0] + 1e-12 or (a[0] > b[0] - 1e-12 and a[1] > b[1] + 1e-12)
+        chosen, best = [], (-1.0, 0.0)
+        while len(chosen) < most:
+            found, key = None, None
+            for h in pool:
+                if h not in chosen and (found is None or better(self.key(chosen + [h], pool), key)):
+                    found, key = h, self.key(chosen + [h], pool)
+            if found is None or (chosen and not better(key, best)):
+                break
+            chosen, best = chosen + [found], key
+            improved = True
+            while improved:
+                improved = False
+                for place in range(len(chosen)):
+                    for h in pool:
+                        if h in chosen:
+                            continue
+                        trial = chosen[:place] + [h] + chosen[place + 1:]
+                        if better(self.key(trial, pool), best):
+                            chosen, best, improved = trial, self.key(trial, pool), True
+                            break
+        return chosen, [single[h] for h in chosen]
+
+
+def select(binary, store, *flags):
+    return json.loads(must_run(binary, "heads", "select", "--store", store, "--qrels", store / "qrels.tsv", "--json", *flags))
+
+
+def as_pairs(heads):
+    return [tuple(map(int, h.split("-"))) for h in heads]
+
+
+@pytest.mark.parametrize("calibration", ["none", "na", "ratio"])
+@pytest.mark.parametrize("method", ["layers", "qr", "core", "headrank", "static"])
+def test_methods_against_numpy(binary, store, method, calibration):
+    reference = Reference(store, calibration)
+    found = select(binary, store, "--method", method, "--calibration", calibration)
+    heads, scores = getattr(reference, method)()
+    assert as_pairs(found["heads"]) == heads
+    if scores is not None:
+        assert found["head_scores"] == pytest.approx(scores, abs=1e-6)
+    assert found["ndcg@10"] == pytest.approx(reference.ndcg(heads), abs=1e-9)
+
+
+def test_all_random_and_flags(binary, store):
+    reference = Reference(store, "ratio")
+    assert as_pairs(select(binary, store, "--method", "all")["heads"]) == reference.every
+    one, again, other = (select(binary, store, "--method", "random", "--seed", s)["heads"] for s in (1, 1, 2))
+    assert one == again != other and len(set(one)) == 8
+    shallow = as_pairs(select(binary, store, "--method", "static", "--max-layer", 1, "--count", 3)["heads"])
+    assert len(shallow) <= 3 and all(layer <= 1 for layer, _ in shallow)
+    hot = as_pairs(select(binary, store, "--method", "core", "--temperature", 0.1)["heads"])
+    assert hot == reference.core(t=0.1)[0]
+    by_ndcg = as_pairs(select(binary, store, "--method", "qr", "--by-ndcg", "--count", 5)["heads"])
+    assert by_ndcg == reference.by_mean(lambda q, h: reference.ndcg_of(q[1][h], q), 5)[0]
+    assert select(binary, store, "--threads", 1) == select(binary, store, "--threads", 3)
+
+
+def test_two_stores_are_used_as_one(binary, store, tmp_path):
+    manifest = json.loads((store / "manifest.json").read_text())
+    halves = [tmp_path / "a", tmp_path / "b"]
+    for part, folder in enumerate(halves):
+        folder.mkdir()
+        chosen = range(part * 12, part * 12 + 12)
+        for place, q in enumerate(chosen):
+            shutil.copy(store / f"{q:05d}.npy", folder / f"{place:05d}.npy")
+        (folder / "manifest.json").write_text(json.dumps({**manifest, "queries": [manifest["queries"][q] for q in chosen]}))
+    both = json.loads(must_run(binary, "heads", "select", "--store", halves[0], "--store", halves[1], "--qrels",
+                               store / "qrels.tsv", "--json", "--method", "headrank"))
+    whole = select(binary, store, "--method", "headrank")
+    assert both["heads"] == whole["heads"] and both["head_scores"] == pytest.approx(whole["head_scores"], abs=1e-12)
+
+
+@pytest.mark.parametrize("form", ["headwise", "qrhead", "core"])
+def test_head_set_files(binary, store, tmp_path, form):
+    path = tmp_path / "heads.out"
+    must_run(binary, "heads", "select", "--store", store, "--qrels", store / "qrels.tsv", "--method", "core", "--format", form,
+             "--output", path)
+    heads = as_pairs(select(binary, store, "--method", "core")["heads"])
+    text = path.read_text()
+    if form == "qrhead":
+        assert text == 'attn_head_set: "' + ",".join(f"{a}-{b}" for a, b in heads) + '"\n'
+    else:
+        read = json.loads(text)
+        assert as_pairs(read["heads"] if form == "headwise" else read) == heads
+
+
+def damage(store, tmp_path, change):
+    folder = tmp_path / "damaged"
+    shutil.copytree(store, folder)
+    change(folder)
+    return folder
+
+
+def edit_manifest(**members):
+    def change(folder):
+        manifest = json.loads((folder / "manifest.json").read_text())
+        (folder / "manifest.json").write_text(json.dumps({**manifest, **members}))
+    return change
+
+
+def with_nan(folder):
+    values = np.load(folder / "00003.npy")
+    values[0, 1, 1, 1] = np.nan
+    np.save(folder / "00003.npy", values)
+
+
+@pytest.mark.parametrize("change, status, words", [
+    (lambda f: (f / "00002.npy").write_bytes((f / "00002.npy").read_bytes()[:-5]), 3, "truncated"),
+    (lambda f: (f / "00002.npy").write_bytes(b"no array"), 3, "magic number|needs|.npy file"),
+    (lambda f: np.save(f / "00002.npy", np.zeros((3, 2, 2, 2))), 3, "float32"),
+    (lambda f: np.save(f / "00002.npy", np.zeros((3, 2, 2, 2), "<f4")), 3, "expected shape"),
+    (with_nan, 3, "not a finite number"),
+    (lambda f: (f / "00002.npy").unlink(), 3, "is missing"),
+    (lambda f: (f / "manifest.json").unlink(), 3, "has no manifest.json"),
+    (lambda f: (f / "manifest.json").write_text('{"format": "headwise'), 3, "manifest.json"),
+    (edit_manifest(format="x"), 3, "expected \"format\""),
+    (edit_manifest(layers="five"), 3, "'layers' is missing or of the wrong type"),
+    (edit_manifest(queries=[]), 3, "at least one query"),
+    (lambda f: (f / "qrels.tsv").write_text("query-id\tcorpus-id\tscore\nother\td\t1\n"), 3, "no query is left"),
+])
+def test_damaged_stores(binary, store, tmp_path, change, status, words):
+    folder = damage(store, tmp_path, change)
+    output = tmp_path / "heads.json"
+    done = run(binary, "heads", "select", "--store", folder, "--qrels", folder / "qrels.tsv", "--output", output)
+    assert done.returncode == status, done.stderr
+    assert any(word in done.stderr for word in words.split("|")), done.stderr
+    assert done.stdout == "" and not output.exists()
+
+
+def test_stores_that_do_not_fit_together(binary, store, tmp_path):
+    other = damage(store, tmp_path, edit_manifest(encoding="list"))
+    done = run(binary, "heads", "select", "--store", store, "--store", other, "--qrels", store / "qrels.tsv")
+    assert done.returncode == 3 and 'encoding is "blocks" in the first and "list" in the second' in done.stderr
+
+
+@pytest.fixture(scope="module")
+def collection(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("collection")
+    words = "tea leaf of the northern sea and a lamp in its tower".split()
+    (folder / "corpus.jsonl").write_text("".join(json.dumps(
+        {"_id": f"d{d}", "title": "", "text": " ".join(words[(d * 3 + i * (d + 1)) % len(words)] for i in range(6 + d))}) + "\n"
+        for d in range(5)))
+    (folder / "queries.jsonl").write_text("".join(
+        json.dumps({"_id": q, "text": text}) + "\n" for q, text in (("q1", "the lamp?"), ("q2", "tea of the sea"), ("q3", "leaf"))))
+    (folder / "run.trec").write_text("".join(
+        f"{q} Q0 d{d} {d + 1} {9 - d} first\n" for q in ("q1", "q2", "q3") for d in range(4)))
+    return folder
+
+
+def score(binary, collection, output, *flags):
+    return run(binary, "heads", "score", "--dataset", collection, "--run", collection / "run.trec", "--model", TINY,
+               "--output", output, *flags)
+
+
+@pytest.mark.parametrize("order", ["given", "reversed", "shuffled"])
+@pytest.mark.parametrize("encoding", ["list", "blocks"])
+def test_a_store_holds_what_rerank_adds_up(binary, collection, tmp_path, encoding, order):
+    store = tmp_path / "store"
+    assert score(binary, collection, store, "--encoding", encoding, "--order", order).returncode == 0
+    manifest = json.loads((store / "manifest.json").read_text())
+    assert [q["id"] for q in manifest["queries"]] == ["q1", "q2", "q3"]
+    if order == "reversed":
+        assert manifest["queries"][0]["candidates"] == ["d3", "d2", "d1", "d0"]
+    for calibration, total in (("none", lambda v: v[0]), ("na", lambda v: v[2]),
+                               ("ratio", lambda v: np.log(v[0] + 1e-7) - np.log(v[1] + 1e-7))):
+        lines = must_run(binary, "rerank", "--dataset", collection, "--run", collection / "run.trec", "--model", TINY,
+                         "--encoding", encoding, "--order", order, "--calibration", calibration, "--format", "jsonl")
+        for q, line in enumerate(lines.splitlines()):
+            values = np.load(store / f"{q:05d}.npy").astype(float)
+            ours = dict(zip(manifest["queries"][q]["candidates"], total(values).sum(axis=(0, 1))))
+            answer = json.loads(line)
+            assert answer["query_id"] == manifest["queries"][q]["id"]
+            for result in answer["results"]:
+                assert ours[result["id"]] == pytest.approx(result["score"], rel=1e-4, abs=1e-5)
+
+
+def test_a_killed_store_goes_on(binary, collection, tmp_path):
+    whole = tmp_path / "whole"
+    assert score(binary, collection, whole).returncode == 0
+    process = subprocess.Popen([binary, "heads", "score", "--dataset", collection, "--run", collection / "run.trec", "--model",
+                                TINY, "--output", tmp_path / "killed"], stderr=subprocess.DEVNULL)
+    while not (tmp_path / "killed" / "00000.npy").exists() and process.poll() is None:
+        pass
+    process.kill()
+    process.wait()
+    assert score(binary, collection, tmp_path / "killed").returncode == 0
+    for name in ("manifest.json", "00000.npy", "00001.npy", "00002.npy"):
+        assert (tmp_path / "killed" / name).read_bytes() == (whole / name).read_bytes()
+    assert not (tmp_path / "killed" / "progress.partial").exists()
+
+
+def test_a_finished_store_is_not_written_over(binary, collection, tmp_path):
+    assert score(binary, collection, tmp_path / "s").returncode == 0
+    again = score(binary, collection, tmp_path / "s")
+    assert again.returncode == 2 and "--restart" in again.stderr
+    assert score(binary, collection, tmp_path / "s", "--restart", "--queries", 1).returncode == 0
+    skipped = score(binary, collection, tmp_path / "t", "--skip", 2)
+    assert skipped.returncode == 0
+    assert [q["id"] for q in json.loads((tmp_path / "t" / "manifest.json").read_text())["queries"]] == ["q3"]
+    assert score(binary, collection, tmp_path / "u", "--skip", 3).returncode == 2
+
+
+def test_usage(binary, tmp_path):
+    for arguments, words in ((["heads"], "no verb was given"), (["heads", "slect"], "did you mean 'select'"),
+                             (["heads", "select"], "--store FOLDER and --qrels FILE are needed"),
+                             (["heads", "select", "--method", "best"], "--method"),
+                             (["heads", "score", "--output", "x"], "--run FILE")):
+        done = run(binary, *arguments, cwd=tmp_path)
+        assert done.returncode == 2 and words in done.stderr, done.stderr
+
+
+def test_rerank_reads_a_head_set(binary, collection, tmp_path):
+    """The file's heads, encoding and calibration are those of the flags; a flag given by hand wins; another model's is refused."""
+    store, heads = tmp_path / "store", tmp_path / "heads.json"
+    assert score(binary, collection, store, "--encoding", "list").returncode == 0
+    (tmp_path / "qrels.tsv").write_text("query-id\tcorpus-id\tscore\nq1\td0\t1\nq2\td3\t2\nq3\td1\t1\n")
+    must_run(binary, "heads", "select", "--store", store, "--qrels", tmp_path / "qrels.tsv", "--method", "core", "--count", 3,
+             "--calibration", "na", "--output", heads)
+    chosen = ",".join(json.loads(heads.read_text())["heads"])
+    base = [binary, "rerank", "--dataset", collection, "--run", collection / "run.trec", "--model", TINY, "--format", "jsonl"]
+    by_file = must_run(*base, "--heads", heads)
+    assert by_file == must_run(*base, "--heads", chosen, "--encoding", "list", "--calibration", "na")
+    assert must_run(*base, "--heads", heads, "--calibration", "ratio") == must_run(
+        *base, "--heads", chosen, "--encoding", "list", "--calibration", "ratio")
+    other = TINY.parent / "tiny-qwen2"
+    refused = run(binary, "rerank", "--query", "a", "--documents", collection / "corpus.jsonl", "--model", other, "--heads", heads)
+    fingerprint = json.loads(heads.read_text())["model"]
+    assert refused.returncode == 3 and fingerprint in refused.stderr and refused.stdout == ""
+    for text, words in (("{", "parse error at line 1"), ('{"99-99": 1}', "99-99 is not in this model"), ('{"a": 1}', "not a list of heads"),
+                        ('{"format": "headwise head set", "version": 1, "heads": []}', "'heads' must be an array")):
+        heads.write_text(text)
+        broken = run(*base, "--heads", heads)
+        assert broken.returncode in (2, 3) and words in broken.stderr and broken.stdout == "", broken.stderr
+    missing = run(*base, "--heads", tmp_path / "none.json")
+    assert missing.returncode == 3 and "there is no file" in missing.stderr
+    # QRHead's and CoRe's lists name no model.
+    heads.write_text('attn_head_set: "1-0,0-1"\n')
+    assert must_run(*base, "--heads", heads) == must_run(*base, "--heads", "1-0,0-1")
