@@ -46,7 +46,7 @@ struct Engine {
 Result<Engine> load_engine(const EngineFlags& flags);
 
 // Everything among the options that can change a score or the order, by flag name. Threads, --weights and
-// --full-depth cannot (method.md, section 7).
+// --full-depth cannot (docs/method.md, section 6).
 Json options_that_decide(const EngineFlags& flags);
 
 // "all 270 heads of layers 0-29", "36 heads of layers 8-11", "3 heads: 13-18, 14-2, 15-0".

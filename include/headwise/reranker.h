@@ -91,7 +91,7 @@ struct Ranking {
 
 // Scores of every selected head before they are summed. values[(c * heads + h) * passages + d]: channel c is
 // 0 the query's s, 1 the content-free query's s, 2 s calibrated by `na` with the token filter chosen
-// (method.md, section 4); h counts `heads`, d the request's passages in request order.
+// (docs/formats.md, head-score store); h counts `heads`, d the request's passages in request order.
 struct HeadScores {
   std::vector<HeadId> heads;
   int64_t passages = 0;
