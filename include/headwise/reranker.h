@@ -86,6 +86,7 @@ struct RankingStatistics {
 
 struct Ranking {
   std::vector<ScoredPassage> passages;  // best first; ties: the earlier in the request first
+  std::vector<HeadId> heads;            // those read
   RankingStatistics statistics;
 };
 
@@ -118,6 +119,10 @@ class Reranker {
   // kCancelled soon.
   Result<Ranking> rank(std::string_view query, std::span<const Passage> passages,
                        ProgressSink* progress = nullptr);
+  // The same with these heads, weights 1, in place of the options' own: what a router asks for. The pass ends
+  // at the deepest of them. kUsage when there is none, or one is not in the model or is listed twice.
+  Result<Ranking> rank_with(std::span<const HeadId> heads, std::string_view query,
+                            std::span<const Passage> passages, ProgressSink* progress = nullptr);
   Result<HeadScores> head_scores(std::string_view query, std::span<const Passage> passages,
                                  ProgressSink* progress = nullptr);
 

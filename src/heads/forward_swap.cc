@@ -60,11 +60,9 @@ class Search {
         for (size_t d = 0; d < count; ++d)
           trial[d] = current[d] - (minus == nullptr ? 0.0 : minus[d]) + plus[d];
         const SetKey key = query_key(query, trial, size);
-        sum.ndcg += key.ndcg;
-        sum.log_likelihood += key.log_likelihood;
+        sum.ndcg += query.weight * key.ndcg;
+        sum.log_likelihood += query.weight * key.log_likelihood;
       }
-      sum.ndcg /= static_cast<double>(queries_.size());
-      sum.log_likelihood /= static_cast<double>(queries_.size());
       found[static_cast<size_t>(i)] = sum;
     });
     return found;
@@ -146,8 +144,8 @@ SetKey set_key(std::span<const PoolQuery> queries, std::span<const int> members)
       for (size_t d = 0; d < count; ++d) scores[d] += query.values[static_cast<size_t>(head) * count + d];
     }
     const SetKey key = query_key(query, scores, members.size());
-    sum.ndcg += key.ndcg / static_cast<double>(queries.size());
-    sum.log_likelihood += key.log_likelihood / static_cast<double>(queries.size());
+    sum.ndcg += query.weight * key.ndcg;
+    sum.log_likelihood += query.weight * key.log_likelihood;
   }
   return sum;
 }

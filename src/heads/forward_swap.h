@@ -5,9 +5,9 @@
 // first-improvement swaps (docs/method.md, section 5). For one query it gives a routing label, for many the
 // `static` set.
 //
-// The key of a set A over queries: mean nDCG@10 of S_A = sum of its heads' scores, then the mean log-softmax
-// of the relevant passages under S_A / (|A| sigma), sigma the deviation of all pool scores of that query.
-// Compared in this order; the second decides only among sets of equal nDCG@10.
+// The key of a set A over queries: (weighted) mean nDCG@10 of S_A = sum of its heads' scores, then the mean
+// log-softmax of the relevant passages under S_A / (|A| sigma), sigma the deviation of all pool scores of
+// that query. Compared in this order; the second decides only among sets of equal nDCG@10.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +24,7 @@ struct PoolQuery {
   std::vector<double> values;
   const CandidateGains* gains = nullptr;
   double sigma = 1.0;
+  double weight = 1.0;  // in the mean over queries; all weights together are 1
 };
 
 PoolQuery make_pool_query(std::span<const double> calibrated, const CandidateGains& gains,

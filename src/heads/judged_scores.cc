@@ -7,6 +7,7 @@
 #include <array>
 #include <cmath>
 #include <functional>
+#include <map>
 #include <numeric>
 #include <unordered_map>
 #include <utility>
@@ -28,6 +29,31 @@ const std::array<double, kCut>& discounts() {
     return made;
   }();
   return table;
+}
+
+// use(candidate, value) for the calibrated scores of one head.
+template <typename Use>
+void calibrate_head(const StoredScores& scores, int head, const ReadOut& read_out, const Use& use) {
+  const auto candidates = static_cast<size_t>(scores.candidates);
+  const auto all = static_cast<size_t>(scores.layers) * static_cast<size_t>(scores.heads) * candidates;
+  HW_CHECK(scores.values.size() == 3 * all);
+  const float* query = scores.values.data() + static_cast<size_t>(head) * candidates;
+  const float* content_free = query + all;
+  const float* filtered = content_free + all;
+  for (size_t d = 0; d < candidates; ++d) {
+    switch (read_out.calibration) {
+      case Calibration::kNone:
+        use(d, query[d]);
+        break;
+      case Calibration::kNa:
+        use(d, read_out.token_filter == TokenFilter::kNone ? static_cast<double>(query[d]) - content_free[d]
+                                                           : static_cast<double>(filtered[d]));
+        break;
+      case Calibration::kRatio:
+        use(d, log_ratio(query[d], content_free[d]));
+        break;
+    }
+  }
 }
 
 }  // namespace
@@ -56,6 +82,18 @@ CandidateGains::CandidateGains(const StoredQuery& query, const JudgedQuery& judg
   for (size_t i = 0; i < order.size(); ++i) tie_rank_[static_cast<size_t>(order[i])] = static_cast<int>(i);
 }
 
+CandidateGains CandidateGains::subset(std::span<const int> kept) const {
+  CandidateGains part;
+  part.ideal_ = ideal_;
+  for (const int candidate : kept) {
+    const auto place = static_cast<size_t>(candidate);
+    if (grades_[place] > 0) part.relevant_.push_back(static_cast<int>(part.grades_.size()));
+    part.grades_.push_back(grades_[place]);
+    part.tie_rank_.push_back(tie_rank_[place]);
+  }
+  return part;
+}
+
 double CandidateGains::ndcg10(std::span<const double> scores) const {
   if (ideal_ <= 0.0) return 0.0;
   // Only relevant candidates add to the sum: the rank of each is how many stand before it.
@@ -75,32 +113,42 @@ double CandidateGains::ndcg10(std::span<const double> scores) const {
 
 std::vector<double> calibrated_scores(const StoredScores& scores, Calibration calibration,
                                       TokenFilter token_filter) {
-  const auto count = static_cast<size_t>(scores.layers) * static_cast<size_t>(scores.heads) *
-                     static_cast<size_t>(scores.candidates);
-  HW_CHECK(scores.values.size() == 3 * count);
-  const float* query = scores.values.data();
-  const float* content_free = query + count;
-  const float* filtered = content_free + count;
-  std::vector<double> out(count);
-  for (size_t i = 0; i < count; ++i) {
-    switch (calibration) {
-      case Calibration::kNone:
-        out[i] = query[i];
-        break;
-      case Calibration::kNa:
-        out[i] = token_filter == TokenFilter::kNone ? static_cast<double>(query[i]) - content_free[i]
-                                                    : static_cast<double>(filtered[i]);
-        break;
-      case Calibration::kRatio:
-        out[i] = log_ratio(query[i], content_free[i]);
-        break;
-    }
+  const auto heads = static_cast<size_t>(scores.layers) * static_cast<size_t>(scores.heads);
+  const auto candidates = static_cast<size_t>(scores.candidates);
+  std::vector<double> out(heads * candidates);
+  for (size_t head = 0; head < heads; ++head) {
+    calibrate_head(scores, static_cast<int>(head), {calibration, token_filter},
+                   [&](size_t candidate, double value) { out[head * candidates + candidate] = value; });
   }
   return out;
 }
 
+std::vector<double> summed_scores(const StoredScores& scores, std::span<const int> places,
+                                  const ReadOut& read_out) {
+  std::vector<double> sums(static_cast<size_t>(scores.candidates), 0.0);
+  for (const int head : places) {
+    calibrate_head(scores, head, read_out, [&](size_t candidate, double value) { sums[candidate] += value; });
+  }
+  return sums;
+}
+
+std::vector<int> places_of(const StoreManifest& manifest, std::span<const HeadId> heads) {
+  std::vector<int> places;
+  for (const HeadId id : heads) places.push_back(id.layer * manifest.heads + id.head);
+  return places;
+}
+
+void balance_weights(std::vector<JudgedScores>& queries, Balance balance) {
+  std::map<size_t, size_t> counts;
+  for (const JudgedScores& query : queries) ++counts[query.store];
+  for (JudgedScores& query : queries) {
+    const size_t share = balance == Balance::kStores ? counts.size() * counts[query.store] : queries.size();
+    query.weight = 1.0 / static_cast<double>(share);
+  }
+}
+
 Result<JudgedStores> load_judged_stores(std::span<const std::filesystem::path> stores,
-                                        std::span<const std::filesystem::path> qrels) {
+                                        std::span<const std::filesystem::path> qrels, Balance balance) {
   if (stores.empty()) return fail(ErrorCode::kUsage, "no head-score store was given");
   if (qrels.size() != 1 && qrels.size() != stores.size()) {
     return fail(ErrorCode::kUsage, "expected one file of judgements for all stores, or one for each: found " +
@@ -141,12 +189,13 @@ Result<JudgedStores> load_judged_stores(std::span<const std::filesystem::path> s
       }
       auto scores = store->read(i);
       HW_RETURN_IF_ERROR(scores);
-      all.queries.push_back({query, std::move(*scores), std::move(gains), s});
+      all.queries.push_back({query, std::move(*scores), std::move(gains), s, 1.0});
       ++used;
     }
     all.data.push_back(store->manifest().dataset + " (" + std::to_string(used) + " queries)");
     if (!first) first = std::move(*store);
   }
+  balance_weights(all.queries, balance);
   if (all.queries.empty()) {
     return fail(ErrorCode::kInvalidInput,
                 "no query is left: " + std::to_string(all.unjudged) + " have no judgements and " +

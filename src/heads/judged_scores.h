@@ -20,6 +20,8 @@ namespace headwise {
 class CandidateGains {
  public:
   CandidateGains(const StoredQuery& query, const JudgedQuery& judged);
+  // Of these candidates alone, in this order; the ideal stays that of all judged documents.
+  CandidateGains subset(std::span<const int> kept) const;
 
   double ndcg10(std::span<const double> scores) const;
   int grade(int64_t candidate) const { return grades_[static_cast<size_t>(candidate)]; }
@@ -28,6 +30,7 @@ class CandidateGains {
   const std::vector<int>& relevant_candidates() const { return relevant_; }
 
  private:
+  CandidateGains() = default;
   std::vector<int> grades_;
   std::vector<int> tie_rank_;  // lower comes first among equal scores
   std::vector<int> relevant_;  // candidates with a positive grade
@@ -38,13 +41,29 @@ struct JudgedScores {
   StoredQuery query;
   StoredScores scores;
   CandidateGains gains;
-  size_t store = 0;  // which of the stores it came from
+  size_t store = 0;     // which of the stores it came from
+  double weight = 1.0;  // in means over queries; all weights together are 1
+};
+
+// What counts the same in a mean over several stores: each query, or each store (however many queries it
+// has).
+enum class Balance { kQueries, kStores };
+
+// How stored scores are read.
+struct ReadOut {
+  Calibration calibration = Calibration::kRatio;
+  TokenFilter token_filter = TokenFilter::kLow;  // with kNa
 };
 
 // Per-head candidate scores [layers * heads, candidates] under a calibration: kNone channel 0, kNa channel 2,
 // or channel 0 - 1 when `token_filter` is kNone, kRatio the log ratio of channels 0 and 1.
 std::vector<double> calibrated_scores(const StoredScores& scores, Calibration calibration,
                                       TokenFilter token_filter);
+
+// The same of the heads at these places (layer * heads a layer + head) alone, summed over them.
+std::vector<double> summed_scores(const StoredScores& scores, std::span<const int> places,
+                                  const ReadOut& read_out);
+std::vector<int> places_of(const StoreManifest& manifest, std::span<const HeadId> heads);
 
 struct JudgedStores {
   std::vector<JudgedScores> queries;  // those with a relevant candidate
@@ -61,6 +80,9 @@ struct JudgedStores {
 // qrels: one for each store, or one for all. kInvalidInput when stores do not fit together, or no query is
 // left.
 Result<JudgedStores> load_judged_stores(std::span<const std::filesystem::path> stores,
-                                        std::span<const std::filesystem::path> qrels);
+                                        std::span<const std::filesystem::path> qrels,
+                                        Balance balance = Balance::kQueries);
+// Sets the weights anew: after queries were taken out.
+void balance_weights(std::vector<JudgedScores>& queries, Balance balance);
 
 }  // namespace headwise

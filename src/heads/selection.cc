@@ -18,8 +18,8 @@ namespace {
 
 constexpr double kLogFloor = 1e-9;  // under a logarithm of a share of attention
 
-// Mean over queries of per_query(query, out), which adds one number to each head. Queries run in parallel,
-// the sum in their order: the same bits at any number of threads.
+// (Weighted) mean over queries of per_query(query, out), which adds one number to each head. Queries run in
+// parallel, the sum in their order: the same bits at any number of threads.
 using PerQuery = std::function<void(const JudgedScores& query, std::span<double> heads)>;
 std::vector<double> mean_over_queries(const JudgedStores& stores, ThreadPool& threads,
                                       const PerQuery& per_query) {
@@ -31,9 +31,8 @@ std::vector<double> mean_over_queries(const JudgedStores& stores, ThreadPool& th
   });
   std::vector<double> mean(heads, 0.0);
   for (size_t q = 0; q < stores.queries.size(); ++q) {
-    for (size_t h = 0; h < heads; ++h) mean[h] += rows[q * heads + h];
+    for (size_t h = 0; h < heads; ++h) mean[h] += stores.queries[q].weight * rows[q * heads + h];
   }
-  for (double& value : mean) value /= static_cast<double>(stores.queries.size());
   return mean;
 }
 
@@ -176,6 +175,7 @@ Selection static_set(const JudgedStores& stores, const SelectionOptions& options
   for (const JudgedScores& query : stores.queries) {
     const auto values = calibrated_scores(query.scores, options.calibration, options.token_filter);
     queries.push_back(make_pool_query(values, query.gains, pool));
+    queries.back().weight = query.weight;
   }
   const FoundSet found = forward_swap(queries, static_cast<int>(pool.size()), count, threads);
   Selection selection;
@@ -211,31 +211,20 @@ constexpr std::array<SelectionMethod, 7> kMethods{{
     {"random", "a seeded draw", 8, nullptr, random_heads},
 }};
 
-// Sums of the heads' scores for every candidate of a query.
-std::vector<double> summed(const std::vector<double>& values, std::span<const int> places, size_t count) {
-  std::vector<double> sums(count, 0.0);
-  for (const int place : places) {
-    const double* row = values.data() + static_cast<size_t>(place) * count;
-    for (size_t d = 0; d < count; ++d) sums[d] += row[d];
-  }
-  return sums;
-}
-
 double mean_ndcg(const JudgedStores& stores, std::span<const HeadId> heads, double first_stage_weight,
                  const SelectionOptions& options, ThreadPool& threads) {
-  std::vector<int> places;
-  for (const HeadId id : heads) places.push_back(id.layer * stores.manifest.heads + id.head);
+  const std::vector<int> places = places_of(stores.manifest, heads);
   std::vector<double> values(stores.queries.size());
   threads.parallel_for(static_cast<int64_t>(values.size()), [&](int64_t q, int) {
     const JudgedScores& query = stores.queries[static_cast<size_t>(q)];
-    const auto calibrated = calibrated_scores(query.scores, options.calibration, options.token_filter);
-    std::vector<double> sums = summed(calibrated, places, query.query.candidates.size());
+    std::vector<double> sums =
+        summed_scores(query.scores, places, {options.calibration, options.token_filter});
     if (first_stage_weight != 0.0) {
       sums = fuse_weighted(sums, query.query.first_stage_scores, first_stage_weight);
     }
-    values[static_cast<size_t>(q)] = query.gains.ndcg10(sums);
+    values[static_cast<size_t>(q)] = query.weight * query.gains.ndcg10(sums);
   });
-  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+  return std::accumulate(values.begin(), values.end(), 0.0);
 }
 
 }  // namespace
@@ -289,8 +278,10 @@ double fused_ndcg(const JudgedStores& stores, std::span<const HeadId> heads, dou
 
 double first_stage_ndcg(const JudgedStores& stores) {
   double sum = 0.0;
-  for (const JudgedScores& query : stores.queries) sum += query.gains.ndcg10(query.query.first_stage_scores);
-  return sum / static_cast<double>(stores.queries.size());
+  for (const JudgedScores& query : stores.queries) {
+    sum += query.weight * query.gains.ndcg10(query.query.first_stage_scores);
+  }
+  return sum;
 }
 
 }  // namespace headwise

@@ -350,7 +350,10 @@ Result<DecodeStatistics> Decoder::Impl::run(const DecodeRequest& request) {
     if (!heads_by_layer_[static_cast<size_t>(layer)].empty()) deepest = layer;
   }
   const bool whole_model = request.full_depth || request.on_hidden;
-  const int layers = whole_model ? static_cast<int>(config_.layers) : deepest + 1;
+  const int all = static_cast<int>(config_.layers);
+  const int whole =
+      request.on_hidden && request.hidden_until >= 0 ? std::min(request.hidden_until + 1, all) : all;
+  const int layers = whole_model ? std::max(whole, deepest + 1) : deepest + 1;
   DecodeStatistics statistics;
   for (int index = 0; index < layers; ++index) {
     if (request.progress != nullptr && request.progress->stop_requested()) {

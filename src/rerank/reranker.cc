@@ -63,6 +63,12 @@ Status check_options(const RerankerOptions& options) {
   return {};
 }
 
+// The heads of one pass; no weights: 1 each.
+struct ReadHeads {
+  std::span<const HeadId> heads;
+  std::span<const double> weights;
+};
+
 }  // namespace
 
 class Reranker::Impl {
@@ -76,8 +82,12 @@ class Reranker::Impl {
         decoder(std::move(made)) {}
 
   // One pass. `after_sum` (may be null) gets the passage scores of filter_after_sum.
-  Result<HeadScores> read(std::string_view query, std::span<const Passage> passages, bool content_free,
-                          std::vector<double>* after_sum, ProgressSink* progress);
+  Result<HeadScores> read(const ReadHeads& wanted, std::string_view query, std::span<const Passage> passages,
+                          bool content_free, std::vector<double>* after_sum, ProgressSink* progress);
+  Result<Ranking> rank(const ReadHeads& wanted, std::string_view query, std::span<const Passage> passages,
+                       ProgressSink* progress);
+
+  ReadHeads own_heads() const { return {heads, options.heads.weights}; }
 
   std::shared_ptr<const Model> model;
   RerankerOptions options;
@@ -86,34 +96,35 @@ class Reranker::Impl {
   Decoder decoder;
 };
 
-Result<HeadScores> Reranker::Impl::read(std::string_view query, std::span<const Passage> passages,
-                                        bool content_free, std::vector<double>* after_sum,
-                                        ProgressSink* progress) {
+Result<HeadScores> Reranker::Impl::read(const ReadHeads& wanted, std::string_view query,
+                                        std::span<const Passage> passages, bool content_free,
+                                        std::vector<double>* after_sum, ProgressSink* progress) {
   const auto start = std::chrono::steady_clock::now();
   rules.content_free = content_free;
   const std::vector<int> order = prompt_order(options, passages.size(), query);
   auto prompt = build_prompt(model->tokenizer(), rules, query, passages, order);
   HW_RETURN_IF_ERROR(prompt);
   HeadScores scores;
-  scores.heads = heads;
+  scores.heads.assign(wanted.heads.begin(), wanted.heads.end());
   scores.passages = static_cast<int64_t>(passages.size());
   scores.prompt_order = order;
   RankingStatistics& statistics = scores.statistics;
   statistics.prompt_tokens = prompt->layout.tokens();
   statistics.passage_tokens = prompt->passage_tokens;
   statistics.truncated_passages = prompt->truncated_passages;
-  statistics.heads_read = static_cast<int>(heads.size());
+  statistics.heads_read = static_cast<int>(wanted.heads.size());
   statistics.tokenize_seconds = seconds_since(start);
 
-  ScoreCollector collector(*prompt, heads, options.token_filter);
+  ScoreCollector collector(*prompt, wanted.heads, options.token_filter);
   if (after_sum != nullptr) {
-    const std::vector<double>& weights = options.heads.weights;
-    collector.keep_token_sums(weights.empty() ? std::vector<double>(heads.size(), 1.0) : weights);
+    std::vector<double> weights(wanted.weights.begin(), wanted.weights.end());
+    weights.resize(wanted.heads.size(), 1.0);
+    collector.keep_token_sums(std::move(weights));
   }
   const RowGroup groups[] = {prompt->shared_rows, prompt->query_rows, prompt->content_free_rows};
   DecodeRequest request;
   request.prompt = &prompt->layout;
-  request.heads = heads;
+  request.heads = wanted.heads;
   request.rows = std::span(groups, content_free ? 3 : 2);
   request.full_depth = options.full_depth;
   request.on_layer = [&](const LayerAttention& attention) { collector.add(attention); };
@@ -183,12 +194,27 @@ int Reranker::deepest_layer() const {
 
 Result<HeadScores> Reranker::head_scores(std::string_view query, std::span<const Passage> passages,
                                          ProgressSink* progress) {
-  return impl_->read(query, passages, true, nullptr, progress);
+  return impl_->read(impl_->own_heads(), query, passages, true, nullptr, progress);
 }
 
 Result<Ranking> Reranker::rank(std::string_view query, std::span<const Passage> passages,
                                ProgressSink* progress) {
-  const RerankerOptions& options = impl_->options;
+  return impl_->rank(impl_->own_heads(), query, passages, progress);
+}
+
+Result<Ranking> Reranker::rank_with(std::span<const HeadId> heads, std::string_view query,
+                                    std::span<const Passage> passages, ProgressSink* progress) {
+  HeadSelection selection;
+  selection.kind = HeadSelection::Kind::kList;
+  selection.list.assign(heads.begin(), heads.end());
+  const ModelConfig& config = impl_->model->config();
+  const auto resolved = selection.resolve(static_cast<int>(config.layers), static_cast<int>(config.heads));
+  HW_RETURN_IF_ERROR(resolved);
+  return impl_->rank({*resolved, {}}, query, passages, progress);
+}
+
+Result<Ranking> Reranker::Impl::rank(const ReadHeads& wanted, std::string_view query,
+                                     std::span<const Passage> passages, ProgressSink* progress) {
   std::vector<double> first_stage;
   if (options.fusion != Fusion::kNone) {
     for (const Passage& passage : passages) {
@@ -201,15 +227,16 @@ Result<Ranking> Reranker::rank(std::string_view query, std::span<const Passage> 
     }
   }
   std::vector<double> after_sum;
-  auto scores = impl_->read(query, passages, options.calibration != Calibration::kNone,
-                            options.filter_after_sum ? &after_sum : nullptr, progress);
+  auto scores = read(wanted, query, passages, options.calibration != Calibration::kNone,
+                     options.filter_after_sum ? &after_sum : nullptr, progress);
   HW_RETURN_IF_ERROR(scores);
   std::vector<double> total = options.filter_after_sum
                                   ? std::move(after_sum)
-                                  : combine_heads(*scores, options.calibration, options.heads.weights);
+                                  : combine_heads(*scores, options.calibration, wanted.weights);
   if (options.fusion == Fusion::kWeighted) total = fuse_weighted(total, first_stage, options.fusion_weight);
   if (options.fusion == Fusion::kReciprocalRank) total = fuse_reciprocal_ranks(total, first_stage);
   Ranking ranking;
+  ranking.heads = std::move(scores->heads);
   ranking.statistics = scores->statistics;
   for (int index : descending_order(total)) {
     ranking.passages.push_back({index, total[static_cast<size_t>(index)]});

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+#include "common/store_flags.h"
+
+namespace headwise {
+namespace {
+
+constexpr std::array<std::pair<const char*, Balance>, 2> kBalances{
+    {{"queries", Balance::kQueries}, {"stores", Balance::kStores}}};
+
+}  // namespace
+
+ReadOut StoreFlags::read_out() const {
+  return {meaning_of(kCalibrationWords, calibration), no_filter ? TokenFilter::kNone : TokenFilter::kLow};
+}
+
+void add_store_flags(CLI::App& verb, StoreFlags& flags, bool read_out) {
+  constexpr const char* kWork = "Work";
+  verb.add_option("--store", flags.stores, "Head-score store; several times for several data sets")
+      ->group(kWork);
+  verb.add_option("--qrels", flags.qrels, "Its judgements; one file for all stores, or one for each, in step")
+      ->group(kWork);
+  verb.add_option("--threads", flags.threads, "0: the usable cores")
+      ->group(kWork)
+      ->check(CLI::NonNegativeNumber);
+  if (!read_out) return;
+  verb.add_option("--calibration", flags.calibration, "Of the scores that are summed and measured")
+      ->group(kWork)
+      ->capture_default_str()
+      ->check(CLI::IsMember(words_of(kCalibrationWords)));
+  verb.add_flag("--no-token-filter", flags.no_filter, "With na: without the filter of low tokens")
+      ->group(kWork);
+  verb.add_option("--balance", flags.balance,
+                  "What weighs the same in means over several stores: every query, or every store")
+      ->group(kWork)
+      ->capture_default_str()
+      ->check(CLI::IsMember(words_of(kBalances)));
+}
+
+Result<JudgedStores> load_stores(const StoreFlags& flags) {
+  if (flags.stores.empty() || flags.qrels.empty()) {
+    return fail(ErrorCode::kUsage,
+                "--store FOLDER and --qrels FILE are needed, once or in step several times");
+  }
+  return load_judged_stores(flags.stores, flags.qrels, meaning_of(kBalances, flags.balance));
+}
+
+std::string left_out_note(const JudgedStores& stores) {
+  if (stores.unjudged + stores.without_relevant == 0) return {};
+  return "left out: " + std::to_string(stores.unjudged) + " queries without judgements, " +
+         std::to_string(stores.without_relevant) + " without a relevant candidate";
+}
+
+}  // namespace headwise
