@@ -30,6 +30,7 @@ struct VerbGroup {
 
 constexpr std::array kGroups{
     VerbGroup{"heads", "Head scores of a data set, and the heads found in them"},
+    VerbGroup{"route", "Heads chosen for each query: labels, a router, what it brings"},
 };
 
 struct Verb {
@@ -53,6 +54,18 @@ constexpr std::array kVerbs{
          "headwise heads select --store stores/nfcorpus --qrels nfcorpus/qrels/train.tsv --method qr "
          "--output heads.json",
          add_heads_select},
+    Verb{"route label", "Pseudo labels for a router: the heads that rank each training query best",
+         "headwise route label --store stores/nfcorpus --qrels nfcorpus/qrels/train.tsv --output labels.json",
+         add_route_label},
+    Verb{"route train", "Train a router that picks heads from the query's text",
+         "headwise route train --labels labels.json --store stores/nfcorpus --qrels nfcorpus/qrels/train.tsv "
+         "--output router.safetensors",
+         add_route_train},
+    Verb{"route report", "What a router brings on queries it never saw, beside every control",
+         "headwise route report --router router.safetensors --store stores/scifact --qrels "
+         "scifact/qrels/test.tsv "
+         "--report routing.html",
+         add_route_report},
     Verb{"inspect", "What a model file holds, what it costs in memory, which features it needs",
          "headwise inspect --json", add_inspect},
     Verb{"tokenize", "Token ids of each line of standard input", "echo 'who wrote Emma?' | headwise tokenize",

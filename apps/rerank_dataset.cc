@@ -91,7 +91,6 @@ Status rerank_dataset(const RerankFlags& flags, const AppContext& context) {
   const StopSignals signals;
   StopOnly stop;
   ProgressBar bar(context.verb, context.quiet);
-  const std::string heads = describe_heads(engine->reranker);
   const auto total = static_cast<int64_t>(work->requests.size());
   int64_t done = journal ? static_cast<int64_t>(journal->finished().size()) : 0;
   bar.start_at(done);
@@ -99,7 +98,7 @@ Status rerank_dataset(const RerankFlags& flags, const AppContext& context) {
   const auto begun = std::chrono::steady_clock::now();
   for (const DatasetRequest& request : work->requests) {
     if (journal && journal->finished().contains(request.number)) continue;
-    const auto ranking = engine->reranker.rank(request.query, request.passages, &stop);
+    const auto ranking = engine->rank(request.query, request.passages, &stop);
     if (!ranking && ranking.error().code() == ErrorCode::kCancelled) {
       bar.finish();
       return fail(ErrorCode::kCancelled, "interrupted after " + std::to_string(done) + " of " +
@@ -113,7 +112,7 @@ Status rerank_dataset(const RerankFlags& flags, const AppContext& context) {
                                .query = request.query,
                                .passages = request.passages,
                                .ranking = &*ranking,
-                               .heads = heads,
+                               .heads = engine->describe_heads(*ranking),
                                .seconds = 0.0,
                                .timings = false},
                               format);

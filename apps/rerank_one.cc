@@ -31,7 +31,7 @@ Status rerank_one(const RerankFlags& flags, const AppContext& context) {
   const StopSignals signals;
   ProgressBar bar(context.verb, context.quiet);
   const auto begun = std::chrono::steady_clock::now();
-  const auto ranking = engine->reranker.rank(flags.query, passages, &bar);
+  const auto ranking = engine->rank(flags.query, passages, &bar);
   bar.finish();
   if (!ranking) return fail(ranking.error());
   const Answer answer{
@@ -39,7 +39,7 @@ Status rerank_one(const RerankFlags& flags, const AppContext& context) {
       .query = flags.query,
       .passages = passages,
       .ranking = &*ranking,
-      .heads = describe_heads(engine->reranker),
+      .heads = engine->describe_heads(*ranking),
       .seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count()};
   const auto text = format_answer(answer, answer_format(flags, AnswerFormat::kTable));
   if (!text) return fail(text.error());

@@ -167,17 +167,17 @@ std::string error_line(const Request& request, int64_t line, const Error& error)
   return json_text(json, -1);
 }
 
-Result<std::string> answer_request(Reranker& reranker, const Request& request, AnswerFormat format) {
+Result<std::string> answer_request(Engine& engine, const Request& request, AnswerFormat format) {
   StopOnly stop;
   const auto begun = std::chrono::steady_clock::now();
-  const auto ranking = reranker.rank(request.query, request.passages, &stop);
+  const auto ranking = engine.rank(request.query, request.passages, &stop);
   if (!ranking) return fail(ranking.error());
   return format_answer(
       {.query_id = request.query_id,
        .query = request.query,
        .passages = request.passages,
        .ranking = &*ranking,
-       .heads = describe_heads(reranker),
+       .heads = engine.describe_heads(*ranking),
        .seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count()},
       format);
 }
@@ -204,7 +204,7 @@ Status rerank_stream(const RerankFlags& flags, const AppContext& context) {
     Request request{.query_id = std::to_string(line_number), .query = {}, .passages = {}};
     Status parsed = parse_request(line, request);
     if (parsed) rank_by_place(flags, request.passages);
-    Result<std::string> text = parsed ? answer_request(engine->reranker, request, format)
+    Result<std::string> text = parsed ? answer_request(*engine, request, format)
                                       : Result<std::string>(fail(std::move(parsed.error())));
     if (!text && text.error().code() == ErrorCode::kCancelled) return fail(std::move(text.error()));
     if (!text) {

@@ -97,6 +97,24 @@ constexpr SetMember kSetMembers[] = {
     {"--rows", &HeadSet::rows, &EngineFlags::rows, is_word_of<kRows>},
 };
 
+// How a head set or router says that its heads are read, wherever the user asked for no other way.
+Status put_in_way_of_reading(const HeadSet& set, const std::string& source, EngineFlags& flags) {
+  const auto free = [&](const char* flag) { return !flags.set_by_user || !flags.set_by_user(flag); };
+  for (const SetMember& row : kSetMembers) {
+    const std::string& word = set.*row.member;
+    if (word.empty() || !free(row.flag)) continue;
+    if (!row.known(word)) {
+      return fail(ErrorCode::kInvalidInput,
+                  source + " says '" + word + "', which " + row.flag + " does not know");
+    }
+    flags.*row.target = word;
+  }
+  if (!set.prompt_template.empty() && free("--template") && free("--encoding")) {
+    flags.options.prompt_template = set.prompt_template;
+  }
+  return {};
+}
+
 // --heads FILE: the set in it, and its way of reading wherever the user asked for no other. Nothing when
 // --heads is not a file.
 Result<std::optional<HeadSet>> put_in_head_set(EngineFlags& flags) {
@@ -109,21 +127,26 @@ Result<std::optional<HeadSet>> put_in_head_set(EngineFlags& flags) {
   }
   auto set = read_head_set(flags.heads);
   if (!set) return fail(std::move(set.error()));
-  const auto free = [&](const char* flag) { return !flags.set_by_user || !flags.set_by_user(flag); };
-  for (const SetMember& row : kSetMembers) {
-    const std::string& word = *set.*row.member;
-    if (word.empty() || !free(row.flag)) continue;
-    if (!row.known(word)) {
-      return fail(ErrorCode::kInvalidInput, "the head set '" + flags.heads + "' says '" + word + "', which " +
-                                                row.flag + " does not know");
-    }
-    flags.*row.target = word;
-  }
-  if (!set->prompt_template.empty() && free("--template") && free("--encoding")) {
-    flags.options.prompt_template = set->prompt_template;
-  }
+  HW_RETURN_IF_ERROR(put_in_way_of_reading(*set, "the head set '" + flags.heads + "'", flags));
   flags.heads = set->selection().to_string();
   return std::move(*set);
+}
+
+// --router FILE: its way of reading wherever the user asked for no other.
+Result<Router> put_in_router(EngineFlags& flags) {
+  if (flags.set_by_user && flags.set_by_user("--heads")) {
+    return fail(ErrorCode::kUsage, "--router chooses the heads; leave --heads out");
+  }
+  auto router = read_router(flags.router);
+  if (!router) return fail(std::move(router.error()));
+  HeadSet way;
+  way.prompt_template = router->prompt_template;
+  way.encoding = router->encoding;
+  way.calibration = router->calibration;
+  way.token_filter = router->token_filter;
+  way.rows = router->rows;
+  HW_RETURN_IF_ERROR(put_in_way_of_reading(way, "the router '" + flags.router + "'", flags));
+  return router;
 }
 
 }  // namespace
@@ -144,6 +167,8 @@ void add_engine_flags(CLI::App& verb, EngineFlags& flags) {
   constexpr const char* kReading = "Reading";
   add(kReading, "--heads", flags.heads,
       "Heads read: all, a layer window 8..11, a list 13-18,14-2, or a head-set file");
+  add(kReading, "--router", flags.router,
+      "Router file: heads for each query, read as the router was trained, instead of --heads");
   add(kReading, "--calibration", flags.calibration,
       "Against a content-free query: none, na (difference) or ratio (log ratio)")
       ->check(one_of(kCalibrations));
@@ -199,6 +224,12 @@ Result<RerankerOptions> engine_options(const EngineFlags& flags) {
 
 Result<Engine> load_engine(const EngineFlags& given) {
   EngineFlags flags = given;
+  std::optional<Router> router;
+  if (!flags.router.empty()) {
+    auto read = put_in_router(flags);
+    if (!read) return fail(std::move(read.error()));
+    router = std::move(*read);
+  }
   auto set = put_in_head_set(flags);
   if (!set) return fail(std::move(set.error()));
   auto options = engine_options(flags);  // first: a wrong flag should not cost a model load
@@ -214,13 +245,32 @@ Result<Engine> load_engine(const EngineFlags& given) {
   }
   auto reranker = Reranker::create(*model, std::move(*options));
   if (!reranker) return fail(std::move(reranker.error()));
-  return Engine{std::move(*model), std::move(*reranker), std::move(flags)};
+  std::optional<QueryRouter> query_router;
+  if (router) {
+    auto made = QueryRouter::create(std::move(*router), *model, flags.options.threads);
+    if (!made) return fail(std::move(made.error()));
+    query_router.emplace(std::move(*made));
+  }
+  return Engine{std::move(*model), std::move(*reranker), std::move(flags), std::move(query_router)};
+}
+
+Result<Ranking> Engine::rank(std::string_view query, std::span<const Passage> passages,
+                             ProgressSink* progress) {
+  if (!router) return reranker.rank(query, passages, progress);
+  const auto routed = router->route(query);
+  if (!routed) return fail(routed.error());
+  return reranker.rank_with(routed->heads, query, passages, progress);
 }
 
 Json options_that_decide(const EngineFlags& flags) {
   const RerankerOptions& options = flags.options;
   Json json;
   json["heads"] = flags.heads;
+  if (!flags.router.empty()) {
+    Fingerprint content;
+    content.add(read_text_file(flags.router).value_or(""));
+    json["router"] = content.hex();
+  }
   json["encoding"] = flags.encoding;
   json["calibration"] = flags.calibration;
   json["token-filter"] = flags.token_filter;
@@ -247,11 +297,11 @@ Json options_that_decide(const EngineFlags& flags) {
   return json;
 }
 
-std::string describe_heads(const Reranker& reranker) {
-  const std::vector<HeadId>& heads = reranker.heads();
+std::string Engine::describe_heads(const Ranking& ranking) const {
+  const std::vector<HeadId>& heads = ranking.heads;
   const HeadSelection& selection = reranker.options().heads;
   const std::string count = std::to_string(heads.size()) + (heads.size() == 1 ? " head" : " heads");
-  if (selection.kind != HeadSelection::Kind::kList) {
+  if (!router && selection.kind != HeadSelection::Kind::kList) {
     const std::string layers = std::to_string(heads.front().layer) + "-" + std::to_string(heads.back().layer);
     return (selection.kind == HeadSelection::Kind::kAll ? "all " : "") + count + " of layers " + layers;
   }

@@ -9,12 +9,16 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "common/output.h"
 #include "headwise/error.h"
 #include "headwise/model.h"
 #include "headwise/reranker.h"
+#include "headwise/router.h"
 
 namespace headwise {
 
@@ -22,6 +26,7 @@ struct EngineFlags {
   std::string model;
   std::string weights = "stored";
   std::string heads = "all";
+  std::string router;
   std::string encoding = "blocks";
   std::string calibration = "ratio";
   std::string token_filter = "low";
@@ -42,14 +47,18 @@ struct Engine {
   std::shared_ptr<const Model> model;
   Reranker reranker;
   EngineFlags flags;  // as they took effect: a head-set file read and put in
+  std::optional<QueryRouter> router;
+
+  // With the router's heads for this query where there is one.
+  Result<Ranking> rank(std::string_view query, std::span<const Passage> passages, ProgressSink* progress);
+  // What the ranking read: "all 270 heads of layers 0-29", "36 heads of layers 8-11", "3 heads: 13-18, 14-2,
+  // 15-0".
+  std::string describe_heads(const Ranking& ranking) const;
 };
 Result<Engine> load_engine(const EngineFlags& flags);
 
 // Everything among the options that can change a score or the order, by flag name. Threads, --weights and
 // --full-depth cannot (docs/method.md, section 6).
 Json options_that_decide(const EngineFlags& flags);
-
-// "all 270 heads of layers 0-29", "36 heads of layers 8-11", "3 heads: 13-18, 14-2, 15-0".
-std::string describe_heads(const Reranker& reranker);
 
 }  // namespace headwise

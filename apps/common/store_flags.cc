@@ -15,6 +15,8 @@ ReadOut StoreFlags::read_out() const {
   return {meaning_of(kCalibrationWords, calibration), no_filter ? TokenFilter::kNone : TokenFilter::kLow};
 }
 
+Balance StoreFlags::balanced() const { return meaning_of(kBalances, balance); }
+
 void add_store_flags(CLI::App& verb, StoreFlags& flags, bool read_out) {
   constexpr const char* kWork = "Work";
   verb.add_option("--store", flags.stores, "Head-score store; several times for several data sets")
@@ -24,6 +26,11 @@ void add_store_flags(CLI::App& verb, StoreFlags& flags, bool read_out) {
   verb.add_option("--threads", flags.threads, "0: the usable cores")
       ->group(kWork)
       ->check(CLI::NonNegativeNumber);
+  verb.add_option("--balance", flags.balance,
+                  "What weighs the same in means over several stores: every query, or every store")
+      ->group(kWork)
+      ->capture_default_str()
+      ->check(CLI::IsMember(words_of(kBalances)));
   if (!read_out) return;
   verb.add_option("--calibration", flags.calibration, "Of the scores that are summed and measured")
       ->group(kWork)
@@ -31,11 +38,6 @@ void add_store_flags(CLI::App& verb, StoreFlags& flags, bool read_out) {
       ->check(CLI::IsMember(words_of(kCalibrationWords)));
   verb.add_flag("--no-token-filter", flags.no_filter, "With na: without the filter of low tokens")
       ->group(kWork);
-  verb.add_option("--balance", flags.balance,
-                  "What weighs the same in means over several stores: every query, or every store")
-      ->group(kWork)
-      ->capture_default_str()
-      ->check(CLI::IsMember(words_of(kBalances)));
 }
 
 Result<JudgedStores> load_stores(const StoreFlags& flags) {
@@ -43,7 +45,7 @@ Result<JudgedStores> load_stores(const StoreFlags& flags) {
     return fail(ErrorCode::kUsage,
                 "--store FOLDER and --qrels FILE are needed, once or in step several times");
   }
-  return load_judged_stores(flags.stores, flags.qrels, meaning_of(kBalances, flags.balance));
+  return load_judged_stores(flags.stores, flags.qrels, flags.balanced());
 }
 
 std::string left_out_note(const JudgedStores& stores) {

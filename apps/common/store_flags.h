@@ -25,11 +25,12 @@ struct StoreFlags {
   int threads = 0;
 
   ReadOut read_out() const;
+  Balance balanced() const;
   // "low" or "none", as files say it.
   std::string token_filter() const { return no_filter ? "none" : "low"; }
 };
 
-// --store, --qrels, --threads, and with `read_out` --calibration, --no-token-filter, --balance.
+// --store, --qrels, --threads, --balance, and with `read_out` --calibration and --no-token-filter.
 void add_store_flags(CLI::App& verb, StoreFlags& flags, bool read_out = true);
 
 // kUsage when no store or no judgements were given.

@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/file.h"
 #include "formats/json_text.h"
+#include "heads/head_list_json.h"
 
 namespace headwise {
 namespace {
@@ -74,17 +75,9 @@ Result<HeadSet> parse_own(const nlohmann::json& json) {
       return fail(ErrorCode::kInvalidInput, std::string("'") + field.name + "' is not a text");
     set.*field.member = found->get<std::string>();
   }
-  const auto heads = json.find("heads");
-  if (heads == json.end() || !heads->is_array() || heads->empty()) {
-    return fail(ErrorCode::kInvalidInput, "'heads' must be an array such as [\"13-6\", \"17-0\"]");
-  }
-  for (const nlohmann::json& item : *heads) {
-    auto one = parse_list(item.is_string() ? item.get<std::string>() : item.dump());
-    HW_RETURN_IF_ERROR(one);
-    if (one->size() != 1)
-      return fail(ErrorCode::kInvalidInput, "'heads' holds " + item.dump() + ", expected one head");
-    set.heads.push_back(one->front());
-  }
+  auto heads = parse_head_list(json.value("heads", nlohmann::json()), "heads");
+  HW_RETURN_IF_ERROR(heads);
+  set.heads = std::move(*heads);
   auto weights = parse_numbers(json, "weights", set.heads.size());
   HW_RETURN_IF_ERROR(weights);
   set.weights = std::move(*weights);
@@ -182,8 +175,7 @@ std::string format_head_set(const HeadSet& set, HeadSetFormat format) {
   for (const TextField& field : kTexts) {
     if (!(set.*field.member).empty()) json[field.name] = set.*field.member;
   }
-  json["heads"] = Json::array();
-  for (const HeadId id : set.heads) json["heads"].push_back(to_string(id));
+  json["heads"] = head_list_json(set.heads);
   if (!set.weights.empty()) json["weights"] = set.weights;
   if (!set.head_scores.empty()) json["head_scores"] = set.head_scores;
   if (!set.data.empty()) json["data"] = set.data;

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+#include "route/controls.h"
+
+#include <algorithm>
+#include <map>
+#include <random>
+#include <utility>
+
+#include "base/check.h"
+#include "heads/selection.h"
+
+namespace headwise {
+namespace {
+
+ReadOut read_out_of(const RoutingLabels& labels) {
+  return {labels.calibration == "none" ? Calibration::kNone
+          : labels.calibration == "na" ? Calibration::kNa
+                                       : Calibration::kRatio,
+          labels.token_filter == "none" ? TokenFilter::kNone : TokenFilter::kLow};
+}
+
+void set_weights(std::vector<TrainingQuery>& queries, const std::vector<size_t>& stores, Balance balance) {
+  std::map<size_t, size_t> counts;
+  for (const size_t store : stores) ++counts[store];
+  for (size_t i = 0; i < queries.size(); ++i) {
+    const size_t share = balance == Balance::kStores ? counts.size() * counts[stores[i]] : queries.size();
+    queries[i].ranking.weight = 1.0 / static_cast<double>(share);
+  }
+}
+
+}  // namespace
+
+Status check_labels_fit(const RoutingLabels& labels, const StoreManifest& manifest) {
+  const StoreManifest& made = labels.manifest;
+  const struct {
+    const char* what;
+    std::string labels, stores;
+  } rows[] = {{"model", made.model, manifest.model},
+              {"template", made.prompt_template, manifest.prompt_template},
+              {"encoding", made.encoding, manifest.encoding},
+              {"rows", made.rows, manifest.rows},
+              {"layers x heads", std::to_string(made.layers) + "x" + std::to_string(made.heads),
+               std::to_string(manifest.layers) + "x" + std::to_string(manifest.heads)}};
+  for (const auto& row : rows) {
+    if (row.labels == row.stores) continue;
+    return fail(ErrorCode::kInvalidInput,
+                std::string("the labels were made from stores whose ") + row.what + " is \"" + row.labels +
+                    "\", this store's is \"" + row.stores +
+                    "\"; make labels from these stores with `headwise route label`");
+  }
+  return {};
+}
+
+Router describe_router(const RoutingLabels& labels, const JudgedStores& stores, ThreadPool& threads) {
+  Router router;
+  router.model = labels.manifest.model;
+  router.prompt_template = labels.manifest.prompt_template;
+  router.encoding = labels.manifest.encoding;
+  router.rows = labels.manifest.rows;
+  router.calibration = labels.calibration;
+  router.token_filter = labels.token_filter;
+  router.pool = labels.pool;
+  router.most = labels.most;
+  router.data = labels.data;
+
+  const ReadOut read_out = read_out_of(labels);
+  const std::vector<int> pool = places_of(stores.manifest, labels.pool);
+  std::vector<PoolQuery> queries;
+  for (const JudgedScores& query : stores.queries) {
+    queries.push_back(make_pool_query(
+        calibrated_scores(query.scores, read_out.calibration, read_out.token_filter), query.gains, pool));
+    queries.back().weight = query.weight;
+  }
+  const FoundSet found = forward_swap(queries, static_cast<int>(pool.size()), labels.most, threads);
+  for (const int member : found.members) router.fallback.push_back(labels.pool[static_cast<size_t>(member)]);
+
+  SelectionOptions options;
+  options.calibration = read_out.calibration;
+  options.token_filter = read_out.token_filter;
+  for (const char* name : {"all", "layers", "qr", "core", "headrank"}) {
+    const SelectionMethod* method = find_selection_method(name);
+    HW_CHECK(method != nullptr);
+    auto selected = select_heads(stores, *method, options, threads);
+    if (!selected) continue;  // no head at all: cannot be with these options
+    const std::string count =
+        method->published_count > 0 ? " " + std::to_string(method->published_count) : "";
+    router.controls.push_back({name + count, std::move(selected->heads)});
+  }
+  return router;
+}
+
+Result<std::vector<TrainingQuery>> training_queries(const RoutingLabels& labels, const JudgedStores& stores,
+                                                    std::vector<std::vector<float>> embeddings) {
+  HW_CHECK(embeddings.size() == labels.queries.size());
+  const ReadOut read_out = read_out_of(labels);
+  const std::vector<int> pool = places_of(stores.manifest, labels.pool);
+  std::map<std::pair<std::string_view, std::string_view>, const JudgedScores*> by_id;
+  for (const JudgedScores& query : stores.queries)
+    by_id.emplace(std::pair(query.query.id, query.query.text), &query);
+  std::vector<TrainingQuery> queries;
+  for (size_t i = 0; i < labels.queries.size(); ++i) {
+    const QueryLabel& label = labels.queries[i];
+    const auto found = by_id.find({label.id, label.text});
+    if (found == by_id.end()) {
+      return fail(ErrorCode::kInvalidInput,
+                  "the labelled query '" + label.id +
+                      "' is not in these stores, or not judged; give the stores and "
+                      "judgements that the labels were made from");
+    }
+    const JudgedScores& query = *found->second;
+    const auto values = calibrated_scores(query.scores, read_out.calibration, read_out.token_filter);
+    queries.push_back({std::move(embeddings[i]), label.members, make_pool_query(values, query.gains, pool)});
+  }
+  return queries;
+}
+
+TrainingSplit split_training(const RoutingLabels& labels, std::vector<TrainingQuery> queries, double share,
+                             Balance balance, uint64_t seed) {
+  std::map<size_t, std::vector<size_t>> by_store;
+  for (size_t i = 0; i < queries.size(); ++i) by_store[labels.queries[i].store].push_back(i);
+  std::vector<bool> is_dev(queries.size(), false);
+  std::mt19937_64 random(seed ^ 0xD1B54A32D192ED03ULL);
+  for (auto& [store, members] : by_store) {
+    for (size_t i = members.size(); i > 1; --i)
+      std::swap(members[i - 1], members[static_cast<size_t>(random() % i)]);
+    auto wanted = static_cast<size_t>(share * static_cast<double>(members.size()) + 0.5);
+    if (members.size() >= 2) wanted = std::clamp<size_t>(wanted, 1, members.size() - 1);
+    for (size_t i = 0; i < wanted && members.size() >= 2; ++i) is_dev[members[i]] = true;
+  }
+  TrainingSplit split;
+  std::vector<size_t> train_stores, dev_stores;
+  for (size_t i = 0; i < queries.size(); ++i) {
+    (is_dev[i] ? split.dev : split.train).push_back(std::move(queries[i]));
+    (is_dev[i] ? dev_stores : train_stores).push_back(labels.queries[i].store);
+  }
+  set_weights(split.train, train_stores, balance);
+  set_weights(split.dev, dev_stores, balance);
+  return split;
+}
+
+}  // namespace headwise

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+#include "route/query_embedding.h"
+
+#include <cmath>
+#include <utility>
+
+#include "base/check.h"
+#include "model/prompt_layout.h"
+
+namespace headwise {
+
+int usual_embedding_layer(const Model& model) {
+  constexpr double kDepth = 0.6;
+  const auto layers = static_cast<double>(model.config().layers);
+  return static_cast<int>(std::lround(kDepth * layers)) - 1;
+}
+
+Result<QueryEmbedder> QueryEmbedder::create(std::shared_ptr<const Model> model, int layer, int threads) {
+  if (layer < 0 || layer >= static_cast<int>(model->config().layers)) {
+    return fail(ErrorCode::kUsage, "the query embedding's layer " + std::to_string(layer) +
+                                       " is not in this model of " + std::to_string(model->config().layers) +
+                                       " layers");
+  }
+  auto decoder = Decoder::create(std::shared_ptr<const ModelWeights>(model, &model->weights()), threads);
+  HW_RETURN_IF_ERROR(decoder);
+  return QueryEmbedder(std::move(model), layer, std::move(*decoder));
+}
+
+Result<std::vector<float>> QueryEmbedder::embed(std::string_view query) {
+  if (query.empty()) return fail(ErrorCode::kInvalidInput, "the query is empty");
+  auto lead = model_->tokenizer().encode("Query:");
+  HW_RETURN_IF_ERROR(lead);
+  auto text = model_->tokenizer().encode(" " + std::string(query));
+  HW_RETURN_IF_ERROR(text);
+  std::vector<int32_t> ids;
+  if (const auto bos = model_->tokenizer().bos_id()) ids.push_back(*bos);
+  ids.insert(ids.end(), lead->begin(), lead->end());
+  const size_t first = ids.size();
+  ids.insert(ids.end(), text->begin(), text->end());
+  if (static_cast<int64_t>(ids.size()) > model_->config().context) {
+    return fail(ErrorCode::kResourceLimit, "the query has " + std::to_string(ids.size()) +
+                                               " tokens, more than the model's context of " +
+                                               std::to_string(model_->config().context));
+  }
+  PromptLayout layout;
+  layout.add_segment(ids, 0, {});
+  const auto width = static_cast<size_t>(model_->config().width);
+  std::vector<double> sums(width, 0.0);
+  DecodeRequest request;
+  request.prompt = &layout;
+  request.hidden_until = layer_;
+  request.on_hidden = [&](int layer, const float* hidden) {
+    if (layer != layer_) return;
+    for (size_t token = first; token < ids.size(); ++token) {
+      for (size_t c = 0; c < width; ++c) sums[c] += hidden[token * width + c];
+    }
+  };
+  const auto done = decoder_.run(request);
+  HW_RETURN_IF_ERROR(done);
+  std::vector<float> embedding(width);
+  for (size_t c = 0; c < width; ++c) {
+    embedding[c] = static_cast<float>(sums[c] / static_cast<double>(ids.size() - first));
+    if (!std::isfinite(embedding[c])) {
+      return fail(ErrorCode::kInvalidInput,
+                  "the model gives hidden states that are not numbers; its weights are damaged");
+    }
+  }
+  return embedding;
+}
+
+}  // namespace headwise

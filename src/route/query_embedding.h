@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// What this file is: a query as one vector: the mean over the query's tokens of the hidden state after one
+// layer of the frozen model reading "Query: <text>" alone (docs/method.md, section 5). It needs no passage.
+//
+// Thread rule: as Decoder: one caller at a time.
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "headwise/error.h"
+#include "headwise/model.h"
+#include "model/decoder.h"
+
+namespace headwise {
+
+// About 60 % of the depth.
+int usual_embedding_layer(const Model& model);
+
+class QueryEmbedder {
+ public:
+  static Result<QueryEmbedder> create(std::shared_ptr<const Model> model, int layer, int threads);
+
+  // C values. kInvalidInput for an empty query or one that is not UTF-8; kResourceLimit when it does not fit
+  // the context.
+  Result<std::vector<float>> embed(std::string_view query);
+
+ private:
+  QueryEmbedder(std::shared_ptr<const Model> model, int layer, Decoder decoder)
+      : model_(std::move(model)), layer_(layer), decoder_(std::move(decoder)) {}
+  std::shared_ptr<const Model> model_;
+  int layer_;
+  Decoder decoder_;
+};
+
+}  // namespace headwise

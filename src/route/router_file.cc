@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// The router's file: safetensors, the description as JSON in the metadata entry "router" (docs/formats.md).
+#include <cmath>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/check.h"
+#include "formats/json_text.h"
+#include "formats/safetensors.h"
+#include "formats/safetensors_writer.h"
+#include "heads/head_list_json.h"
+#include "headwise/router.h"
+
+namespace headwise {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kFormat = "headwise router";
+constexpr int kFormatVersion = 1;
+
+struct TextField {
+  const char* name;
+  std::string Router::*member;
+};
+constexpr TextField kTexts[] = {
+    {"model", &Router::model},
+    {"template", &Router::prompt_template},
+    {"encoding", &Router::encoding},
+    {"calibration", &Router::calibration},
+    {"token_filter", &Router::token_filter},
+    {"rows", &Router::rows},
+};
+struct CountField {
+  const char* name;
+  int Router::*member;
+};
+constexpr CountField kCounts[] = {
+    {"embedding_layer", &Router::embedding_layer}, {"most", &Router::most}, {"fewest", &Router::fewest}};
+struct NumberField {
+  const char* name;
+  double Router::*member;
+};
+constexpr NumberField kNumbers[] = {
+    {"threshold", &Router::threshold}, {"sparsity", &Router::sparsity}, {"dev_ndcg@10", &Router::dev_ndcg}};
+
+// The tensors by name; sides are counts of the description.
+enum class Side { kHeads, kInner, kInputs, kNone };
+struct TensorField {
+  const char* name;
+  std::vector<double> RouterWeights::*member;
+  Side outer, inner;
+};
+constexpr TensorField kTensors[] = {
+    {"mean", &RouterWeights::mean_C, Side::kInputs, Side::kNone},
+    {"deviation", &RouterWeights::deviation_C, Side::kInputs, Side::kNone},
+    {"map", &RouterWeights::map_RC, Side::kInner, Side::kInputs},
+    {"offset", &RouterWeights::offset_R, Side::kInner, Side::kNone},
+    {"heads", &RouterWeights::heads_KR, Side::kHeads, Side::kInner},
+    {"bias", &RouterWeights::bias_K, Side::kHeads, Side::kNone},
+};
+
+int64_t length_of(Side side, const Router& router) {
+  switch (side) {
+    case Side::kHeads:
+      return static_cast<int64_t>(router.pool.size());
+    case Side::kInner:
+      return router.weights.inner;
+    case Side::kInputs:
+      return router.weights.inputs;
+    case Side::kNone:
+      break;
+  }
+  return 1;
+}
+
+std::vector<int64_t> shape_of(const TensorField& field, const Router& router) {
+  std::vector<int64_t> shape{length_of(field.outer, router)};
+  if (field.inner != Side::kNone) shape.push_back(length_of(field.inner, router));
+  return shape;
+}
+
+tl::unexpected<Error> wrong(const std::string& what) { return fail(ErrorCode::kInvalidInput, what); }
+
+Result<Router> parse_description(const std::string& text) {
+  auto parsed = parse_json(text);
+  HW_RETURN_IF_ERROR(parsed);
+  const nlohmann::json& json = *parsed;
+  if (!json.is_object() || json.value("format", nlohmann::json()) != kFormat) {
+    return wrong(std::string("expected \"format\": \"") + kFormat + "\"");
+  }
+  if (json.value("version", nlohmann::json()) != kFormatVersion) {
+    return wrong("expected version " + std::to_string(kFormatVersion));
+  }
+  Router router;
+  for (const TextField& field : kTexts) {
+    const nlohmann::json value = json.value(field.name, nlohmann::json());
+    if (!value.is_string()) return wrong(std::string("'") + field.name + "' must be a text");
+    router.*field.member = value.get<std::string>();
+  }
+  for (const CountField& field : kCounts) {
+    const nlohmann::json value = json.value(field.name, nlohmann::json());
+    if (!value.is_number_unsigned() || value.get<uint64_t>() > 1'000'000) {
+      return wrong(std::string("'") + field.name + "' must be a whole number");
+    }
+    router.*field.member = value.get<int>();
+  }
+  if (router.most < 1 || router.fewest > router.most)
+    return wrong("'most' must be at least 1 and at least 'fewest'");
+  for (const NumberField& field : kNumbers) {
+    const nlohmann::json value = json.value(field.name, nlohmann::json());
+    if (!value.is_number()) return wrong(std::string("'") + field.name + "' must be a number");
+    router.*field.member = value.get<double>();
+  }
+  for (const auto& [name, target] :
+       {std::pair("pool", &router.pool), std::pair("fallback", &router.fallback)}) {
+    auto heads = parse_head_list(json.value(name, nlohmann::json()), name);
+    HW_RETURN_IF_ERROR(heads);
+    *target = std::move(*heads);
+  }
+  if (const auto controls = json.find("controls"); controls != json.end() && controls->is_object()) {
+    for (const auto& [name, list] : controls->items()) {
+      auto heads = parse_head_list(list, "controls." + name);
+      HW_RETURN_IF_ERROR(heads);
+      router.controls.push_back({name, std::move(*heads)});
+    }
+  }
+  if (const auto data = json.find("data"); data != json.end() && data->is_array()) {
+    for (const nlohmann::json& item : *data)
+      router.data.push_back(item.is_string() ? item.get<std::string>() : item.dump());
+  }
+  if (const auto seed = json.find("seed"); seed != json.end() && seed->is_number_unsigned())
+    router.seed = seed->get<uint64_t>();
+  return router;
+}
+
+Status take_tensors(const SafetensorsFile& file, Router& router) {
+  const TensorView* map = file.find_tensor("map");
+  if (map == nullptr || map->shape.size() != 2) return wrong("tensor 'map' with two sides is missing");
+  router.weights.inner = map->shape[0];
+  router.weights.inputs = map->shape[1];
+  for (const TensorField& field : kTensors) {
+    const TensorView* view = file.find_tensor(field.name);
+    const std::vector<int64_t> shape = shape_of(field, router);
+    if (view == nullptr || view->dtype != DType::kF32 || view->shape != shape) {
+      std::string sides;
+      for (const int64_t side : shape) sides += (sides.empty() ? "" : " x ") + std::to_string(side);
+      return wrong(std::string("expected a float32 tensor '") + field.name + "' of " + sides);
+    }
+    std::vector<double>& target = router.weights.*field.member;
+    target.resize(static_cast<size_t>(view->elements()));
+    for (size_t i = 0; i < target.size(); ++i) {
+      float value = 0.0f;
+      std::memcpy(&value, view->data + i * sizeof value, sizeof value);
+      if (!std::isfinite(value))
+        return wrong(std::string("tensor '") + field.name + "' holds a value that is not a finite number");
+      target[i] = value;
+    }
+  }
+  for (const double deviation : router.weights.deviation_C) {
+    if (deviation <= 0.0) return wrong("tensor 'deviation' holds a value that is not positive");
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string format_router(const Router& router) {
+  Json json;
+  json["format"] = kFormat;
+  json["version"] = kFormatVersion;
+  for (const TextField& field : kTexts) json[field.name] = router.*field.member;
+  for (const CountField& field : kCounts) json[field.name] = router.*field.member;
+  for (const NumberField& field : kNumbers) json[field.name] = router.*field.member;
+  json["seed"] = router.seed;
+  json["data"] = router.data;
+  json["pool"] = head_list_json(router.pool);
+  json["fallback"] = head_list_json(router.fallback);
+  json["controls"] = Json::object();
+  for (const NamedHeads& control : router.controls)
+    json["controls"][control.name] = head_list_json(control.heads);
+  std::vector<std::vector<float>> values;
+  std::vector<NamedTensor> tensors;
+  values.reserve(std::size(kTensors));
+  for (const TensorField& field : kTensors) {
+    const std::vector<double>& source = router.weights.*field.member;
+    values.emplace_back(source.begin(), source.end());
+    tensors.push_back({field.name, shape_of(field, router), values.back()});
+  }
+  return format_safetensors(tensors, {{"router", json.dump(-1, ' ', false, Json::error_handler_t::replace)}});
+}
+
+Result<Router> read_router(const std::filesystem::path& path) {
+  const std::string doing = "reading the router '" + path.string() + "'";
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) {
+    return fail(ErrorCode::kNotFound,
+                "there is no router file '" + path.string() + "'; `headwise route train` writes one");
+  }
+  auto file = SafetensorsFile::open(path);
+  if (!file) return fail(std::move(file.error()).with_context(doing));
+  const auto text = file->metadata().find("router");
+  if (text == file->metadata().end()) {
+    return fail(Error(ErrorCode::kInvalidInput, "the file holds no router: its metadata has no 'router'")
+                    .with_context(doing));
+  }
+  auto router = parse_description(text->second);
+  if (!router) return fail(std::move(router.error()).with_context(doing));
+  if (Status taken = take_tensors(*file, *router); !taken)
+    return fail(std::move(taken.error()).with_context(doing));
+  return router;
+}
+
+}  // namespace headwise
