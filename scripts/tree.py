@@ -27,6 +27,7 @@ PUBLIC_STRATUM = {
     "significance.h": "eval",
     "score_store.h": "heads",
     "head_set.h": "heads",
+    "head_catalogue.h": "heads",
 }
 
 # Third-party headers by the folders that may see them; the standard library, POSIX and tl::expected are free to all.

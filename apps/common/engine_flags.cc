@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "common/journal.h"
 #include "common/model_path.h"
+#include "common/named_heads.h"
 #include "headwise/head_set.h"
 
 namespace headwise {
@@ -97,21 +98,14 @@ constexpr SetMember kSetMembers[] = {
     {"--rows", &HeadSet::rows, &EngineFlags::rows, is_word_of<kRows>},
 };
 
-// --heads FILE: the set in it, and its way of reading wherever the user asked for no other. Nothing when
-// --heads is not a file.
+// --heads FILE or NAME: the set in it, and its way of reading wherever the user asked for no other. Nothing
+// when --heads is neither.
 Result<std::optional<HeadSet>> put_in_head_set(EngineFlags& flags) {
-  std::error_code ignored;
-  if (!std::filesystem::is_regular_file(flags.heads, ignored)) {
-    if (flags.heads.ends_with(".json") || flags.heads.ends_with(".yaml") || flags.heads.ends_with(".yml")) {
-      return fail(ErrorCode::kNotFound, "--heads: there is no file '" + flags.heads + "'");
-    }
-    return std::nullopt;
-  }
-  auto set = read_head_set(flags.heads);
-  if (!set) return fail(std::move(set.error()));
+  auto set = named_head_set(flags.heads);
+  if (!set || !*set) return set;
   const auto free = [&](const char* flag) { return !flags.set_by_user || !flags.set_by_user(flag); };
   for (const SetMember& row : kSetMembers) {
-    const std::string& word = *set.*row.member;
+    const std::string& word = **set.*row.member;
     if (word.empty() || !free(row.flag)) continue;
     if (!row.known(word)) {
       return fail(ErrorCode::kInvalidInput, "the head set '" + flags.heads + "' says '" + word + "', which " +
@@ -119,11 +113,11 @@ Result<std::optional<HeadSet>> put_in_head_set(EngineFlags& flags) {
     }
     flags.*row.target = word;
   }
-  if (!set->prompt_template.empty() && free("--template") && free("--encoding")) {
-    flags.options.prompt_template = set->prompt_template;
+  if (!(*set)->prompt_template.empty() && free("--template") && free("--encoding")) {
+    flags.options.prompt_template = (*set)->prompt_template;
   }
-  flags.heads = set->selection().to_string();
-  return std::move(*set);
+  flags.heads = (*set)->selection().to_string();
+  return set;
 }
 
 }  // namespace
@@ -143,7 +137,8 @@ void add_engine_flags(CLI::App& verb, EngineFlags& flags) {
 
   constexpr const char* kReading = "Reading";
   add(kReading, "--heads", flags.heads,
-      "Heads read: all, a layer window 8..11, a list 13-18,14-2, or a head-set file");
+      "Heads read: all, a layer window 8..11, a list 13-18,14-2, a head-set file, or a published list's name "
+      "(`headwise heads show` lists them)");
   add(kReading, "--calibration", flags.calibration,
       "Against a content-free query: none, na (difference) or ratio (log ratio)")
       ->check(one_of(kCalibrations));
