@@ -10,16 +10,14 @@
 
 #include "base/check.h"
 #include "common/app.h"
-#include "common/diagnostics.h"
 #include "common/output.h"
+#include "common/store_flags.h"
 #include "heads/selection.h"
 #include "headwise/head_set.h"
 
 namespace headwise {
 namespace {
 
-constexpr std::array<std::pair<const char*, Calibration>, 3> kCalibrations{
-    {{"none", Calibration::kNone}, {"na", Calibration::kNa}, {"ratio", Calibration::kRatio}}};
 constexpr std::array<std::pair<const char*, HeadSetFormat>, 3> kFormats{
     {{"headwise", HeadSetFormat::kHeadwise},
      {"qrhead", HeadSetFormat::kQrHead},
@@ -40,17 +38,12 @@ std::vector<std::string> words(const Rows& rows) {
   return names;
 }
 
-struct SelectFlags {
-  std::vector<std::filesystem::path> stores;
-  std::vector<std::filesystem::path> qrels;
+struct SelectFlags : StoreFlags {
   std::string method = "static";
-  std::string calibration = "ratio";
-  bool no_filter = false;
   std::string output;
   std::string format = "headwise";
   bool json = false;
   double fuse = 0.7;
-  int threads = 0;
   SelectionOptions options;
 };
 
@@ -63,7 +56,7 @@ HeadSet make_set(const SelectFlags& flags, const JudgedStores& stores, const Sel
   set.prompt_template = stores.manifest.prompt_template;
   set.encoding = stores.manifest.encoding;
   set.calibration = flags.calibration;
-  set.token_filter = flags.no_filter ? "none" : "low";
+  set.token_filter = flags.token_filter();
   set.rows = stores.manifest.rows;
   set.data = stores.data;
   set.ndcg = found.ndcg;
@@ -90,26 +83,16 @@ std::string as_table(const Selection& found, const SelectFlags& flags, double fi
 }
 
 Status run_select(const SelectFlags& flags, const AppContext& context) {
-  if (flags.stores.empty() || flags.qrels.empty()) {
-    return fail(ErrorCode::kUsage,
-                "--store FOLDER and --qrels FILE are needed, once or in step several times");
-  }
   const SelectionMethod* method = find_selection_method(flags.method);
   if (method == nullptr) return fail(ErrorCode::kUsage, "unknown --method '" + flags.method + "'");
   if (!flags.output.empty()) HW_RETURN_IF_ERROR(check_output_file(flags.output));
-  auto stores = load_judged_stores(flags.stores, flags.qrels);
+  auto stores = load_stores(flags, context);
   if (!stores) return fail(std::move(stores.error()));
   SelectionOptions options = flags.options;
-  options.calibration = meaning(kCalibrations, flags.calibration);
-  options.token_filter = flags.no_filter ? TokenFilter::kNone : TokenFilter::kLow;
+  put_in_calibration(flags, options);
   ThreadPool threads(flags.threads);
   auto found = select_heads(*stores, *method, options, threads);
   if (!found) return fail(std::move(found.error()));
-  if (stores->unjudged + stores->without_relevant > 0) {
-    print_note(context.verb, context.quiet,
-               "left out: " + std::to_string(stores->unjudged) + " queries without judgements, " +
-                   std::to_string(stores->without_relevant) + " without a relevant candidate");
-  }
   const HeadSet set = make_set(flags, *stores, *found);
   if (!flags.output.empty()) {
     HW_RETURN_IF_ERROR(write_result(flags.output, format_head_set(set, meaning(kFormats, flags.format))));
@@ -132,23 +115,13 @@ Action add_heads_select(CLI::App& verb, AppContext& context) {
   auto flags = std::make_shared<SelectFlags>();
   SelectionOptions& options = flags->options;
   constexpr const char* kWork = "Work";
-  verb.add_option("--store", flags->stores, "Head-score store; several times for several data sets")
-      ->group(kWork);
-  verb.add_option("--qrels", flags->qrels,
-                  "Its judgements; one file for all stores, or one for each, in step")
-      ->group(kWork);
+  add_store_flags(verb, *flags);
   std::vector<std::string> methods;
   for (const SelectionMethod& method : selection_methods()) methods.emplace_back(method.name);
   verb.add_option("--method", flags->method, "How heads are found")
       ->group(kWork)
       ->capture_default_str()
       ->check(CLI::IsMember(methods));
-  verb.add_option("--calibration", flags->calibration, "Of the scores that are summed and measured")
-      ->group(kWork)
-      ->capture_default_str()
-      ->check(CLI::IsMember(words(kCalibrations)));
-  verb.add_flag("--no-token-filter", flags->no_filter, "With na: without the filter of low tokens")
-      ->group(kWork);
   constexpr const char* kMethod = "Methods (defaults are the published values)";
   verb.add_option("--count", options.count, "Heads wanted; 0: qr 16, core, headrank, static, random 8")
       ->group(kMethod)
@@ -189,9 +162,6 @@ Action add_heads_select(CLI::App& verb, AppContext& context) {
       ->group(kResult)
       ->capture_default_str();
   verb.add_flag("--json", flags->json, "One JSON object instead of a table")->group(kResult);
-  verb.add_option("--threads", flags->threads, "0: the usable cores")
-      ->group(kResult)
-      ->check(CLI::NonNegativeNumber);
   return [flags, &context] { return run_select(*flags, context); };
 }
 

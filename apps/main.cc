@@ -53,6 +53,8 @@ constexpr std::array kVerbs{
          "headwise heads select --store stores/nfcorpus --qrels nfcorpus/qrels/train.tsv --method qr "
          "--output heads.json",
          add_heads_select},
+    Verb{"heads show", "Draw a model's heads and layers, compare head sets, list the published ones",
+         "headwise heads show --heads qrhead/llama-3.1-8b --heads core/llama-3.1-8b", add_heads_show},
     Verb{"inspect", "What a model file holds, what it costs in memory, which features it needs",
          "headwise inspect --json", add_inspect},
     Verb{"tokenize", "Token ids of each line of standard input", "echo 'who wrote Emma?' | headwise tokenize",

@@ -36,6 +36,7 @@ Action add_rerank(CLI::App& verb, AppContext& context);
 Action add_eval(CLI::App& verb, AppContext& context);
 Action add_heads_score(CLI::App& verb, AppContext& context);
 Action add_heads_select(CLI::App& verb, AppContext& context);
+Action add_heads_show(CLI::App& verb, AppContext& context);
 Action add_inspect(CLI::App& verb, AppContext& context);
 Action add_tokenize(CLI::App& verb, AppContext& context);
 Action add_bench(CLI::App& verb, AppContext& context);
