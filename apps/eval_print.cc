@@ -11,8 +11,6 @@
 namespace headwise {
 namespace {
 
-using Row = std::vector<std::string>;
-
 std::string fixed(double value, int digits = 4) {
   char buffer[64];
   std::snprintf(buffer, sizeof buffer, "%.*f", digits, value);
@@ -24,24 +22,6 @@ std::string with_sign(double value) { return (value < 0.0 ? "" : "+") + fixed(va
 std::string p_text(const std::optional<double>& p) {
   if (!p) return "-";
   return *p < 0.0001 ? "<.0001" : fixed(*p);
-}
-
-// The first `left` columns to the left, numbers to the right.
-std::string aligned(const std::vector<Row>& rows, size_t left) {
-  std::vector<int> widths;
-  for (const Row& row : rows) {
-    widths.resize(std::max(widths.size(), row.size()), 0);
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], display_columns(row[i]));
-  }
-  std::string text;
-  for (const Row& row : rows) {
-    std::string line;
-    for (size_t i = 0; i < row.size(); ++i) {
-      line += (i > 0 ? "  " : "") + pad_to_columns(row[i], widths[i], i < left);
-    }
-    text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
-  }
-  return text;
 }
 
 double best_mean(const ComparisonTable& table, size_t measure) {
@@ -64,21 +44,21 @@ std::string mean_cell(const ComparisonTable& table, size_t run, size_t measure) 
 
 std::string means_table(const ComparisonTable& table) {
   const char* gap = table.runs.size() == 1 ? "" : "  ";
-  std::vector<Row> rows{{"run"}};
+  std::vector<TableRow> rows{{"run"}};
   for (const Measure& measure : table.measures) rows[0].push_back(measure.name + gap);
   rows[0].push_back("queries");
   for (size_t run = 0; run < table.runs.size(); ++run) {
-    Row row{cut_to_columns(table.runs[run].name, 48)};
+    TableRow row{cut_to_columns(table.runs[run].name, 48)};
     for (size_t m = 0; m < table.measures.size(); ++m) row.push_back(mean_cell(table, run, m));
     row.push_back(std::to_string(table.runs[run].evaluation.query_ids.size()));
     rows.push_back(std::move(row));
   }
-  return aligned(rows, 1);
+  return aligned_table(rows, 1);
 }
 
 std::string tests_table(const ComparisonTable& table) {
-  std::vector<Row> rows{{"run", "measure", "difference", "95% interval", "t-test p", "Holm p", "random. p",
-                         "better/equal/worse"}};
+  std::vector<TableRow> rows{{"run", "measure", "difference", "95% interval", "t-test p", "Holm p",
+                              "random. p", "better/equal/worse"}};
   for (const PairedComparison& item : table.comparisons) {
     const PairedTest& test = item.test;
     rows.push_back(
@@ -88,20 +68,20 @@ std::string tests_table(const ComparisonTable& table) {
          test.t_test_p ? p_text(item.holm_p) : "-", p_text(test.randomisation_p),
          std::to_string(test.wins) + "/" + std::to_string(test.ties) + "/" + std::to_string(test.losses)});
   }
-  return aligned(rows, 2);
+  return aligned_table(rows, 2);
 }
 
 std::string per_query_table(const ComparisonTable& table) {
-  std::vector<Row> rows{{"query", "run"}};
+  std::vector<TableRow> rows{{"query", "run"}};
   for (const Measure& measure : table.measures) rows[0].push_back(measure.name);
   for (const EvaluatedRun& run : table.runs) {
     for (size_t q = 0; q < run.evaluation.query_ids.size(); ++q) {
-      Row row{cut_to_columns(run.evaluation.query_ids[q], 48), cut_to_columns(run.name, 48)};
+      TableRow row{cut_to_columns(run.evaluation.query_ids[q], 48), cut_to_columns(run.name, 48)};
       for (const std::vector<double>& values : run.evaluation.values) row.push_back(fixed(values[q]));
       rows.push_back(std::move(row));
     }
   }
-  return aligned(rows, 2);
+  return aligned_table(rows, 2);
 }
 
 Json optional_number(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }

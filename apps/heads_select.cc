@@ -10,7 +10,6 @@
 
 #include "base/check.h"
 #include "common/app.h"
-#include "common/diagnostics.h"
 #include "common/output.h"
 #include "common/store_flags.h"
 #include "heads/selection.h"
@@ -72,16 +71,13 @@ Status run_select(const SelectFlags& flags, const AppContext& context) {
   const SelectionMethod* method = find_selection_method(flags.method);
   if (method == nullptr) return fail(ErrorCode::kUsage, "unknown --method '" + flags.method + "'");
   if (!flags.output.empty()) HW_RETURN_IF_ERROR(check_output_file(flags.output));
-  auto stores = load_stores(flags);
+  auto stores = load_stores(flags, context);
   if (!stores) return fail(std::move(stores.error()));
   SelectionOptions options = flags.options;
-  options.calibration = flags.read_out().calibration;
-  options.token_filter = flags.read_out().token_filter;
+  put_in_calibration(flags, options);
   ThreadPool threads(flags.threads);
   auto found = select_heads(*stores, *method, options, threads);
   if (!found) return fail(std::move(found.error()));
-  const std::string note = left_out_note(*stores);
-  if (!note.empty()) print_note(context.verb, context.quiet, note);
   const HeadSet set = make_set(flags, *stores, *found);
   if (!flags.output.empty()) {
     HW_RETURN_IF_ERROR(write_result(flags.output, format_head_set(set, meaning_of(kFormats, flags.format))));

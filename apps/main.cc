@@ -54,6 +54,8 @@ constexpr std::array kVerbs{
          "headwise heads select --store stores/nfcorpus --qrels nfcorpus/qrels/train.tsv --method qr "
          "--output heads.json",
          add_heads_select},
+    Verb{"heads show", "Draw a model's heads and layers, compare head sets, list the published ones",
+         "headwise heads show --heads qrhead/llama-3.1-8b --heads core/llama-3.1-8b", add_heads_show},
     Verb{"route label", "Pseudo labels for a router: the heads that rank each training query best",
          "headwise route label --store stores/nfcorpus --qrels nfcorpus/qrels/train.tsv --output labels.json",
          add_route_label},

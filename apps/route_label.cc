@@ -25,7 +25,7 @@ struct LabelFlags : StoreFlags {
 
 Status run_label(const LabelFlags& flags, const AppContext& context) {
   if (!flags.output.empty()) HW_RETURN_IF_ERROR(check_output_file(flags.output));
-  auto stores = load_stores(flags);
+  auto stores = load_stores(flags, context);
   if (!stores) return fail(std::move(stores.error()));
   LabelOptions options = flags.options;
   options.read_out = flags.read_out();

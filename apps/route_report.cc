@@ -209,7 +209,7 @@ Status run_report(const ReportFlags& flags, const AppContext& context) {
   if (!flags.report.empty()) HW_RETURN_IF_ERROR(check_output_file(flags.report));
   auto router = read_router(flags.router);
   if (!router) return fail(std::move(router.error()));
-  auto stores = load_stores(flags);
+  auto stores = load_stores(flags, context);
   if (!stores) return fail(std::move(stores.error()));
   HW_RETURN_IF_ERROR(check_stores_for(*router, stores->manifest));
   auto path = resolve_model(flags.model);
@@ -245,8 +245,6 @@ Status run_report(const ReportFlags& flags, const AppContext& context) {
   }
   if (!flags.report.empty())
     HW_RETURN_IF_ERROR(write_result(flags.report, routing_report_html(*evaluation, *router, times)));
-  const std::string note = left_out_note(*stores);
-  if (!note.empty()) print_note(context.verb, context.quiet, note);
   if (flags.json) return write_stdout(json_text(as_json(*evaluation, times)) + "\n");
   return write_stdout(as_table(*evaluation, times));
 }

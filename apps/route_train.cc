@@ -70,7 +70,7 @@ Status run_train(const TrainFlags& flags, const AppContext& context) {
   HW_RETURN_IF_ERROR(check_output_file(flags.output));
   auto labels = read_labels(flags.labels);
   if (!labels) return fail(std::move(labels.error()));
-  auto stores = load_stores(flags);
+  auto stores = load_stores(flags, context);
   if (!stores) return fail(std::move(stores.error()));
   HW_RETURN_IF_ERROR(check_labels_fit(*labels, stores->manifest));
   auto path = resolve_model(flags.model);

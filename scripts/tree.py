@@ -27,6 +27,7 @@ PUBLIC_STRATUM = {
     "significance.h": "eval",
     "score_store.h": "heads",
     "head_set.h": "heads",
+    "head_catalogue.h": "heads",
     "router.h": "route",
 }
 

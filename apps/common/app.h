@@ -36,6 +36,7 @@ Action add_rerank(CLI::App& verb, AppContext& context);
 Action add_eval(CLI::App& verb, AppContext& context);
 Action add_heads_score(CLI::App& verb, AppContext& context);
 Action add_heads_select(CLI::App& verb, AppContext& context);
+Action add_heads_show(CLI::App& verb, AppContext& context);
 Action add_route_label(CLI::App& verb, AppContext& context);
 Action add_route_train(CLI::App& verb, AppContext& context);
 Action add_route_report(CLI::App& verb, AppContext& context);

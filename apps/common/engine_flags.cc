@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "common/journal.h"
 #include "common/model_path.h"
+#include "common/named_heads.h"
 #include "headwise/head_set.h"
 
 namespace headwise {
@@ -115,21 +116,14 @@ Status put_in_way_of_reading(const HeadSet& set, const std::string& source, Engi
   return {};
 }
 
-// --heads FILE: the set in it, and its way of reading wherever the user asked for no other. Nothing when
-// --heads is not a file.
+// --heads FILE or NAME: the set in it, and its way of reading wherever the user asked for no other. Nothing
+// when --heads is neither.
 Result<std::optional<HeadSet>> put_in_head_set(EngineFlags& flags) {
-  std::error_code ignored;
-  if (!std::filesystem::is_regular_file(flags.heads, ignored)) {
-    if (flags.heads.ends_with(".json") || flags.heads.ends_with(".yaml") || flags.heads.ends_with(".yml")) {
-      return fail(ErrorCode::kNotFound, "--heads: there is no file '" + flags.heads + "'");
-    }
-    return std::nullopt;
-  }
-  auto set = read_head_set(flags.heads);
-  if (!set) return fail(std::move(set.error()));
-  HW_RETURN_IF_ERROR(put_in_way_of_reading(*set, "the head set '" + flags.heads + "'", flags));
-  flags.heads = set->selection().to_string();
-  return std::move(*set);
+  auto set = named_head_set(flags.heads);
+  if (!set || !*set) return set;
+  HW_RETURN_IF_ERROR(put_in_way_of_reading(**set, "the head set '" + flags.heads + "'", flags));
+  flags.heads = (*set)->selection().to_string();
+  return set;
 }
 
 // --router FILE: its way of reading wherever the user asked for no other.
@@ -166,7 +160,8 @@ void add_engine_flags(CLI::App& verb, EngineFlags& flags) {
 
   constexpr const char* kReading = "Reading";
   add(kReading, "--heads", flags.heads,
-      "Heads read: all, a layer window 8..11, a list 13-18,14-2, or a head-set file");
+      "Heads read: all, a layer window 8..11, a list 13-18,14-2, a head-set file, or a published list's name "
+      "(`headwise heads show` lists them)");
   add(kReading, "--router", flags.router,
       "Router file: heads for each query, read as the router was trained, instead of --heads");
   add(kReading, "--calibration", flags.calibration,

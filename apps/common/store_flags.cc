@@ -3,6 +3,9 @@
 
 #include "common/store_flags.h"
 
+#include "base/check.h"
+#include "common/diagnostics.h"
+
 namespace headwise {
 namespace {
 
@@ -40,18 +43,24 @@ void add_store_flags(CLI::App& verb, StoreFlags& flags, bool read_out) {
       ->group(kWork);
 }
 
-Result<JudgedStores> load_stores(const StoreFlags& flags) {
+Result<JudgedStores> load_stores(const StoreFlags& flags, const AppContext& context) {
   if (flags.stores.empty() || flags.qrels.empty()) {
     return fail(ErrorCode::kUsage,
                 "--store FOLDER and --qrels FILE are needed, once or in step several times");
   }
-  return load_judged_stores(flags.stores, flags.qrels, flags.balanced());
+  auto stores = load_judged_stores(flags.stores, flags.qrels, flags.balanced());
+  HW_RETURN_IF_ERROR(stores);
+  if (stores->unjudged + stores->without_relevant > 0) {
+    print_note(context.verb, context.quiet,
+               "left out: " + std::to_string(stores->unjudged) + " queries without judgements, " +
+                   std::to_string(stores->without_relevant) + " without a relevant candidate");
+  }
+  return stores;
 }
 
-std::string left_out_note(const JudgedStores& stores) {
-  if (stores.unjudged + stores.without_relevant == 0) return {};
-  return "left out: " + std::to_string(stores.unjudged) + " queries without judgements, " +
-         std::to_string(stores.without_relevant) + " without a relevant candidate";
+void put_in_calibration(const StoreFlags& flags, SelectionOptions& options) {
+  options.calibration = flags.read_out().calibration;
+  options.token_filter = flags.read_out().token_filter;
 }
 
 }  // namespace headwise

@@ -12,7 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include "heads/judged_scores.h"
+#include "common/app.h"
+#include "heads/selection.h"
 
 namespace headwise {
 
@@ -27,16 +28,16 @@ struct StoreFlags {
   ReadOut read_out() const;
   Balance balanced() const;
   // "low" or "none", as files say it.
-  std::string token_filter() const { return no_filter ? "none" : "low"; }
+  const char* token_filter() const { return no_filter ? "none" : "low"; }
 };
 
 // --store, --qrels, --threads, --balance, and with `read_out` --calibration and --no-token-filter.
 void add_store_flags(CLI::App& verb, StoreFlags& flags, bool read_out = true);
 
-// kUsage when no store or no judgements were given.
-Result<JudgedStores> load_stores(const StoreFlags& flags);
-// "left out: 3 queries without judgements, 0 without a relevant candidate"; empty when none was.
-std::string left_out_note(const JudgedStores& stores);
+// kUsage when a store or its judgements are missing. Notes how many queries are left out and why.
+Result<JudgedStores> load_stores(const StoreFlags& flags, const AppContext& context);
+// Calibration and filter put in.
+void put_in_calibration(const StoreFlags& flags, SelectionOptions& options);
 
 inline constexpr std::array<std::pair<const char*, Calibration>, 3> kCalibrationWords{
     {{"none", Calibration::kNone}, {"na", Calibration::kNa}, {"ratio", Calibration::kRatio}}};

@@ -64,6 +64,8 @@ int terminal_columns() {
   return given > 0 ? std::clamp(given, 40, 1000) : 100;
 }
 
+bool stdout_is_terminal() { return ::isatty(STDOUT_FILENO) == 1; }
+
 bool colours_wanted() {
   const char* no_color = std::getenv("NO_COLOR");
   const char* terminal = std::getenv("TERM");
@@ -125,6 +127,23 @@ std::string bar_of(double share, int columns) {
   std::string bar;
   for (int i = 0; i < eighths / 8; ++i) bar += "█";
   return bar + kEighths[static_cast<size_t>(eighths % 8)];
+}
+
+std::string aligned_table(const std::vector<TableRow>& rows, size_t left) {
+  std::vector<int> widths;
+  for (const TableRow& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()), 0);
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], display_columns(row[i]));
+  }
+  std::string text;
+  for (const TableRow& row : rows) {
+    std::string line;
+    for (size_t i = 0; i < row.size(); ++i) {
+      line += (i > 0 ? "  " : "") + pad_to_columns(row[i], widths[i], i < left);
+    }
+    text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+  }
+  return text;
 }
 
 }  // namespace headwise

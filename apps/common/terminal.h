@@ -8,11 +8,13 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace headwise {
 
 // Columns of the terminal on stdout; $COLUMNS, else 100, when stdout is not one.
 int terminal_columns();
+bool stdout_is_terminal();
 // stdout is a terminal, NO_COLOR is not set and TERM is not "dumb".
 bool colours_wanted();
 
@@ -25,5 +27,10 @@ std::string cut_to_columns(std::string_view text, int columns);
 std::string pad_to_columns(std::string_view text, int columns, bool left_align = true);
 // A bar of eighths: share 0..1 of `columns`.
 std::string bar_of(double share, int columns);
+
+using TableRow = std::vector<std::string>;
+// Columns as wide as their widest cell, two blanks between; the first `left` columns to the left, numbers to
+// the right.
+std::string aligned_table(const std::vector<TableRow>& rows, size_t left);
 
 }  // namespace headwise

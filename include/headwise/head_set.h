@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "headwise/error.h"
@@ -21,17 +22,26 @@
 
 namespace headwise {
 
+// What a set that names no fingerprint knows of its model: lists from papers name it and no file of it. Only
+// the shape can be checked: that a model of this shape is the one named is the user's word.
+struct HeadSetTarget {
+  std::string name;  // "Llama-3.1-8B-Instruct"
+  int layers = 0;
+  int heads = 0;  // query heads of a layer
+};
+
 struct HeadSet {
-  std::string model;                // fingerprint; empty in imported lists: any model that has the heads
-  std::vector<HeadId> heads;        // best first
-  std::vector<double> weights;      // empty or one a head
-  std::vector<double> head_scores;  // the method's score of each head; empty when it gives none
-  std::string method;               // "qr", "core", ...
+  std::string model;                    // fingerprint; empty in published lists
+  std::optional<HeadSetTarget> target;  // "for" in the file; without it and `model`: any model with the heads
+  std::vector<HeadId> heads;            // best first
+  std::vector<double> weights;          // empty or one a head
+  std::vector<double> head_scores;      // the method's score of each head; empty when it gives none
+  std::string method;                   // "qr", "core", ...
   // How the heads were meant to be read; empty where the file does not say.
   std::string prompt_template, encoding, calibration, token_filter, rows;
   std::vector<std::string> data;  // what it was found on: "dl21 (53 queries)"
   std::optional<double> ndcg;     // nDCG@10 there
-  std::string source;             // paper or address, for published lists
+  std::string source;             // paper, repository, file and commit, for published lists
 
   HeadSelection selection() const;
 };
@@ -40,8 +50,12 @@ enum class HeadSetFormat { kHeadwise, kQrHead, kCore };
 
 // The format is found from the content. kNotFound, kInvalidInput (names file and member).
 Result<HeadSet> read_head_set(const std::filesystem::path& path);
+Result<HeadSet> parse_head_set(std::string_view text);
 std::string format_head_set(const HeadSet& set, HeadSetFormat format);
-// kInvalidInput, naming both, when the set belongs to another model; kUsage when a head lies outside it.
+// kInvalidInput, naming both, when the set belongs to another model or to one of another shape; kUsage when a
+// head lies outside the model.
 Status check_head_set(const HeadSet& set, const Model& model);
+// The same for a model that is known by name and shape only, such as that of a head-score store.
+Status check_head_set(const HeadSet& set, const std::string& fingerprint, int layers, int heads);
 
 }  // namespace headwise

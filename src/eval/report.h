@@ -7,9 +7,9 @@
 
 #include <span>
 #include <string>
-#include <string_view>
 
 #include "eval/comparison.h"
+#include "eval/html.h"
 
 namespace headwise {
 
@@ -17,12 +17,6 @@ namespace headwise {
 std::string report_html(const ComparisonTable& table, const Queries& queries);
 
 // The parts, also tested by themselves.
-
-// Text for an HTML element or attribute: markup escaped, control characters and bytes that are not UTF-8
-// replaced.
-std::string html_text(std::string_view text);
-std::string fixed_digits(double value, int digits = 4);
-std::string signed_digits(double value, int digits = 4);
 
 // One picture's data: a point a query. `labels` are plain text, escaped by the picture.
 struct ScatterPicture {

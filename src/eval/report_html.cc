@@ -3,22 +3,14 @@
 
 // The report's page: summary, then one section for each run compared with the baseline.
 #include <algorithm>
-#include <cmath>
-#include <cstdio>
 #include <numeric>
 
-#include "base/utf8.h"
 #include "eval/report.h"
-#include "eval/report_style.h"
 
 namespace headwise {
 namespace {
 
 constexpr size_t kListed = 10;  // queries in each table of extremes
-
-std::string fact(const std::string& name, const std::string& value) {
-  return "<div><span class=\"soft small\">" + name + "</span><b>" + value + "</b></div>";
-}
 
 std::string p_value(const std::optional<double>& p) {
   if (!p) return "&ndash;";
@@ -119,14 +111,15 @@ std::string compared_run(const ComparisonTable& table, const PairedComparison& i
   std::string html = "<section><h2>" + html_text(run.name) + " against " + html_text(baseline.name) +
                      "</h2>" + "<p class=\"soft\">" + html_text(measure) +
                      ", query by query</p><div class=\"facts\">";
-  html += fact("mean difference", std::string("<span class=\"") + direction(test.mean_difference) + "\">" +
-                                      signed_digits(test.mean_difference) + "</span>");
-  if (test.low) html += fact("95 % interval", signed_digits(*test.low) + " to " + signed_digits(*test.high));
-  html += fact("t-test p", p_value(test.t_test_p));
-  html += fact("after Holm", test.t_test_p ? p_value(item.holm_p) : "&ndash;");
-  html += fact("randomisation p", p_value(test.randomisation_p));
-  html += fact("better / equal / worse", std::to_string(test.wins) + " / " + std::to_string(test.ties) +
-                                             " / " + std::to_string(test.losses));
+  html += html_fact("mean difference", std::string("<span class=\"") + direction(test.mean_difference) +
+                                           "\">" + signed_digits(test.mean_difference) + "</span>");
+  if (test.low)
+    html += html_fact("95 % interval", signed_digits(*test.low) + " to " + signed_digits(*test.high));
+  html += html_fact("t-test p", p_value(test.t_test_p));
+  html += html_fact("after Holm", test.t_test_p ? p_value(item.holm_p) : "&ndash;");
+  html += html_fact("randomisation p", p_value(test.randomisation_p));
+  html += html_fact("better / equal / worse", std::to_string(test.wins) + " / " + std::to_string(test.ties) +
+                                                  " / " + std::to_string(test.losses));
   html += "</div><div class=\"pair\"><div>" +
           scatter_svg({baseline.name, run.name, values.baseline, values.other, labels}) + "</div><div>" +
           difference_svg(differences, labels) + "</div></div><div class=\"pair same\">";
@@ -155,61 +148,12 @@ std::string single_run(const ComparisonTable& table, const Queries& queries) {
 
 }  // namespace
 
-std::string html_text(std::string_view text) {
-  std::string escaped;
-  for (char c : replace_invalid_utf8(text)) {
-    switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      case '\'':
-        escaped += "&#39;";
-        break;
-      case '\n':
-      case '\t':
-        escaped += c;
-        break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
-          escaped += "\xEF\xBF\xBD";
-        } else {
-          escaped += c;
-        }
-    }
-  }
-  return escaped;
-}
-
-std::string fixed_digits(double value, int digits) {
-  char buffer[64];
-  std::snprintf(buffer, sizeof buffer, "%.*f", digits, value);
-  return buffer;
-}
-
-std::string signed_digits(double value, int digits) {
-  std::string size = fixed_digits(std::abs(value), digits);
-  if (size.find_first_not_of("0.") == std::string::npos) return size;
-  return (value > 0.0 ? "+" : "\xE2\x88\x92") + size;  // U+2212, as wide as '+'
-}
-
 std::string report_html(const ComparisonTable& table, const Queries& queries) {
   const EvaluatedRun& baseline = table.runs[table.baseline];
-  std::string html =
-      "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>headwise evaluation: " +
-      html_text(table.title) + "</title><style>" + kReportStyle +
-      "</style></head>\n<body><main><h1>Evaluation</h1>" + "<p class=\"soft\">" + html_text(table.title) +
-      " &middot; " + std::to_string(baseline.evaluation.query_ids.size()) + " queries &middot; " +
-      std::to_string(table.runs.size()) + (table.runs.size() == 1 ? " run" : " runs") + "</p>\n";
+  std::string html = "<p class=\"soft\">" + html_text(table.title) + " &middot; " +
+                     std::to_string(baseline.evaluation.query_ids.size()) + " queries &middot; " +
+                     std::to_string(table.runs.size()) + (table.runs.size() == 1 ? " run" : " runs") +
+                     "</p>\n";
   html += summary(table);
   for (const PairedComparison& item : table.comparisons) {
     if (item.measure == 0) html += compared_run(table, item, queries);
@@ -221,8 +165,8 @@ std::string report_html(const ComparisonTable& table, const Queries& queries) {
       "larger document id; ndcg takes grades as gains. Interval and t-test: Student, paired. Randomisation: "
       "signs of the "
       "differences flipped at random, two-sided. Point at a mark to see its "
-      "query.</p></main></body></html>\n";
-  return html;
+      "query.</p>";
+  return html_page("headwise evaluation: " + table.title, "Evaluation", html);
 }
 
 }  // namespace headwise

@@ -9,9 +9,10 @@ namespace headwise {
 
 inline constexpr const char* kReportStyle = R"css(
 :root { color-scheme: light dark; --page: #f6f7f9; --card: #fff; --ink: #1c2128; --soft: #5b6573; --line: #dfe3e8;
-  --gain: #2563c9; --loss: #d9730d; --even: #98a1ac; --mark: #eaf1fd; }
+  --gain: #2563c9; --loss: #d9730d; --even: #98a1ac; --mark: #eaf1fd; --third: #b0307a;
+  --fourth: #12826a; }
 @media (prefers-color-scheme: dark) { :root { --page: #12151a; --card: #1b2027; --ink: #e6e9ed; --soft: #9aa5b3;
-  --line: #2f3742; --gain: #6ea3f5; --loss: #f0a04b; --even: #6d7783; --mark: #22304a; } }
+  --line: #2f3742; --gain: #6ea3f5; --loss: #f0a04b; --even: #6d7783; --mark: #22304a; --third: #f08cc8; --fourth: #55c9ad; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--ink); font: 15px/1.5 system-ui, -apple-system, "Segoe UI",
   Roboto, "Liberation Sans", sans-serif; }
@@ -45,6 +46,23 @@ svg .grid { stroke: var(--line); stroke-width: 1; } svg .axis { stroke: var(--so
 svg circle { fill-opacity: .75; stroke: var(--card); stroke-width: .7; }
 svg .gain { fill: var(--gain); } svg .loss { fill: var(--loss); } svg .even { fill: var(--even); }
 svg circle:hover, svg rect:hover { fill-opacity: 1; stroke: var(--ink); stroke-width: 1.5; }
+svg .band { fill: var(--mark); } svg .level { stroke: var(--loss); stroke-width: 1.5; stroke-dasharray: 6 4; }
+svg .curve { fill: none; stroke-width: 2; stroke-linejoin: round; } svg .curve.gain { stroke: var(--gain); }
+svg .curve.even { stroke: var(--even); stroke-dasharray: 4 3; }
+svg [class^=ring] { fill: none; stroke-width: 2; pointer-events: none; }
+svg .ring0 { stroke: var(--loss); } svg .ring1 { stroke: var(--ink); }
+svg .ring2 { stroke: var(--third); } svg .ring3 { stroke: var(--fourth); }
+.swatch { display: inline-block; width: 11px; height: 11px; border: 2px solid var(--loss); border-radius: 2px; }
+.swatch.ring1 { border-color: var(--ink); } .swatch.ring2 { border-color: var(--third); }
+.swatch.ring3 { border-color: var(--fourth); }
+.dot { display: inline-block; width: 9px; height: 9px; border-radius: 50%; background: currentColor; }
+.ramp { display: inline-block; width: 90px; height: 10px; border-radius: 3px; vertical-align: middle;
+  background: linear-gradient(90deg, color-mix(in srgb, var(--gain) 5%, transparent), var(--gain)); }
+.chip { display: inline-block; border: 1px solid var(--line); border-radius: 6px; padding: 0 6px; margin: 0 4px 4px 0;
+  font-size: 13px; font-variant-numeric: tabular-nums; }
+th.named { min-width: 190px; } td p { margin: 4px 0 0; }
+td p.small { white-space: normal; } table.matrix td, table.matrix th { text-align: center; }
+table.matrix td:first-child { text-align: left; } h3.next { margin-top: 20px; }
 )css";
 
 }  // namespace headwise

@@ -62,6 +62,34 @@ Result<std::vector<double>> parse_numbers(const nlohmann::json& json, const char
   return numbers;
 }
 
+std::string shape_text(int layers, int heads) {
+  return std::to_string(layers) + " layers x " + std::to_string(heads) + " heads";
+}
+
+// "for": {"name": "Llama-3.1-8B-Instruct", "layers": 32, "heads": 32}
+Result<std::optional<HeadSetTarget>> parse_target(const nlohmann::json& json) {
+  const auto found = json.find("for");
+  if (found == json.end() || found->is_null()) return std::nullopt;
+  const auto size = [&](const char* name) {
+    const auto member = found->is_object() ? found->find(name) : found->end();
+    constexpr int64_t kMost = 1 << 16;
+    if (!found->is_object() || member == found->end() || !member->is_number_integer()) return 0;
+    const auto value = member->get<int64_t>();
+    return value > 0 && value <= kMost ? static_cast<int>(value) : 0;
+  };
+  HeadSetTarget target{"", size("layers"), size("heads")};
+  if (found->is_object() && found->contains("name") && (*found)["name"].is_string()) {
+    target.name = (*found)["name"].get<std::string>();
+  }
+  if (target.name.empty() || target.layers == 0 || target.heads == 0) {
+    return fail(ErrorCode::kInvalidInput,
+                "'for' must name a model and its shape, as {\"name\": \"Llama-3.1-8B-Instruct\", \"layers\": "
+                "32, \"heads\": 32}; found " +
+                    found->dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).substr(0, 200));
+  }
+  return target;
+}
+
 Result<HeadSet> parse_own(const nlohmann::json& json) {
   if (json.value("version", nlohmann::json()) != kFormatVersion) {
     return fail(ErrorCode::kInvalidInput, "expected head-set version " + std::to_string(kFormatVersion) +
@@ -78,6 +106,15 @@ Result<HeadSet> parse_own(const nlohmann::json& json) {
   auto heads = parse_head_list(json.value("heads", nlohmann::json()), "heads");
   HW_RETURN_IF_ERROR(heads);
   set.heads = std::move(*heads);
+  auto target = parse_target(json);
+  HW_RETURN_IF_ERROR(target);
+  set.target = std::move(*target);
+  for (const HeadId id : set.heads) {
+    if (!set.target || (id.layer < set.target->layers && id.head < set.target->heads)) continue;
+    return fail(ErrorCode::kInvalidInput, "head " + to_string(id) + " is not in a model of " +
+                                              shape_text(set.target->layers, set.target->heads) +
+                                              ", which 'for' says");
+  }
   auto weights = parse_numbers(json, "weights", set.heads.size());
   HW_RETURN_IF_ERROR(weights);
   set.weights = std::move(*weights);
@@ -114,12 +151,13 @@ Result<HeadSet> parse_core(const nlohmann::json& json) {
   return set;
 }
 
-// The one line of QRHead's YAML that matters: attn_head_set: "16-19,16-2".
-Result<HeadSet> parse_qrhead(const std::string& text, size_t at) {
-  const size_t colon = text.find(':', at);
-  const size_t end = std::min(text.find('\n', at), text.size());
-  if (colon >= end) return fail(ErrorCode::kInvalidInput, "'attn_head_set' has no value");
-  std::string value = text.substr(colon + 1, end - colon - 1);
+// The one line of QRHead's YAML that matters: attn_head_set: "16-19,16-2" # top16
+Result<HeadSet> parse_qrhead(std::string_view text, size_t at) {
+  std::string_view line = text.substr(at, text.find('\n', at) - at);
+  line = line.substr(0, line.find('#'));  // neither heads nor names of models have one
+  const size_t colon = line.find(':');
+  if (colon == std::string_view::npos) return fail(ErrorCode::kInvalidInput, "'attn_head_set' has no value");
+  std::string value(line.substr(colon + 1));
   std::erase_if(value, [](char c) { return c == '"' || c == '\'' || c == ' ' || c == '\t' || c == '\r'; });
   auto heads = parse_list(value);
   HW_RETURN_IF_ERROR(heads);
@@ -129,7 +167,9 @@ Result<HeadSet> parse_qrhead(const std::string& text, size_t at) {
   return set;
 }
 
-Result<HeadSet> parse(const std::string& text) {
+}  // namespace
+
+Result<HeadSet> parse_head_set(std::string_view text) {
   const size_t yaml = text.find("attn_head_set");
   auto json = parse_json(text);
   if (!json) {
@@ -143,8 +183,6 @@ Result<HeadSet> parse(const std::string& text) {
               "({\"16-19\": 0.9})");
 }
 
-}  // namespace
-
 HeadSelection HeadSet::selection() const {
   HeadSelection selection;
   selection.kind = HeadSelection::Kind::kList;
@@ -156,7 +194,7 @@ HeadSelection HeadSet::selection() const {
 Result<HeadSet> read_head_set(const std::filesystem::path& path) {
   auto text = read_text_file(path, size_t{16} << 20);
   HW_RETURN_IF_ERROR(text);
-  auto set = parse(*text);
+  auto set = parse_head_set(*text);
   if (!set) return fail(std::move(set.error()).with_context("reading the head set '" + path.string() + "'"));
   return set;
 }
@@ -175,6 +213,9 @@ std::string format_head_set(const HeadSet& set, HeadSetFormat format) {
   for (const TextField& field : kTexts) {
     if (!(set.*field.member).empty()) json[field.name] = set.*field.member;
   }
+  if (set.target) {
+    json["for"] = {{"name", set.target->name}, {"layers", set.target->layers}, {"heads", set.target->heads}};
+  }
   json["heads"] = head_list_json(set.heads);
   if (!set.weights.empty()) json["weights"] = set.weights;
   if (!set.head_scores.empty()) json["head_scores"] = set.head_scores;
@@ -183,16 +224,26 @@ std::string format_head_set(const HeadSet& set, HeadSetFormat format) {
   return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-Status check_head_set(const HeadSet& set, const Model& model) {
-  if (!set.model.empty() && set.model != model.fingerprint()) {
-    return fail(ErrorCode::kInvalidInput, "the head set belongs to model " + set.model +
-                                              ", but this one is " + model.fingerprint() +
-                                              "; find heads for it with `headwise heads select`");
+Status check_head_set(const HeadSet& set, const std::string& fingerprint, int layers, int heads) {
+  constexpr const char* kNext = "; find heads for it with `headwise heads select`";
+  if (!set.model.empty() && set.model != fingerprint) {
+    return fail(ErrorCode::kInvalidInput,
+                "the head set belongs to model " + set.model + ", but this one is " + fingerprint + kNext);
   }
-  const auto heads = set.selection().resolve(static_cast<int>(model.config().layers),
-                                             static_cast<int>(model.config().heads));
-  if (!heads) return fail(heads.error());
+  if (set.target && (set.target->layers != layers || set.target->heads != heads)) {
+    return fail(ErrorCode::kInvalidInput, "the head set is for " + set.target->name + " (" +
+                                              shape_text(set.target->layers, set.target->heads) +
+                                              "), but this model, " + fingerprint + ", has " +
+                                              shape_text(layers, heads) + kNext);
+  }
+  const auto resolved = set.selection().resolve(layers, heads);
+  if (!resolved) return fail(resolved.error());
   return {};
+}
+
+Status check_head_set(const HeadSet& set, const Model& model) {
+  return check_head_set(set, model.fingerprint(), static_cast<int>(model.config().layers),
+                        static_cast<int>(model.config().heads));
 }
 
 }  // namespace headwise

@@ -124,10 +124,12 @@ std::vector<double> calibrated_scores(const StoredScores& scores, Calibration ca
 }
 
 std::vector<double> summed_scores(const StoredScores& scores, std::span<const int> places,
-                                  const ReadOut& read_out) {
+                                  std::span<const double> weights, const ReadOut& read_out) {
   std::vector<double> sums(static_cast<size_t>(scores.candidates), 0.0);
-  for (const int head : places) {
-    calibrate_head(scores, head, read_out, [&](size_t candidate, double value) { sums[candidate] += value; });
+  for (size_t i = 0; i < places.size(); ++i) {
+    const double weight = weights.empty() ? 1.0 : weights[i];
+    calibrate_head(scores, places[i], read_out,
+                   [&](size_t candidate, double value) { sums[candidate] += weight * value; });
   }
   return sums;
 }

@@ -60,9 +60,10 @@ struct ReadOut {
 std::vector<double> calibrated_scores(const StoredScores& scores, Calibration calibration,
                                       TokenFilter token_filter);
 
-// The same of the heads at these places (layer * heads a layer + head) alone, summed over them.
+// The same of the heads at these places (layer * heads a layer + head) alone, summed over them; weights:
+// none, or one a head.
 std::vector<double> summed_scores(const StoredScores& scores, std::span<const int> places,
-                                  const ReadOut& read_out);
+                                  std::span<const double> weights, const ReadOut& read_out);
 std::vector<int> places_of(const StoreManifest& manifest, std::span<const HeadId> heads);
 
 struct JudgedStores {

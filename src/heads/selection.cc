@@ -18,22 +18,31 @@ namespace {
 
 constexpr double kLogFloor = 1e-9;  // under a logarithm of a share of attention
 
-// (Weighted) mean over queries of per_query(query, out), which adds one number to each head. Queries run in
-// parallel, the sum in their order: the same bits at any number of threads.
-using PerQuery = std::function<void(const JudgedScores& query, std::span<double> heads)>;
+// [queries, width]: per_query(query, row) fills each row. Queries run in parallel.
+using PerQuery = std::function<void(const JudgedScores& query, std::span<double> values)>;
+std::vector<double> for_each_query(const JudgedStores& stores, size_t width, ThreadPool& threads,
+                                   const PerQuery& per_query) {
+  std::vector<double> rows(stores.queries.size() * width, 0.0);
+  threads.parallel_for(static_cast<int64_t>(stores.queries.size()), [&](int64_t q, int) {
+    const auto query = static_cast<size_t>(q);
+    per_query(stores.queries[query], std::span(rows).subspan(query * width, width));
+  });
+  return rows;
+}
+
+// (Weighted) mean over queries.
+std::vector<double> mean_row(const JudgedStores& stores, const std::vector<double>& rows, size_t width) {
+  std::vector<double> mean(width, 0.0);
+  for (size_t row = 0; row < stores.queries.size(); ++row) {
+    for (size_t i = 0; i < width; ++i) mean[i] += stores.queries[row].weight * rows[row * width + i];
+  }
+  return mean;
+}
+
 std::vector<double> mean_over_queries(const JudgedStores& stores, ThreadPool& threads,
                                       const PerQuery& per_query) {
   const auto heads = static_cast<size_t>(stores.heads());
-  std::vector<double> rows(stores.queries.size() * heads, 0.0);
-  threads.parallel_for(static_cast<int64_t>(stores.queries.size()), [&](int64_t q, int) {
-    const auto query = static_cast<size_t>(q);
-    per_query(stores.queries[query], std::span(rows).subspan(query * heads, heads));
-  });
-  std::vector<double> mean(heads, 0.0);
-  for (size_t q = 0; q < stores.queries.size(); ++q) {
-    for (size_t h = 0; h < heads; ++h) mean[h] += stores.queries[q].weight * rows[q * heads + h];
-  }
-  return mean;
+  return mean_row(stores, for_each_query(stores, heads, threads, per_query), heads);
 }
 
 // Mean over queries of the sum of the filtered, calibrated attention of the relevant passages.
@@ -126,30 +135,14 @@ Selection all_heads(const JudgedStores& stores, const SelectionOptions& options,
   return found;
 }
 
-std::vector<HeadId> heads_of_layer(const JudgedStores& stores, int layer) {
-  std::vector<HeadId> heads;
-  for (int head = 0; head < stores.manifest.heads; ++head) heads.push_back({layer, head});
-  return heads;
-}
-
-// `window` layers around the best one: one layer more above the peak than below when the width is even.
 Selection layer_window(const JudgedStores& stores, const SelectionOptions& options, int,
                        ThreadPool& threads) {
-  const int deepest = deepest_allowed(stores, options);
-  int peak = 0;
-  double best = -1.0;
-  for (int layer = 0; layer <= deepest; ++layer) {
-    const double value = set_ndcg(stores, heads_of_layer(stores, layer), options, threads);
-    if (value > best) {
-      best = value;
-      peak = layer;
-    }
-  }
-  const int width = std::clamp(options.window, 1, deepest + 1);
-  const int first = std::clamp(peak - (width - 1) / 2, 0, deepest + 1 - width);
+  std::vector<double> by_layer = layer_ndcg(stores, options, threads);
+  by_layer.resize(static_cast<size_t>(deepest_allowed(stores, options)) + 1);
+  const LayerWindow window = window_around_peak(by_layer, options.window);
   Selection found;
-  for (int layer = first; layer < first + width; ++layer) {
-    for (const HeadId id : heads_of_layer(stores, layer)) found.heads.push_back(id);
+  for (int layer = window.first; layer <= window.last; ++layer) {
+    for (int head = 0; head < stores.manifest.heads; ++head) found.heads.push_back({layer, head});
   }
   return found;
 }
@@ -211,22 +204,6 @@ constexpr std::array<SelectionMethod, 7> kMethods{{
     {"random", "a seeded draw", 8, nullptr, random_heads},
 }};
 
-double mean_ndcg(const JudgedStores& stores, std::span<const HeadId> heads, double first_stage_weight,
-                 const SelectionOptions& options, ThreadPool& threads) {
-  const std::vector<int> places = places_of(stores.manifest, heads);
-  std::vector<double> values(stores.queries.size());
-  threads.parallel_for(static_cast<int64_t>(values.size()), [&](int64_t q, int) {
-    const JudgedScores& query = stores.queries[static_cast<size_t>(q)];
-    std::vector<double> sums =
-        summed_scores(query.scores, places, {options.calibration, options.token_filter});
-    if (first_stage_weight != 0.0) {
-      sums = fuse_weighted(sums, query.query.first_stage_scores, first_stage_weight);
-    }
-    values[static_cast<size_t>(q)] = query.weight * query.gains.ndcg10(sums);
-  });
-  return std::accumulate(values.begin(), values.end(), 0.0);
-}
-
 }  // namespace
 
 std::span<const SelectionMethod> selection_methods() { return kMethods; }
@@ -255,9 +232,10 @@ Result<Selection> select_heads(const JudgedStores& stores, const SelectionMethod
   return found;
 }
 
-std::vector<double> single_head_ndcg(const JudgedStores& stores, const SelectionOptions& options,
-                                     ThreadPool& threads) {
-  return mean_over_queries(stores, threads, [&](const JudgedScores& query, std::span<double> out) {
+std::vector<double> query_head_ndcg(const JudgedStores& stores, const SelectionOptions& options,
+                                    ThreadPool& threads) {
+  const auto heads = static_cast<size_t>(stores.heads());
+  return for_each_query(stores, heads, threads, [&](const JudgedScores& query, std::span<double> out) {
     const auto values = calibrated_scores(query.scores, options.calibration, options.token_filter);
     const size_t count = query.query.candidates.size();
     for (size_t h = 0; h < out.size(); ++h) {
@@ -266,14 +244,59 @@ std::vector<double> single_head_ndcg(const JudgedStores& stores, const Selection
   });
 }
 
+std::vector<double> single_head_ndcg(const JudgedStores& stores, const SelectionOptions& options,
+                                     ThreadPool& threads) {
+  return mean_row(stores, query_head_ndcg(stores, options, threads), static_cast<size_t>(stores.heads()));
+}
+
+std::vector<double> layer_ndcg(const JudgedStores& stores, const SelectionOptions& options,
+                               ThreadPool& threads) {
+  const auto layers = static_cast<size_t>(stores.manifest.layers);
+  const auto rows = for_each_query(stores, layers, threads, [&](const JudgedScores& query, auto out) {
+    const auto values = calibrated_scores(query.scores, options.calibration, options.token_filter);
+    const size_t count = query.query.candidates.size();
+    const size_t of_layer = static_cast<size_t>(stores.manifest.heads) * count;
+    for (size_t layer = 0; layer < out.size(); ++layer) {
+      std::vector<double> sums(count, 0.0);
+      for (size_t i = 0; i < of_layer; ++i) sums[i % count] += values[layer * of_layer + i];
+      out[layer] = query.gains.ndcg10(sums);
+    }
+  });
+  return mean_row(stores, rows, layers);
+}
+
+LayerWindow window_around_peak(std::span<const double> by_layer, int width) {
+  const int layers = static_cast<int>(by_layer.size());
+  LayerWindow window;
+  window.peak = static_cast<int>(std::max_element(by_layer.begin(), by_layer.end()) - by_layer.begin());
+  const int fitting = std::clamp(width, 1, layers);
+  window.first = std::clamp(window.peak - (fitting - 1) / 2, 0, layers - fitting);
+  window.last = window.first + fitting - 1;
+  return window;
+}
+
+double sum_ndcg(const JudgedStores& stores, const HeadSum& sum, const SelectionOptions& options,
+                ThreadPool& threads) {
+  const std::vector<int> places = places_of(stores.manifest, sum.heads);
+  const auto values = for_each_query(stores, 1, threads, [&](const JudgedScores& query, auto out) {
+    std::vector<double> sums =
+        summed_scores(query.scores, places, sum.weights, {options.calibration, options.token_filter});
+    if (sum.first_stage_weight != 0.0) {
+      sums = fuse_weighted(sums, query.query.first_stage_scores, sum.first_stage_weight);
+    }
+    out[0] = query.gains.ndcg10(sums);
+  });
+  return mean_row(stores, values, 1).front();
+}
+
 double set_ndcg(const JudgedStores& stores, std::span<const HeadId> heads, const SelectionOptions& options,
                 ThreadPool& threads) {
-  return mean_ndcg(stores, heads, 0.0, options, threads);
+  return sum_ndcg(stores, {.heads = heads}, options, threads);
 }
 
 double fused_ndcg(const JudgedStores& stores, std::span<const HeadId> heads, double weight,
                   const SelectionOptions& options, ThreadPool& threads) {
-  return mean_ndcg(stores, heads, weight, options, threads);
+  return sum_ndcg(stores, {.heads = heads, .first_stage_weight = weight}, options, threads);
 }
 
 double first_stage_ndcg(const JudgedStores& stores) {

@@ -66,14 +66,36 @@ const SelectionMethod* find_selection_method(std::string_view name);
 Result<Selection> select_heads(const JudgedStores& stores, const SelectionMethod& method,
                                const SelectionOptions& options, ThreadPool& threads);
 
-// Mean nDCG@10 of every single head, of a set, and of the first stage's own order.
+// nDCG@10 of every single head for every query, [queries, layers * heads], and its mean over queries.
+std::vector<double> query_head_ndcg(const JudgedStores& stores, const SelectionOptions& options,
+                                    ThreadPool& threads);
 std::vector<double> single_head_ndcg(const JudgedStores& stores, const SelectionOptions& options,
                                      ThreadPool& threads);
+
+// Mean nDCG@10 of each layer's summed heads, and the window of `width` layers around the best one: one layer
+// more above the peak than below when the width is even (Selective-ICR).
+struct LayerWindow {
+  int peak = 0;
+  int first = 0;
+  int last = 0;
+};
+std::vector<double> layer_ndcg(const JudgedStores& stores, const SelectionOptions& options,
+                               ThreadPool& threads);
+LayerWindow window_around_peak(std::span<const double> by_layer, int width);
+
+// Mean nDCG@10 of summed heads.
+struct HeadSum {
+  std::span<const HeadId> heads;
+  std::span<const double> weights = {};  // empty or one a head
+  double first_stage_weight = 0.0;       // z(first stage) * weight added to z(sum); the sum's weight is 1
+};
+double sum_ndcg(const JudgedStores& stores, const HeadSum& sum, const SelectionOptions& options,
+                ThreadPool& threads);
 double set_ndcg(const JudgedStores& stores, std::span<const HeadId> heads, const SelectionOptions& options,
                 ThreadPool& threads);
-// z(first stage) * weight added to z(S); the weight of S is 1.
 double fused_ndcg(const JudgedStores& stores, std::span<const HeadId> heads, double weight,
                   const SelectionOptions& options, ThreadPool& threads);
+// Of the first stage's own order.
 double first_stage_ndcg(const JudgedStores& stores);
 
 }  // namespace headwise

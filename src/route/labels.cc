@@ -139,7 +139,7 @@ Result<RoutingLabels> make_labels(const JudgedStores& stores, const LabelOptions
     label.members = majority(votes, searches, options.most);
     std::vector<int> heads;
     for (const int member : label.members) heads.push_back(places[static_cast<size_t>(member)]);
-    label.ndcg = first.gains.ndcg10(summed_scores(first.scores, heads, options.read_out));
+    label.ndcg = first.gains.ndcg10(summed_scores(first.scores, heads, {}, options.read_out));
   });
   for (QueryLabel& label : found) {
     if (label.members.empty()) {

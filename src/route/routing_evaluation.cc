@@ -13,7 +13,7 @@
 
 #include "base/check.h"
 #include "eval/comparison.h"
-#include "eval/report.h"
+#include "eval/html.h"
 #include "rerank/fusion.h"
 #include "route/labels.h"
 
@@ -50,7 +50,7 @@ class Evaluator {
       for (int sample = 0; sample < samples; ++sample) {
         const std::vector<int> places = places_of(stores_.manifest, heads_of(q, sample));
         const Ranked one =
-            rank_scores(query, summed_scores(query.scores, places, read_out_), options_.fusion_weight);
+            rank_scores(query, summed_scores(query.scores, places, {}, read_out_), options_.fusion_weight);
         sum.alone += one.alone / samples;
         sum.fused += one.fused / samples;
       }
@@ -78,7 +78,7 @@ class Evaluator {
         places.push_back(pool[static_cast<size_t>(member)]);
       }
       if (places.empty()) places = places_of(stores_.manifest, router.fallback);  // all sets rank alike
-      return rank_scores(query, summed_scores(query.scores, places, read_out_), options_.fusion_weight);
+      return rank_scores(query, summed_scores(query.scores, places, {}, read_out_), options_.fusion_weight);
     });
     found.is_oracle = true;
     return found;

@@ -8,15 +8,10 @@
 #include <numeric>
 
 #include "eval/comparison.h"
-#include "eval/report.h"
-#include "eval/report_style.h"
+#include "eval/html.h"
 
 namespace headwise {
 namespace {
-
-std::string fact(const std::string& name, const std::string& value) {
-  return "<div><span class=\"soft small\">" + html_text(name) + "</span><b>" + value + "</b></div>";
-}
 
 bool significant(const RoutingTest& test) {
   return test.t_holm < kSignificanceLevel && test.randomisation_holm < kSignificanceLevel;
@@ -112,26 +107,27 @@ std::string overlap_section(const RoutingEvaluation& evaluation, const Router& r
   const Overlap& overlap = evaluation.overlap;
   std::string html = "<section><h2>Do the routed sets vary?</h2><p>" +
                      html_text(overlap_verdict(evaluation)) + "</p><div class=\"facts\">";
-  html += fact("distinct sets", std::to_string(overlap.distinct) + " of " + std::to_string(overlap.queries));
-  html += fact("queries on the commonest", fixed_digits(100.0 * overlap.commonest, 1) + " %");
-  html += fact("Jaccard within a data set", fixed_digits(overlap.within, 3));
-  html += fact("between data sets", overlap.between ? fixed_digits(*overlap.between, 3) : "&ndash;");
-  html += fact("entropy of head use", fixed_digits(overlap.entropy, 3));
-  html += fact("queries on the fallback", std::to_string(overlap.fallbacks));
+  html +=
+      html_fact("distinct sets", std::to_string(overlap.distinct) + " of " + std::to_string(overlap.queries));
+  html += html_fact("queries on the commonest", fixed_digits(100.0 * overlap.commonest, 1) + " %");
+  html += html_fact("Jaccard within a data set", fixed_digits(overlap.within, 3));
+  html += html_fact("between data sets", overlap.between ? fixed_digits(*overlap.between, 3) : "&ndash;");
+  html += html_fact("entropy of head use", fixed_digits(overlap.entropy, 3));
+  html += html_fact("queries on the fallback", std::to_string(overlap.fallbacks));
   return html + "</div><h3>Share of a data set's queries that read a head</h3><div class=\"wide\">" +
          use_picture(evaluation, router) + "</div></section>\n";
 }
 
 std::string depth_section(const RoutingEvaluation& evaluation, const std::optional<RoutingTimes>& times) {
   std::string html = "<section><h2>Depth and time</h2><div class=\"facts\">";
-  html += fact("layers of the model", std::to_string(evaluation.layers));
-  html += fact("deepest of the static set", std::to_string(evaluation.static_deepest));
-  html += fact("deepest routed, mean", fixed_digits(evaluation.mean_deepest, 1));
+  html += html_fact("layers of the model", std::to_string(evaluation.layers));
+  html += html_fact("deepest of the static set", std::to_string(evaluation.static_deepest));
+  html += html_fact("deepest routed, mean", fixed_digits(evaluation.mean_deepest, 1));
   if (times) {
-    html += fact("s a query, every layer", fixed_digits(times->full_depth, 3));
-    html += fact("static set", fixed_digits(times->static_set, 3));
-    html += fact("routed", fixed_digits(times->routed, 3));
-    html += fact("routing itself", fixed_digits(1000.0 * times->routing, 1) + " ms");
+    html += html_fact("s a query, every layer", fixed_digits(times->full_depth, 3));
+    html += html_fact("static set", fixed_digits(times->static_set, 3));
+    html += html_fact("routed", fixed_digits(times->routed, 3));
+    html += html_fact("routing itself", fixed_digits(1000.0 * times->routing, 1) + " ms");
   }
   html += "</div>";
   if (times) {
@@ -148,12 +144,12 @@ std::string router_section(const Router& router) {
   std::string data;
   for (const std::string& one : router.data) data += (data.empty() ? "" : ", ") + one;
   std::string html = "<section><h2>The router</h2><div class=\"facts\">";
-  html += fact("pool", std::to_string(router.pool.size()) + " heads");
-  html += fact("heads a query", std::to_string(router.fewest) + " to " + std::to_string(router.most));
-  html += fact("threshold", fixed_digits(router.threshold, 2));
-  html += fact("sparsity weight", fixed_digits(router.sparsity, 2));
-  html += fact("embedding after layer", std::to_string(router.embedding_layer));
-  html += fact("dev nDCG@10", fixed_digits(router.dev_ndcg));
+  html += html_fact("pool", std::to_string(router.pool.size()) + " heads");
+  html += html_fact("heads a query", std::to_string(router.fewest) + " to " + std::to_string(router.most));
+  html += html_fact("threshold", fixed_digits(router.threshold, 2));
+  html += html_fact("sparsity weight", fixed_digits(router.sparsity, 2));
+  html += html_fact("embedding after layer", std::to_string(router.embedding_layer));
+  html += html_fact("dev nDCG@10", fixed_digits(router.dev_ndcg));
   html += "</div><p class=\"soft small\">Trained on " + html_text(data) + "; " + html_text(router.encoding) +
           ", " + html_text(router.calibration) + ", seed " + std::to_string(router.seed) +
           ". RouteHead (arXiv 2604.24608) is known to us from its abstract: this is a "
@@ -166,14 +162,10 @@ std::string router_section(const Router& router) {
 std::string routing_report_html(const RoutingEvaluation& evaluation, const Router& router,
                                 const std::optional<RoutingTimes>& times) {
   const Verdict verdict = routing_verdict(evaluation);
-  return std::string(
-             "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
-             "content=\"width=device-width, initial-scale=1\"><title>headwise: routing "
-             "report</title><style>") +
-         kReportStyle + "</style></head>\n<body><main><h1>" +
-         (verdict.helps ? "Routing helps" : "Routing does not help") + "</h1><p>" + html_text(verdict.text) +
-         "</p>\n" + methods_table(evaluation) + overlap_section(evaluation, router) +
-         depth_section(evaluation, times) + router_section(router) + "</main></body></html>\n";
+  return html_page("headwise: routing report", verdict.helps ? "Routing helps" : "Routing does not help",
+                   "<p>" + html_text(verdict.text) + "</p>\n" + methods_table(evaluation) +
+                       overlap_section(evaluation, router) + depth_section(evaluation, times) +
+                       router_section(router));
 }
 
 }  // namespace headwise

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// What this file is: the head-set files of models/ as texts. The definition is made by
+// cmake/embed_head_sets.cmake when the library is built.
+#pragma once
+
+#include <span>
+
+namespace headwise {
+
+struct EmbeddedHeadSet {
+  const char* name;  // "qrhead/llama-3.1-8b"
+  const char* json;  // docs/formats.md
+};
+
+// Sorted by name.
+std::span<const EmbeddedHeadSet> embedded_head_sets();
+
+}  // namespace headwise

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+#include "headwise/head_catalogue.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "base/check.h"
+#include "heads/embedded_head_sets.h"
+
+namespace headwise {
+namespace {
+
+std::vector<CatalogueEntry> parse_all() {
+  std::vector<CatalogueEntry> entries;
+  for (const EmbeddedHeadSet& item : embedded_head_sets()) {
+    auto set = parse_head_set(item.json);
+    HW_CHECK(set.has_value());  // tests/unit/heads reads every one of them
+    entries.push_back({item.name, std::move(*set)});
+  }
+  std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  return entries;
+}
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+bool same_name(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](char x, char y) { return lower(x) == lower(y); });
+}
+
+}  // namespace
+
+std::span<const CatalogueEntry> head_catalogue() {
+  static const std::vector<CatalogueEntry> entries = parse_all();
+  return entries;
+}
+
+const HeadSet* find_head_set(std::string_view name) {
+  for (const CatalogueEntry& entry : head_catalogue()) {
+    if (same_name(entry.name, name)) return &entry.set;
+  }
+  return nullptr;
+}
+
+const HeadSet* default_head_set(std::string_view fingerprint) {
+  for (const CatalogueEntry& entry : head_catalogue()) {
+    if (!entry.set.model.empty() && entry.set.model == fingerprint) return &entry.set;
+  }
+  return nullptr;
+}
+
+}  // namespace headwise
