@@ -18,10 +18,9 @@
 namespace headwise {
 namespace {
 
-constexpr std::array<std::pair<const char*, HeadSetFormat>, 3> kFormats{
-    {{"headwise", HeadSetFormat::kHeadwise},
-     {"qrhead", HeadSetFormat::kQrHead},
-     {"core", HeadSetFormat::kCore}}};
+constexpr std::array<Word<HeadSetFormat>, 3> kFormats{{{"headwise", HeadSetFormat::kHeadwise},
+                                                       {"qrhead", HeadSetFormat::kQrHead},
+                                                       {"core", HeadSetFormat::kCore}}};
 
 struct SelectFlags : StoreFlags {
   std::string method = "static";
@@ -37,6 +36,7 @@ HeadSet make_set(const SelectFlags& flags, const JudgedStores& stores, const Sel
   set.model = stores.manifest.model;
   set.heads = found.heads;
   set.head_scores = found.head_scores;
+  set.weights = found.weights;
   set.method = flags.method;
   set.prompt_template = stores.manifest.prompt_template;
   set.encoding = stores.manifest.encoding;
@@ -80,10 +80,14 @@ Status run_select(const SelectFlags& flags, const AppContext& context) {
   if (!found) return fail(std::move(found.error()));
   const HeadSet set = make_set(flags, *stores, *found);
   if (!flags.output.empty()) {
-    HW_RETURN_IF_ERROR(write_result(flags.output, format_head_set(set, meaning_of(kFormats, flags.format))));
+    HW_RETURN_IF_ERROR(write_result(
+        flags.output,
+        format_head_set(set, meaning_of(kFormats, flags.format).value_or(HeadSetFormat::kHeadwise))));
   }
   const double first_stage = first_stage_ndcg(*stores);
-  const double fused = fused_ndcg(*stores, found->heads, flags.fuse, options, threads);
+  const double fused =
+      sum_ndcg(*stores, {.heads = found->heads, .weights = found->weights, .first_stage_weight = flags.fuse},
+               options, threads);
   if (!flags.json) {
     return write_stdout(as_table(*found, flags, first_stage, fused, stores->queries.size()));
   }
@@ -108,7 +112,8 @@ Action add_heads_select(CLI::App& verb, AppContext& context) {
       ->capture_default_str()
       ->check(CLI::IsMember(methods));
   constexpr const char* kMethod = "Methods (defaults are the published values)";
-  verb.add_option("--count", options.count, "Heads wanted; 0: qr 16, core, headrank, static, random 8")
+  verb.add_option("--count", options.count,
+                  "Heads wanted; 0: qr 16, weighted 32, core, headrank, static, random 8")
       ->group(kMethod)
       ->check(CLI::NonNegativeNumber);
   verb.add_option("--max-layer", options.max_layer, "Heads of deeper layers are left out")->group(kMethod);
@@ -133,6 +138,10 @@ Action add_heads_select(CLI::App& verb, AppContext& context) {
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
   verb.add_option("--pool", options.pool, "static: heads searched, the best by single-head nDCG@10")
+      ->group(kMethod)
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  verb.add_option("--ridge", options.ridge, "weighted: of the squared weights")
       ->group(kMethod)
       ->capture_default_str()
       ->check(CLI::PositiveNumber);

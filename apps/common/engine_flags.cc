@@ -17,48 +17,27 @@
 #include "common/journal.h"
 #include "common/model_path.h"
 #include "common/named_heads.h"
+#include "headwise/head_catalogue.h"
 #include "headwise/head_set.h"
+#include "rerank/option_words.h"
 
 namespace headwise {
 namespace {
 
-// What a flag's words mean. The first row of each table is the default.
-template <typename T>
-struct Word {
-  const char* word;
-  T value;
-};
-constexpr std::array<Word<Encoding>, 2> kEncodings{
-    {{"blocks", Encoding::kBlocks}, {"list", Encoding::kList}}};
-constexpr std::array<Word<Calibration>, 3> kCalibrations{
-    {{"ratio", Calibration::kRatio}, {"na", Calibration::kNa}, {"none", Calibration::kNone}}};
-constexpr std::array<Word<TokenFilter>, 2> kTokenFilters{
-    {{"low", TokenFilter::kLow}, {"none", TokenFilter::kNone}}};
-constexpr std::array<Word<int>, 4> kRows{
-    {{"template", -1},
-     {"all", static_cast<int>(QueryRows::kAll)},
-     {"instruction+query", static_cast<int>(QueryRows::kInstructionAndQuery)},
-     {"query", static_cast<int>(QueryRows::kQuery)}}};
-constexpr std::array<Word<CandidateOrder>, 3> kOrders{{{"given", CandidateOrder::kGiven},
-                                                       {"reversed", CandidateOrder::kReversed},
-                                                       {"shuffled", CandidateOrder::kShuffled}}};
-constexpr std::array<Word<ModelOptions::Weights>, 2> kWeights{
+constexpr std::array<Word<ModelOptions::Weights>, 2> kWeightsWords{
     {{"stored", ModelOptions::Weights::kStored}, {"fp32", ModelOptions::Weights::kFloat32}}};
 
 template <typename T, size_t n>
 CLI::IsMember one_of(const std::array<Word<T>, n>& words) {
-  std::vector<std::string> names;
-  for (const Word<T>& row : words) names.emplace_back(row.word);
-  return CLI::IsMember(names);
+  return CLI::IsMember(words_of(words));
 }
 
+// A word that the flag's own check let through.
 template <typename T, size_t n>
 T meaning(const std::array<Word<T>, n>& words, const std::string& given) {
-  for (const Word<T>& row : words) {
-    if (given == row.word) return row.value;
-  }
-  HW_CHECK(!"a word that the flag's own check let through");
-  return words.front().value;
+  const auto found = meaning_of(words, given);
+  HW_CHECK(found.has_value());
+  return *found;
 }
 
 Status set_fusion(const std::string& fuse, RerankerOptions& options) {
@@ -89,13 +68,13 @@ struct SetMember {
 };
 template <const auto& words>
 bool is_word_of(const std::string& given) {
-  return std::any_of(words.begin(), words.end(), [&](const auto& row) { return given == row.word; });
+  return meaning_of(words, given).has_value();
 }
 constexpr SetMember kSetMembers[] = {
-    {"--encoding", &HeadSet::encoding, &EngineFlags::encoding, is_word_of<kEncodings>},
-    {"--calibration", &HeadSet::calibration, &EngineFlags::calibration, is_word_of<kCalibrations>},
-    {"--token-filter", &HeadSet::token_filter, &EngineFlags::token_filter, is_word_of<kTokenFilters>},
-    {"--rows", &HeadSet::rows, &EngineFlags::rows, is_word_of<kRows>},
+    {"--encoding", &HeadSet::encoding, &EngineFlags::encoding, is_word_of<kEncodingWords>},
+    {"--calibration", &HeadSet::calibration, &EngineFlags::calibration, is_word_of<kCalibrationWords>},
+    {"--token-filter", &HeadSet::token_filter, &EngineFlags::token_filter, is_word_of<kTokenFilterWords>},
+    {"--rows", &HeadSet::rows, &EngineFlags::rows, is_word_of<kRowsWords>},
 };
 
 // How a head set or router says that its heads are read, wherever the user asked for no other way.
@@ -155,27 +134,30 @@ void add_engine_flags(CLI::App& verb, EngineFlags& flags) {
   add(kModel, "--model", flags.model, kModelHelp);
   add(kModel, "--weights", flags.weights,
       "Keep the weights as 'stored' (less memory) or as 'fp32' (faster); scores are the same")
-      ->check(one_of(kWeights));
+      ->check(one_of(kWeightsWords));
   add(kModel, "--threads", options.threads, "Threads; 0: all usable cores")->check(CLI::Range(0, 1024));
 
   constexpr const char* kReading = "Reading";
   add(kReading, "--heads", flags.heads,
-      "Heads read: all, a layer window 8..11, a list 13-18,14-2, a head-set file, or a published list's name "
-      "(`headwise heads show` lists them)");
+      "Heads read: default (the set that ships for this model, where --encoding, --calibration, "
+      "--token-filter, --rows "
+      "and --template ask for nothing else; otherwise all), all, a layer window 8..11, a list 13-18,14-2, a "
+      "head-set "
+      "file, or a published list's name (`headwise heads show` lists them)");
   add(kReading, "--router", flags.router,
       "Router file: heads for each query, read as the router was trained, instead of --heads");
   add(kReading, "--calibration", flags.calibration,
       "Against a content-free query: none, na (difference) or ratio (log ratio)")
-      ->check(one_of(kCalibrations));
+      ->check(one_of(kCalibrationWords));
   add(kReading, "--token-filter", flags.token_filter,
       "With --calibration na: low drops a passage's outlying low tokens")
-      ->check(one_of(kTokenFilters));
+      ->check(one_of(kTokenFilterWords));
   verb.add_flag("--filter-after-sum", options.filter_after_sum,
                 "Filter once, on the sum over heads, as ICR's and QRHead's code does")
       ->group(kReading);
   add(kReading, "--rows", flags.rows,
       "Query tokens that are read: all, instruction+query, query, or as the template says")
-      ->check(one_of(kRows));
+      ->check(one_of(kRowsWords));
   add(kReading, "--fuse", flags.fuse,
       "Add the first stage: W (weight of its z-score, e.g. 0.7), rrf or none");
   verb.add_flag("--full-depth", options.full_depth, "Run every layer, also above the deepest head read")
@@ -184,12 +166,12 @@ void add_engine_flags(CLI::App& verb, EngineFlags& flags) {
   constexpr const char* kPrompt = "Prompt";
   add(kPrompt, "--encoding", flags.encoding,
       "blocks: passages apart from each other; list: one causal prompt")
-      ->check(one_of(kEncodings));
+      ->check(one_of(kEncodingWords));
   add(kPrompt, "--template", options.prompt_template,
       "Prompt template, a name or a file; default: 'blocks' or 'default' by encoding");
   add(kPrompt, "--chat-format", options.chat_format,
       "Chat format; default: found from the model's special tokens");
-  add(kPrompt, "--order", flags.order, "Order of the candidates in the prompt")->check(one_of(kOrders));
+  add(kPrompt, "--order", flags.order, "Order of the candidates in the prompt")->check(one_of(kOrderWords));
   add(kPrompt, "--seed", options.seed, "For --order shuffled");
   add(kPrompt, "--max-words", options.max_words, "Words kept of a passage; 0: all")
       ->check(CLI::NonNegativeNumber);
@@ -207,15 +189,40 @@ Result<RerankerOptions> engine_options(const EngineFlags& flags) {
   auto heads = HeadSelection::parse(flags.heads);
   if (!heads) return fail(std::move(heads.error()).with_context("reading --heads"));
   options.heads = std::move(*heads);
-  options.encoding = meaning(kEncodings, flags.encoding);
-  options.calibration = meaning(kCalibrations, flags.calibration);
-  options.token_filter = meaning(kTokenFilters, flags.token_filter);
-  options.order = meaning(kOrders, flags.order);
-  const int rows = meaning(kRows, flags.rows);
-  options.rows = rows < 0 ? std::nullopt : std::optional(static_cast<QueryRows>(rows));
+  options.encoding = meaning(kEncodingWords, flags.encoding);
+  options.calibration = meaning(kCalibrationWords, flags.calibration);
+  options.token_filter = meaning(kTokenFilterWords, flags.token_filter);
+  options.order = meaning(kOrderWords, flags.order);
+  options.rows = meaning(kRowsWords, flags.rows);
   HW_RETURN_IF_ERROR(set_fusion(flags.fuse, options));
   return options;
 }
+
+namespace {
+
+// Whether the user asked for another way of reading than the set's.
+bool asked_otherwise(const HeadSet& set, const EngineFlags& flags) {
+  if (!flags.set_by_user) return false;
+  for (const SetMember& row : kSetMembers) {
+    if (flags.set_by_user(row.flag) && flags.*row.target != set.*row.member) return true;
+  }
+  return flags.set_by_user("--template") && flags.options.prompt_template != set.prompt_template;
+}
+
+// --heads default: the set that ships for this model, read as it was found; every head where there is none,
+// or where another way of reading is asked for.
+Result<std::optional<HeadSet>> put_in_default_set(const Model& model, EngineFlags& flags) {
+  const HeadSet* set = default_head_set(model.fingerprint());
+  if (set == nullptr || asked_otherwise(*set, flags)) {
+    flags.heads = "all";
+    return std::nullopt;
+  }
+  HW_RETURN_IF_ERROR(put_in_way_of_reading(*set, "the shipped head set", flags));
+  flags.heads = set->selection().to_string();
+  return *set;
+}
+
+}  // namespace
 
 Result<Engine> load_engine(const EngineFlags& given) {
   EngineFlags flags = given;
@@ -225,18 +232,27 @@ Result<Engine> load_engine(const EngineFlags& given) {
     if (!read) return fail(std::move(read.error()));
     router = std::move(*read);
   }
+  const bool by_default = flags.heads == kDefaultHeads;
+  if (router || by_default) flags.heads = "all";
   auto set = put_in_head_set(flags);
   if (!set) return fail(std::move(set.error()));
   auto options = engine_options(flags);  // first: a wrong flag should not cost a model load
   if (!options) return fail(std::move(options.error()));
   auto path = resolve_model(flags.model);
   if (!path) return fail(std::move(path.error()));
-  auto model = Model::load(*path, {.weights = meaning(kWeights, flags.weights)});
+  auto model = Model::load(*path, {.weights = meaning(kWeightsWords, flags.weights)});
   if (!model)
     return fail(std::move(model.error()).with_context("loading the model '" + path->string() + "'"));
+  if (by_default && !router) {
+    set = put_in_default_set(**model, flags);
+    if (!set) return fail(std::move(set.error()));
+    options = engine_options(flags);
+    if (!options) return fail(std::move(options.error()));
+  }
   if (*set) {
     HW_RETURN_IF_ERROR(check_head_set(**set, **model));
     options->heads = (*set)->selection();
+    flags.options.heads = options->heads;  // with its weights, for options_that_decide
   }
   auto reranker = Reranker::create(*model, std::move(*options));
   if (!reranker) return fail(std::move(reranker.error()));
@@ -261,6 +277,7 @@ Json options_that_decide(const EngineFlags& flags) {
   const RerankerOptions& options = flags.options;
   Json json;
   json["heads"] = flags.heads;
+  if (!options.heads.weights.empty()) json["weights"] = options.heads.weights;
   if (!flags.router.empty()) {
     Fingerprint content;
     content.add(read_text_file(flags.router).value_or(""));

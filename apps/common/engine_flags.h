@@ -22,10 +22,13 @@
 
 namespace headwise {
 
+// --heads default.
+inline constexpr const char* kDefaultHeads = "default";
+
 struct EngineFlags {
   std::string model;
   std::string weights = "stored";
-  std::string heads = "all";
+  std::string heads = kDefaultHeads;
   std::string router;
   std::string encoding = "blocks";
   std::string calibration = "ratio";

@@ -9,16 +9,14 @@
 namespace headwise {
 namespace {
 
-constexpr std::array<std::pair<const char*, Balance>, 2> kBalances{
+constexpr std::array<Word<Balance>, 2> kBalances{
     {{"queries", Balance::kQueries}, {"stores", Balance::kStores}}};
 
 }  // namespace
 
-ReadOut StoreFlags::read_out() const {
-  return {meaning_of(kCalibrationWords, calibration), no_filter ? TokenFilter::kNone : TokenFilter::kLow};
-}
+ReadOut StoreFlags::read_out() const { return read_out_of(calibration, token_filter()); }
 
-Balance StoreFlags::balanced() const { return meaning_of(kBalances, balance); }
+Balance StoreFlags::balanced() const { return meaning_of(kBalances, balance).value_or(Balance::kQueries); }
 
 void add_store_flags(CLI::App& verb, StoreFlags& flags, bool read_out) {
   constexpr const char* kWork = "Work";

@@ -6,14 +6,13 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-#include <array>
 #include <filesystem>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "common/app.h"
 #include "heads/selection.h"
+#include "rerank/option_words.h"
 
 namespace headwise {
 
@@ -38,23 +37,5 @@ void add_store_flags(CLI::App& verb, StoreFlags& flags, bool read_out = true);
 Result<JudgedStores> load_stores(const StoreFlags& flags, const AppContext& context);
 // Calibration and filter put in.
 void put_in_calibration(const StoreFlags& flags, SelectionOptions& options);
-
-inline constexpr std::array<std::pair<const char*, Calibration>, 3> kCalibrationWords{
-    {{"none", Calibration::kNone}, {"na", Calibration::kNa}, {"ratio", Calibration::kRatio}}};
-
-// A table of words and their meanings; the first row serves for a word that is not there.
-template <typename Rows>
-auto meaning_of(const Rows& rows, const std::string& name) {
-  for (const auto& [word, value] : rows) {
-    if (name == word) return value;
-  }
-  return rows.front().second;
-}
-template <typename Rows>
-std::vector<std::string> words_of(const Rows& rows) {
-  std::vector<std::string> names;
-  for (const auto& row : rows) names.emplace_back(row.first);
-  return names;
-}
 
 }  // namespace headwise

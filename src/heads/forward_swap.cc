@@ -4,6 +4,7 @@
 #include "heads/forward_swap.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace headwise {
@@ -26,6 +27,15 @@ SetKey query_key(const PoolQuery& query, std::span<const double> sums, size_t me
   return key;
 }
 
+// At most two heads out and two in; -1: none.
+struct Change {
+  std::array<int, 2> removed{-1, -1};
+  std::array<int, 2> added{-1, -1};
+  static int count(const std::array<int, 2>& heads) {
+    return (heads[0] >= 0 ? 1 : 0) + (heads[1] >= 0 ? 1 : 0);
+  }
+};
+
 // The state of a search: the sums of the current set, per query, and the change of one head tried on them.
 class Search {
  public:
@@ -43,22 +53,21 @@ class Search {
   bool contains(int head) const { return in_set_[static_cast<size_t>(head)]; }
   const std::vector<int>& members() const { return members_; }
 
-  // The keys of the current set without `removed` (-1: none) and with each head of `added`.
-  std::vector<SetKey> keys(int removed, std::span<const int> added) {
-    std::vector<SetKey> found(added.size());
-    const size_t size = members_.size() + 1 - (removed >= 0 ? 1 : 0);
-    threads_.parallel_for(static_cast<int64_t>(added.size()), [&](int64_t i, int worker) {
+  // The keys of the current set after each of the changes.
+  std::vector<SetKey> keys(std::span<const Change> changes) {
+    std::vector<SetKey> found(changes.size());
+    threads_.parallel_for(static_cast<int64_t>(changes.size()), [&](int64_t i, int worker) {
+      const Change& change = changes[static_cast<size_t>(i)];
+      const auto size = static_cast<size_t>(static_cast<int>(members_.size()) + Change::count(change.added) -
+                                            Change::count(change.removed));
       SetKey sum;
       for (size_t q = 0; q < queries_.size(); ++q) {
         const PoolQuery& query = queries_[q];
         const auto count = static_cast<size_t>(query.gains->candidates());
-        const double* current = sums_.data() + offsets_[q];
-        const double* plus = query.values.data() + static_cast<size_t>(added[static_cast<size_t>(i)]) * count;
-        const double* minus =
-            removed < 0 ? nullptr : query.values.data() + static_cast<size_t>(removed) * count;
         const std::span<double> trial(trial_[static_cast<size_t>(worker)].data(), count);
-        for (size_t d = 0; d < count; ++d)
-          trial[d] = current[d] - (minus == nullptr ? 0.0 : minus[d]) + plus[d];
+        std::copy_n(sums_.data() + offsets_[q], count, trial.data());
+        for (const int head : change.added) add_row(query, head, 1.0, trial);
+        for (const int head : change.removed) add_row(query, head, -1.0, trial);
         const SetKey key = query_key(query, trial, size);
         sum.ndcg += query.weight * key.ndcg;
         sum.log_likelihood += query.weight * key.log_likelihood;
@@ -68,17 +77,27 @@ class Search {
     return found;
   }
 
-  void add(int head) {
-    members_.push_back(head);
-    in_set_[static_cast<size_t>(head)] = true;
+  void reset(const std::vector<int>& members) {
+    members_ = members;
+    std::fill(in_set_.begin(), in_set_.end(), false);
+    for (const int head : members_) in_set_[static_cast<size_t>(head)] = true;
     recompute();
   }
 
-  void swap(size_t place, int head) {
-    in_set_[static_cast<size_t>(members_[place])] = false;
-    members_[place] = head;
-    in_set_[static_cast<size_t>(head)] = true;
-    recompute();
+  // A head put in takes the place of the one taken out.
+  void apply(const Change& change) {
+    std::vector<int> members = members_;
+    for (size_t i = 0; i < 2; ++i) {
+      const auto out = std::find(members.begin(), members.end(), change.removed[i]);
+      if (change.removed[i] >= 0 && change.added[i] >= 0) {
+        *out = change.added[i];
+      } else if (change.removed[i] >= 0) {
+        members.erase(out);
+      } else if (change.added[i] >= 0) {
+        members.push_back(change.added[i]);
+      }
+    }
+    reset(members);
   }
 
   std::vector<int> outside() const {
@@ -90,15 +109,19 @@ class Search {
   }
 
  private:
+  static void add_row(const PoolQuery& query, int head, double sign, std::span<double> sums) {
+    if (head < 0) return;
+    const double* row = query.values.data() + static_cast<size_t>(head) * sums.size();
+    for (size_t d = 0; d < sums.size(); ++d) sums[d] += sign * row[d];
+  }
+
   // From scratch, so that nothing of a removed head is left in the last bits.
   void recompute() {
     std::fill(sums_.begin(), sums_.end(), 0.0);
     for (size_t q = 0; q < queries_.size(); ++q) {
       const auto count = static_cast<size_t>(queries_[q].gains->candidates());
-      for (const int head : members_) {
-        const double* row = queries_[q].values.data() + static_cast<size_t>(head) * count;
-        for (size_t d = 0; d < count; ++d) sums_[offsets_[q] + d] += row[d];
-      }
+      for (const int head : members_)
+        add_row(queries_[q], head, 1.0, std::span(sums_).subspan(offsets_[q], count));
     }
   }
 
@@ -113,6 +136,15 @@ class Search {
   std::vector<double> sums_;
   std::vector<std::vector<double>> trial_;  // one a worker
 };
+
+// The first of the best.
+size_t best_of(std::span<const SetKey> keys) {
+  size_t best = 0;
+  for (size_t i = 1; i < keys.size(); ++i) {
+    if (keys[i].better_than(keys[best])) best = i;
+  }
+  return best;
+}
 
 }  // namespace
 
@@ -150,36 +182,83 @@ SetKey set_key(std::span<const PoolQuery> queries, std::span<const int> members)
   return sum;
 }
 
-FoundSet forward_swap(std::span<const PoolQuery> queries, int pool, int most, ThreadPool& threads) {
+namespace {
+
+std::vector<Change> additions(const Search& search) {
+  std::vector<Change> changes;
+  for (const int head : search.outside()) changes.push_back({{-1, -1}, {head, -1}});
+  return changes;
+}
+
+// No head, each head, each two heads.
+std::vector<std::array<int, 2>> up_to_two(const std::vector<int>& heads) {
+  std::vector<std::array<int, 2>> found{{-1, -1}};
+  for (size_t i = 0; i < heads.size(); ++i) {
+    found.push_back({heads[i], -1});
+    for (size_t j = i + 1; j < heads.size(); ++j) found.push_back({heads[i], heads[j]});
+  }
+  return found;
+}
+
+// Every change of at most two heads that leaves 1 to `most`.
+std::vector<Change> wide_changes(const Search& search, int most) {
+  std::vector<Change> changes;
+  const auto size = static_cast<int>(search.members().size());
+  const auto added = up_to_two(search.outside());
+  for (const auto& out : up_to_two(search.members())) {
+    for (const auto& in : added) {
+      const int left = size - Change::count(out) + Change::count(in);
+      if (left >= 1 && left <= most && (in[0] >= 0 || out[0] >= 0)) changes.push_back({out, in});
+    }
+  }
+  return changes;
+}
+
+// First-improvement swaps until a whole round brings none.
+void swap_until_none_helps(Search& search, SetKey& key) {
+  for (bool improved = true; improved;) {
+    improved = false;
+    const std::vector<int> members = search.members();
+    for (const int member : members) {
+      std::vector<Change> changes;
+      for (const int head : search.outside()) changes.push_back({{member, -1}, {head, -1}});
+      const std::vector<SetKey> keys = search.keys(changes);
+      const auto better = std::find_if(keys.begin(), keys.end(),
+                                       [&](const SetKey& swapped) { return swapped.better_than(key); });
+      if (better == keys.end()) continue;
+      key = *better;
+      search.apply(changes[static_cast<size_t>(better - keys.begin())]);
+      improved = true;
+    }
+  }
+}
+
+// Makes the best of the changes when it helps.
+bool improve(Search& search, std::span<const Change> changes, SetKey& key) {
+  if (changes.empty()) return false;
+  const std::vector<SetKey> keys = search.keys(changes);
+  const size_t best = best_of(keys);
+  if (!keys[best].better_than(key)) return false;
+  search.apply(changes[best]);
+  key = keys[best];
+  return true;
+}
+
+}  // namespace
+
+FoundSet forward_swap(std::span<const PoolQuery> queries, int pool, int most, ThreadPool& threads,
+                      Neighbourhood neighbourhood) {
   Search search(queries, pool, threads);
   FoundSet found;
-  bool empty = true;
-  while (static_cast<int>(search.members().size()) < most) {
-    const std::vector<int> outside = search.outside();
-    if (outside.empty()) break;
-    const std::vector<SetKey> keys = search.keys(-1, outside);
-    size_t best = 0;
-    for (size_t i = 1; i < keys.size(); ++i) {
-      if (keys[i].better_than(keys[best])) best = i;
+  found.key.ndcg = -1.0;  // the first head always helps
+  // Every step raises the key, so this ends.
+  for (bool improved = true; improved;) {
+    improved =
+        static_cast<int>(search.members().size()) < most && improve(search, additions(search), found.key);
+    if (!improved && neighbourhood == Neighbourhood::kWide && !search.members().empty()) {
+      improved = improve(search, wide_changes(search, most), found.key);
     }
-    if (!empty && !keys[best].better_than(found.key)) break;
-    empty = false;
-    search.add(outside[best]);
-    found.key = keys[best];
-    // First-improvement swaps until a whole round brings none. Every swap raises the key, so this ends.
-    for (bool improved = search.members().size() > 1; improved;) {
-      improved = false;
-      for (size_t place = 0; place < search.members().size(); ++place) {
-        const std::vector<int> others = search.outside();
-        const std::vector<SetKey> swapped = search.keys(search.members()[place], others);
-        const auto better = std::find_if(swapped.begin(), swapped.end(),
-                                         [&](const SetKey& key) { return key.better_than(found.key); });
-        if (better == swapped.end()) continue;
-        found.key = *better;
-        search.swap(place, others[static_cast<size_t>(better - swapped.begin())]);
-        improved = true;
-      }
-    }
+    if (improved) swap_until_none_helps(search, found.key);
   }
   found.members = search.members();
   return found;

@@ -49,7 +49,12 @@ struct FoundSet {
 // The key of a set from scratch.
 SetKey set_key(std::span<const PoolQuery> queries, std::span<const int> members);
 
+// kPlain: additions and swaps of one head; the search ends where none helps, which need not be the best set.
+// kWide: there it goes on with changes of two heads at once, hundreds of times as many: for single queries.
+enum class Neighbourhood { kPlain, kWide };
+
 // At most `most` heads of a pool of `pool` heads. Same result at any number of threads.
-FoundSet forward_swap(std::span<const PoolQuery> queries, int pool, int most, ThreadPool& threads);
+FoundSet forward_swap(std::span<const PoolQuery> queries, int pool, int most, ThreadPool& threads,
+                      Neighbourhood neighbourhood = Neighbourhood::kPlain);
 
 }  // namespace headwise

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "rerank/option_words.h"
 #include "rerank/scoring.h"
 
 namespace headwise {
@@ -109,6 +110,11 @@ double CandidateGains::ndcg10(std::span<const double> scores) const {
     if (before < kCut) sum += grades_[place] * discounts()[before];
   }
   return sum / ideal_;
+}
+
+ReadOut read_out_of(std::string_view calibration, std::string_view token_filter) {
+  return {meaning_of(kCalibrationWords, calibration).value_or(Calibration::kRatio),
+          meaning_of(kTokenFilterWords, token_filter).value_or(TokenFilter::kLow)};
 }
 
 std::vector<double> calibrated_scores(const StoredScores& scores, Calibration calibration,

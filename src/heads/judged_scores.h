@@ -55,6 +55,9 @@ struct ReadOut {
   TokenFilter token_filter = TokenFilter::kLow;  // with kNa
 };
 
+// As files and flags spell it (rerank/option_words.h); words that are not known give the defaults.
+ReadOut read_out_of(std::string_view calibration, std::string_view token_filter);
+
 // Per-head candidate scores [layers * heads, candidates] under a calibration: kNone channel 0, kNa channel 2,
 // or channel 0 - 1 when `token_filter` is kNone, kRatio the log ratio of channels 0 and 1.
 std::vector<double> calibrated_scores(const StoredScores& scores, Calibration calibration,

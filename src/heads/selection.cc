@@ -11,6 +11,7 @@
 #include <random>
 
 #include "heads/forward_swap.h"
+#include "heads/listwise_weights.h"
 #include "rerank/fusion.h"
 
 namespace headwise {
@@ -180,6 +181,27 @@ Selection static_set(const JudgedStores& stores, const SelectionOptions& options
   return selection;
 }
 
+// The largest weights of all heads together, then the weights of those alone.
+Selection weighted_heads(const JudgedStores& stores, const SelectionOptions& options, int count,
+                         ThreadPool& threads) {
+  std::vector<int> places(
+      static_cast<size_t>((deepest_allowed(stores, options) + 1) * stores.manifest.heads));
+  std::iota(places.begin(), places.end(), 0);
+  const ReadOut read_out{options.calibration, options.token_filter};
+  const ListwiseWeights all = listwise_weights(stores, places, read_out, options.ridge, threads);
+  std::vector<double> sizes(all.standard.size());
+  std::transform(all.standard.begin(), all.standard.end(), sizes.begin(),
+                 [](double w) { return std::abs(w); });
+  Selection found;
+  const std::vector<int> best = best_places(stores, sizes, options, count);
+  for (const int place : best) {
+    found.heads.push_back(stores.head(place));
+    found.head_scores.push_back(all.standard[static_cast<size_t>(place)]);
+  }
+  found.weights = listwise_weights(stores, best, read_out, options.ridge, threads).raw;
+  return found;
+}
+
 Selection random_heads(const JudgedStores& stores, const SelectionOptions& options, int count, ThreadPool&) {
   std::vector<int> places(
       static_cast<size_t>((deepest_allowed(stores, options) + 1) * stores.manifest.heads));
@@ -194,13 +216,14 @@ Selection random_heads(const JudgedStores& stores, const SelectionOptions& optio
   return found;
 }
 
-constexpr std::array<SelectionMethod, 7> kMethods{{
+constexpr std::array<SelectionMethod, 8> kMethods{{
     {"all", "every head (ICR)", 0, nullptr, all_heads},
     {"layers", "a window of layers around the best one (Selective-ICR)", 0, nullptr, layer_window},
     {"qr", "calibrated attention to relevant passages (QRHead)", 16, qr_scores, nullptr},
     {"core", "softmax of the positive against negatives (CoRe)", 8, core_scores, nullptr},
     {"headrank", "grades told apart, less entropy (HeadRank)", 8, headrank_scores, nullptr},
     {"static", "forward + swap search on mean nDCG@10", 8, nullptr, static_set},
+    {"weighted", "weights by listwise regression, the largest kept (ours)", 32, nullptr, weighted_heads},
     {"random", "a seeded draw", 8, nullptr, random_heads},
 }};
 
@@ -228,7 +251,7 @@ Result<Selection> select_heads(const JudgedStores& stores, const SelectionMethod
     }
   }
   if (found.heads.empty()) return fail(ErrorCode::kUsage, "these options leave no head to choose from");
-  found.ndcg = set_ndcg(stores, found.heads, options, threads);
+  found.ndcg = sum_ndcg(stores, {.heads = found.heads, .weights = found.weights}, options, threads);
   return found;
 }
 
@@ -292,11 +315,6 @@ double sum_ndcg(const JudgedStores& stores, const HeadSum& sum, const SelectionO
 double set_ndcg(const JudgedStores& stores, std::span<const HeadId> heads, const SelectionOptions& options,
                 ThreadPool& threads) {
   return sum_ndcg(stores, {.heads = heads}, options, threads);
-}
-
-double fused_ndcg(const JudgedStores& stores, std::span<const HeadId> heads, double weight,
-                  const SelectionOptions& options, ThreadPool& threads) {
-  return sum_ndcg(stores, {.heads = heads, .first_stage_weight = weight}, options, threads);
 }
 
 double first_stage_ndcg(const JudgedStores& stores) {

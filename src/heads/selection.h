@@ -10,6 +10,7 @@
 //   core      softmax of the positive against negatives, uncalibrated (CoRe heads, arXiv 2510.02219)
 //   headrank  grades told apart, less an entropy term (HeadRank, arXiv 2604.17237; reconstruction)
 //   static    forward + swap search for one set (control for RouteHead, arXiv 2604.24608)
+//   weighted  weights by listwise regression (ours; src/heads/listwise_weights.h)
 //   random    seeded control
 #pragma once
 
@@ -38,12 +39,14 @@ struct SelectionOptions {
   double entropy_weight = 0.1;  // headrank
   double margin_scale = 0.1;    // headrank: the sigmoid's
   int pool = 64;                // static
+  double ridge = 1.0;           // weighted: of the squared weights
   uint64_t seed = 0;            // random
 };
 
 struct Selection {
   std::vector<HeadId> heads;        // best first
   std::vector<double> head_scores;  // of the method; empty where it has none
+  std::vector<double> weights;      // one a head; empty: 1 each
   double ndcg = 0.0;                // mean nDCG@10 of the set on these queries, under options.calibration
 };
 
@@ -93,8 +96,6 @@ double sum_ndcg(const JudgedStores& stores, const HeadSum& sum, const SelectionO
                 ThreadPool& threads);
 double set_ndcg(const JudgedStores& stores, std::span<const HeadId> heads, const SelectionOptions& options,
                 ThreadPool& threads);
-double fused_ndcg(const JudgedStores& stores, std::span<const HeadId> heads, double weight,
-                  const SelectionOptions& options, ThreadPool& threads);
 // Of the first stage's own order.
 double first_stage_ndcg(const JudgedStores& stores);
 

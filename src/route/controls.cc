@@ -14,13 +14,6 @@
 namespace headwise {
 namespace {
 
-ReadOut read_out_of(const RoutingLabels& labels) {
-  return {labels.calibration == "none" ? Calibration::kNone
-          : labels.calibration == "na" ? Calibration::kNa
-                                       : Calibration::kRatio,
-          labels.token_filter == "none" ? TokenFilter::kNone : TokenFilter::kLow};
-}
-
 void set_weights(std::vector<TrainingQuery>& queries, const std::vector<size_t>& stores, Balance balance) {
   std::map<size_t, size_t> counts;
   for (const size_t store : stores) ++counts[store];
@@ -65,7 +58,7 @@ Router describe_router(const RoutingLabels& labels, const JudgedStores& stores, 
   router.most = labels.most;
   router.data = labels.data;
 
-  const ReadOut read_out = read_out_of(labels);
+  const ReadOut read_out = read_out_of(labels.calibration, labels.token_filter);
   const std::vector<int> pool = places_of(stores.manifest, labels.pool);
   std::vector<PoolQuery> queries;
   for (const JudgedScores& query : stores.queries) {
@@ -94,11 +87,11 @@ Router describe_router(const RoutingLabels& labels, const JudgedStores& stores, 
 Result<std::vector<TrainingQuery>> training_queries(const RoutingLabels& labels, const JudgedStores& stores,
                                                     std::vector<std::vector<float>> embeddings) {
   HW_CHECK(embeddings.size() == labels.queries.size());
-  const ReadOut read_out = read_out_of(labels);
+  const ReadOut read_out = read_out_of(labels.calibration, labels.token_filter);
   const std::vector<int> pool = places_of(stores.manifest, labels.pool);
   std::map<std::pair<std::string_view, std::string_view>, const JudgedScores*> by_id;
   for (const JudgedScores& query : stores.queries)
-    by_id.emplace(std::pair(query.query.id, query.query.text), &query);
+    by_id.emplace(std::pair<std::string_view, std::string_view>(query.query.id, query.query.text), &query);
   std::vector<TrainingQuery> queries;
   for (size_t i = 0; i < labels.queries.size(); ++i) {
     const QueryLabel& label = labels.queries[i];

@@ -75,7 +75,7 @@ std::vector<int> label_of_query(const PoolQuery& query, int pool, int most, Thre
   PoolQuery alone = query;
   alone.weight = 1.0;
   const std::span<const PoolQuery> one(&alone, 1);
-  FoundSet found = forward_swap(one, pool, most, threads);
+  FoundSet found = forward_swap(one, pool, most, threads, Neighbourhood::kWide);
   // All alike: no set ranks better than any single head.
   bool tie = true;
   for (int head = 0; tie && head < pool; ++head) {

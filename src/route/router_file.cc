@@ -121,11 +121,14 @@ Result<Router> parse_description(const std::string& text) {
     HW_RETURN_IF_ERROR(heads);
     *target = std::move(*heads);
   }
-  if (const auto controls = json.find("controls"); controls != json.end() && controls->is_object()) {
-    for (const auto& [name, list] : controls->items()) {
-      auto heads = parse_head_list(list, "controls." + name);
+  if (const auto controls = json.find("controls"); controls != json.end() && controls->is_array()) {
+    for (const nlohmann::json& item : *controls) {
+      if (!item.is_object() || !item.value("name", nlohmann::json()).is_string()) {
+        return wrong("'controls' must be a list of objects with 'name' and 'heads'");
+      }
+      auto heads = parse_head_list(item.value("heads", nlohmann::json()), "controls.heads");
       HW_RETURN_IF_ERROR(heads);
-      router.controls.push_back({name, std::move(*heads)});
+      router.controls.push_back({item["name"].get<std::string>(), std::move(*heads)});
     }
   }
   if (const auto data = json.find("data"); data != json.end() && data->is_array()) {
@@ -179,9 +182,10 @@ std::string format_router(const Router& router) {
   json["data"] = router.data;
   json["pool"] = head_list_json(router.pool);
   json["fallback"] = head_list_json(router.fallback);
-  json["controls"] = Json::object();
-  for (const NamedHeads& control : router.controls)
-    json["controls"][control.name] = head_list_json(control.heads);
+  json["controls"] = Json::array();
+  for (const NamedHeads& control : router.controls) {
+    json["controls"].push_back({{"name", control.name}, {"heads", head_list_json(control.heads)}});
+  }
   std::vector<std::vector<float>> values;
   std::vector<NamedTensor> tensors;
   values.reserve(std::size(kTensors));

@@ -36,10 +36,7 @@ class Evaluator {
       : stores_(stores),
         options_(options),
         threads_(threads),
-        read_out_{router.calibration == "none" ? Calibration::kNone
-                  : router.calibration == "na" ? Calibration::kNa
-                                               : Calibration::kRatio,
-                  router.token_filter == "none" ? TokenFilter::kNone : TokenFilter::kLow} {}
+        read_out_(read_out_of(router.calibration, router.token_filter)) {}
 
   // Mean of `samples` rankings of each query by the heads that heads_of(query, sample) names.
   MethodValues values(std::string_view name, int samples,

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// What this file is: how flags and files spell the choices of RerankerOptions. The first row of each table is
+// the default.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "headwise/reranker.h"
+
+namespace headwise {
+
+template <typename T>
+struct Word {
+  const char* word;
+  T value;
+};
+
+inline constexpr std::array<Word<Encoding>, 2> kEncodingWords{
+    {{"blocks", Encoding::kBlocks}, {"list", Encoding::kList}}};
+inline constexpr std::array<Word<Calibration>, 3> kCalibrationWords{
+    {{"ratio", Calibration::kRatio}, {"na", Calibration::kNa}, {"none", Calibration::kNone}}};
+inline constexpr std::array<Word<TokenFilter>, 2> kTokenFilterWords{
+    {{"low", TokenFilter::kLow}, {"none", TokenFilter::kNone}}};
+inline constexpr std::array<Word<std::optional<QueryRows>>, 4> kRowsWords{
+    {{"template", std::nullopt},
+     {"all", QueryRows::kAll},
+     {"instruction+query", QueryRows::kInstructionAndQuery},
+     {"query", QueryRows::kQuery}}};
+inline constexpr std::array<Word<CandidateOrder>, 3> kOrderWords{{{"given", CandidateOrder::kGiven},
+                                                                  {"reversed", CandidateOrder::kReversed},
+                                                                  {"shuffled", CandidateOrder::kShuffled}}};
+
+// What a word means; nothing when the table has no such word.
+template <typename T, size_t n>
+std::optional<T> meaning_of(const std::array<Word<T>, n>& words, std::string_view given) {
+  for (const Word<T>& row : words) {
+    if (given == row.word) return row.value;
+  }
+  return std::nullopt;
+}
+
+template <typename T, size_t n>
+std::vector<std::string> words_of(const std::array<Word<T>, n>& words) {
+  std::vector<std::string> names;
+  for (const Word<T>& row : words) names.emplace_back(row.word);
+  return names;
+}
+
+}  // namespace headwise
