@@ -11,7 +11,9 @@
 #include <random>
 
 #include "base/check.h"
+#include "headwise/explanation.h"
 #include "model/decoder.h"
+#include "rerank/attribution.h"
 #include "rerank/fusion.h"
 #include "rerank/prompt_builder.h"
 #include "rerank/scoring.h"
@@ -63,6 +65,48 @@ Status check_options(const RerankerOptions& options) {
   return {};
 }
 
+Result<std::vector<double>> first_stage_scores(const RerankerOptions& options,
+                                               std::span<const Passage> passages) {
+  std::vector<double> scores;
+  if (options.fusion == Fusion::kNone) return scores;
+  for (const Passage& passage : passages) {
+    if (!passage.first_stage_score) {
+      return fail(ErrorCode::kUsage,
+                  "--fuse needs the first stage's score of every passage; give a run with "
+                  "scores, or \"score\" fields in the documents");
+    }
+    scores.push_back(*passage.first_stage_score);
+  }
+  return scores;
+}
+
+FusionParts fusion_parts(const RerankerOptions& options, std::span<const double> ours,
+                         std::span<const double> first_stage) {
+  return options.fusion == Fusion::kWeighted ? weighted_parts(ours, first_stage, options.fusion_weight)
+                                             : reciprocal_rank_parts(ours, first_stage);
+}
+
+// The places that are returned.
+std::vector<int> best_first(const RerankerOptions& options, std::span<const double> total) {
+  std::vector<int> order = descending_order(total);
+  const auto wanted = static_cast<size_t>(options.top_k);
+  if (wanted > 0 && order.size() > wanted) order.resize(wanted);
+  return order;
+}
+
+struct ReadWishes {
+  bool content_free = true;
+  bool totals = false;                      // Reading::totals
+  const ExplainOptions* explain = nullptr;  // Reading::explained, which needs the totals
+};
+
+// What one pass gives.
+struct Reading {
+  HeadScores scores;
+  std::vector<double> totals;               // S(d)
+  std::vector<ExplainedPassage> explained;  // S(d) split
+};
+
 }  // namespace
 
 class Reranker::Impl {
@@ -75,9 +119,14 @@ class Reranker::Impl {
         rules(std::move(prompt_rules)),
         decoder(std::move(made)) {}
 
-  // One pass. `after_sum` (may be null) gets the passage scores of filter_after_sum.
-  Result<HeadScores> read(std::string_view query, std::span<const Passage> passages, bool content_free,
-                          std::vector<double>* after_sum, ProgressSink* progress);
+  Result<Reading> read(std::string_view query, std::span<const Passage> passages, const ReadWishes& wishes,
+                       ProgressSink* progress);
+  // For `rank` and `explain`: the totals, and with `explain` what they are made of.
+  Result<Reading> read_totals(std::string_view query, std::span<const Passage> passages,
+                              const ExplainOptions* explain, ProgressSink* progress);
+  std::vector<double> head_weights() const {
+    return options.heads.weights.empty() ? std::vector<double>(heads.size(), 1.0) : options.heads.weights;
+  }
 
   std::shared_ptr<const Model> model;
   RerankerOptions options;
@@ -86,15 +135,15 @@ class Reranker::Impl {
   Decoder decoder;
 };
 
-Result<HeadScores> Reranker::Impl::read(std::string_view query, std::span<const Passage> passages,
-                                        bool content_free, std::vector<double>* after_sum,
-                                        ProgressSink* progress) {
+Result<Reading> Reranker::Impl::read(std::string_view query, std::span<const Passage> passages,
+                                     const ReadWishes& wishes, ProgressSink* progress) {
   const auto start = std::chrono::steady_clock::now();
-  rules.content_free = content_free;
+  rules.content_free = wishes.content_free;
   const std::vector<int> order = prompt_order(options, passages.size(), query);
   auto prompt = build_prompt(model->tokenizer(), rules, query, passages, order);
   HW_RETURN_IF_ERROR(prompt);
-  HeadScores scores;
+  Reading reading;
+  HeadScores& scores = reading.scores;
   scores.heads = heads;
   scores.passages = static_cast<int64_t>(passages.size());
   scores.prompt_order = order;
@@ -106,15 +155,22 @@ Result<HeadScores> Reranker::Impl::read(std::string_view query, std::span<const 
   statistics.tokenize_seconds = seconds_since(start);
 
   ScoreCollector collector(*prompt, heads, options.token_filter);
-  if (after_sum != nullptr) {
-    const std::vector<double>& weights = options.heads.weights;
-    collector.keep_token_sums(weights.empty() ? std::vector<double>(heads.size(), 1.0) : weights);
+  const bool after_sum = wishes.totals && options.filter_after_sum;
+  if (after_sum) collector.keep_token_sums(head_weights());
+  std::optional<Attribution> attribution;
+  if (wishes.explain != nullptr) {
+    attribution.emplace(*prompt, AttributionRules{.calibration = options.calibration,
+                                                  .filter = options.token_filter,
+                                                  .filter_after_sum = options.filter_after_sum,
+                                                  .head_weights = head_weights(),
+                                                  .per_head = wishes.explain->per_head});
+    collector.observe([&](const HeadReading& head) { attribution->add(head); });
   }
   const RowGroup groups[] = {prompt->shared_rows, prompt->query_rows, prompt->content_free_rows};
   DecodeRequest request;
   request.prompt = &prompt->layout;
   request.heads = heads;
-  request.rows = std::span(groups, content_free ? 3 : 2);
+  request.rows = std::span(groups, wishes.content_free ? 3 : 2);
   request.full_depth = options.full_depth;
   request.on_layer = [&](const LayerAttention& attention) { collector.add(attention); };
   request.progress = progress;
@@ -131,8 +187,20 @@ Result<HeadScores> Reranker::Impl::read(std::string_view query, std::span<const 
                   "the model gives attention that is not a number; its weights are damaged or overflow fp32");
     }
   }
-  if (after_sum != nullptr) *after_sum = collector.scores_filtered_after_sum();
-  return scores;
+  if (!wishes.totals) return reading;
+  reading.totals = after_sum ? collector.scores_filtered_after_sum()
+                             : combine_heads(scores, options.calibration, options.heads.weights);
+  if (attribution) {
+    reading.explained = attribution->finish(model->tokenizer(), reading.totals, collector.token_sums());
+  }
+  return reading;
+}
+
+Result<Reading> Reranker::Impl::read_totals(std::string_view query, std::span<const Passage> passages,
+                                            const ExplainOptions* explain, ProgressSink* progress) {
+  return read(query, passages,
+              {.content_free = options.calibration != Calibration::kNone, .totals = true, .explain = explain},
+              progress);
 }
 
 Result<Reranker> Reranker::create(std::shared_ptr<const Model> model, RerankerOptions options) {
@@ -183,41 +251,52 @@ int Reranker::deepest_layer() const {
 
 Result<HeadScores> Reranker::head_scores(std::string_view query, std::span<const Passage> passages,
                                          ProgressSink* progress) {
-  return impl_->read(query, passages, true, nullptr, progress);
+  auto reading = impl_->read(query, passages, {}, progress);
+  HW_RETURN_IF_ERROR(reading);
+  return std::move(reading->scores);
 }
 
 Result<Ranking> Reranker::rank(std::string_view query, std::span<const Passage> passages,
                                ProgressSink* progress) {
   const RerankerOptions& options = impl_->options;
-  std::vector<double> first_stage;
-  if (options.fusion != Fusion::kNone) {
-    for (const Passage& passage : passages) {
-      if (!passage.first_stage_score) {
-        return fail(ErrorCode::kUsage,
-                    "--fuse needs the first stage's score of every passage; give a run with "
-                    "scores, or \"score\" fields in the documents");
-      }
-      first_stage.push_back(*passage.first_stage_score);
-    }
-  }
-  std::vector<double> after_sum;
-  auto scores = impl_->read(query, passages, options.calibration != Calibration::kNone,
-                            options.filter_after_sum ? &after_sum : nullptr, progress);
-  HW_RETURN_IF_ERROR(scores);
-  std::vector<double> total = options.filter_after_sum
-                                  ? std::move(after_sum)
-                                  : combine_heads(*scores, options.calibration, options.heads.weights);
-  if (options.fusion == Fusion::kWeighted) total = fuse_weighted(total, first_stage, options.fusion_weight);
-  if (options.fusion == Fusion::kReciprocalRank) total = fuse_reciprocal_ranks(total, first_stage);
+  const auto first_stage = first_stage_scores(options, passages);
+  if (!first_stage) return fail(first_stage.error());
+  auto reading = impl_->read_totals(query, passages, nullptr, progress);
+  HW_RETURN_IF_ERROR(reading);
+  std::vector<double> total = std::move(reading->totals);
+  if (options.fusion != Fusion::kNone) total = fusion_parts(options, total, *first_stage).sums();
   Ranking ranking;
-  ranking.statistics = scores->statistics;
-  for (int index : descending_order(total)) {
+  ranking.statistics = reading->scores.statistics;
+  for (int index : best_first(options, total)) {
     ranking.passages.push_back({index, total[static_cast<size_t>(index)]});
   }
-  if (options.top_k > 0 && ranking.passages.size() > static_cast<size_t>(options.top_k)) {
-    ranking.passages.resize(static_cast<size_t>(options.top_k));
-  }
   return ranking;
+}
+
+Result<Explanation> Reranker::explain(std::string_view query, std::span<const Passage> passages,
+                                      const ExplainOptions& explain, ProgressSink* progress) {
+  const RerankerOptions& options = impl_->options;
+  const auto first_stage = first_stage_scores(options, passages);
+  if (!first_stage) return fail(first_stage.error());
+  auto reading = impl_->read_totals(query, passages, &explain, progress);
+  HW_RETURN_IF_ERROR(reading);
+  std::vector<double> total = std::move(reading->totals);
+  if (options.fusion != Fusion::kNone) {
+    const FusionParts parts = fusion_parts(options, total, *first_stage);
+    total = parts.sums();
+    for (size_t i = 0; i < total.size(); ++i) {
+      reading->explained[i].score = total[i];
+      reading->explained[i].fused = {parts.ours[i], parts.first_stage[i]};
+    }
+  }
+  Explanation explanation;
+  explanation.heads = impl_->heads;
+  explanation.head_weights = impl_->head_weights();
+  explanation.statistics = reading->scores.statistics;
+  for (int index : best_first(options, total)) {
+    explanation.passages.push_back(std::move(reading->explained[static_cast<size_t>(index)]));
+  }
+  return explanation;
 }
 
 }  // namespace headwise
