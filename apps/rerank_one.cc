@@ -24,7 +24,7 @@ Status rerank_one(const RerankFlags& flags, const AppContext& context) {
     passages.push_back(
         {.id = document.id, .title = document.title, .text = document.text, .first_stage_score = {}});
   }
-  rank_by_place(flags, passages);
+  rank_by_place(flags.engine, passages);
   auto engine = load_engine(flags.engine);
   if (!engine) return fail(std::move(engine.error()));
 

@@ -203,7 +203,7 @@ Status rerank_stream(const RerankFlags& flags, const AppContext& context) {
     ++requests;
     Request request{.query_id = std::to_string(line_number), .query = {}, .passages = {}};
     Status parsed = parse_request(line, request);
-    if (parsed) rank_by_place(flags, request.passages);
+    if (parsed) rank_by_place(flags.engine, request.passages);
     Result<std::string> text = parsed ? answer_request(engine->reranker, request, format)
                                       : Result<std::string>(fail(std::move(parsed.error())));
     if (!text && text.error().code() == ErrorCode::kCancelled) return fail(std::move(text.error()));
