@@ -45,6 +45,10 @@ constexpr std::array kVerbs{
          "printf 'The Moon circles the Earth.\\nEmma is a novel by Jane Austen.\\n' | headwise rerank "
          "--query 'who wrote Emma?' --documents -",
          add_rerank},
+    Verb{"explain", "Which tokens of which passage the read heads look at",
+         "printf 'The Moon circles the Earth.\\nEmma is a novel by Jane Austen.\\n' | headwise explain "
+         "--query 'who wrote Emma?' --documents - --report emma.html",
+         add_explain},
     Verb{"eval", "Measures of runs against relevance judgements, as trec_eval computes them",
          "headwise eval --qrels qrels.tsv --run bm25.trec --run reranked.trec -m ndcg@10,map", add_eval},
     Verb{"heads score", "Write what every head pays to every candidate of a data set: a head-score store",

@@ -84,8 +84,8 @@ Result<std::string> format_answer(const Answer& answer, AnswerFormat format) {
   return format_jsonl(answer);
 }
 
-void rank_by_place(const RerankFlags& flags, std::vector<Passage>& passages) {
-  if (flags.engine.fuse != "rrf") return;
+void rank_by_place(const EngineFlags& flags, std::vector<Passage>& passages) {
+  if (flags.fuse != "rrf") return;
   for (const Passage& passage : passages) {
     if (passage.first_stage_score) return;
   }

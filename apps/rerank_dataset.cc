@@ -112,7 +112,7 @@ Status rerank_dataset(const RerankFlags& flags, const AppContext& context) {
                                .query = request.query,
                                .passages = request.passages,
                                .ranking = &*ranking,
-                               .heads = engine->describe_heads(*ranking),
+                               .heads = engine->describe_heads(ranking->heads),
                                .seconds = 0.0,
                                .timings = false},
                               format);

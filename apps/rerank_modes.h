@@ -54,7 +54,7 @@ Result<std::string> format_answer(const Answer& answer, AnswerFormat format);
 std::string format_table(const Answer& answer, int columns, bool colours);
 
 // With --fuse rrf, which needs ranks alone, passages without scores are taken as given best first.
-void rank_by_place(const RerankFlags& flags, std::vector<Passage>& passages);
+void rank_by_place(const EngineFlags& flags, std::vector<Passage>& passages);
 
 // kInvalidInput naming an id that two passages share.
 Status check_ids(std::span<const Passage> passages);

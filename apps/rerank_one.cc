@@ -24,7 +24,7 @@ Status rerank_one(const RerankFlags& flags, const AppContext& context) {
     passages.push_back(
         {.id = document.id, .title = document.title, .text = document.text, .first_stage_score = {}});
   }
-  rank_by_place(flags, passages);
+  rank_by_place(flags.engine, passages);
   auto engine = load_engine(flags.engine);
   if (!engine) return fail(std::move(engine.error()));
 
@@ -39,7 +39,7 @@ Status rerank_one(const RerankFlags& flags, const AppContext& context) {
       .query = flags.query,
       .passages = passages,
       .ranking = &*ranking,
-      .heads = engine->describe_heads(*ranking),
+      .heads = engine->describe_heads(ranking->heads),
       .seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count()};
   const auto text = format_answer(answer, answer_format(flags, AnswerFormat::kTable));
   if (!text) return fail(text.error());

@@ -177,7 +177,7 @@ Result<std::string> answer_request(Engine& engine, const Request& request, Answe
        .query = request.query,
        .passages = request.passages,
        .ranking = &*ranking,
-       .heads = engine.describe_heads(*ranking),
+       .heads = engine.describe_heads(ranking->heads),
        .seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count()},
       format);
 }
@@ -203,7 +203,7 @@ Status rerank_stream(const RerankFlags& flags, const AppContext& context) {
     ++requests;
     Request request{.query_id = std::to_string(line_number), .query = {}, .passages = {}};
     Status parsed = parse_request(line, request);
-    if (parsed) rank_by_place(flags, request.passages);
+    if (parsed) rank_by_place(flags.engine, request.passages);
     Result<std::string> text = parsed ? answer_request(*engine, request, format)
                                       : Result<std::string>(fail(std::move(parsed.error())));
     if (!text && text.error().code() == ErrorCode::kCancelled) return fail(std::move(text.error()));

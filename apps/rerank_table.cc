@@ -39,12 +39,10 @@ std::string grouped(int64_t number) {
   return digits;
 }
 
-// Digits after the point so that neighbouring scores can be told apart.
 int score_decimals(const std::vector<ScoredPassage>& hits) {
   double largest = 0.0;
   for (const ScoredPassage& hit : hits) largest = std::max(largest, std::abs(hit.score));
-  if (largest == 0.0 || !std::isfinite(largest)) return 1;
-  return std::clamp(3 - static_cast<int>(std::floor(std::log10(largest))), 1, 9);
+  return decimals_for(largest);
 }
 
 std::string passage_line(const Passage& passage, int columns) {

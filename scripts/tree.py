@@ -23,6 +23,7 @@ PUBLIC_STRATUM = {
     "model.h": "model",
     "head_selection.h": "model",
     "reranker.h": "rerank",
+    "explanation.h": "rerank",
     "evaluation.h": "eval",
     "significance.h": "eval",
     "score_store.h": "heads",

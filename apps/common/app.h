@@ -33,6 +33,7 @@ struct AppContext {
 using Action = std::function<Status()>;
 
 Action add_rerank(CLI::App& verb, AppContext& context);
+Action add_explain(CLI::App& verb, AppContext& context);
 Action add_eval(CLI::App& verb, AppContext& context);
 Action add_heads_score(CLI::App& verb, AppContext& context);
 Action add_heads_select(CLI::App& verb, AppContext& context);

@@ -37,6 +37,28 @@ Result<Shard> parse_shard(const std::string& text) {
   return fail(ErrorCode::kUsage, "--shard: expected i/n with 1 <= i <= n, such as 1/2; found '" + text + "'");
 }
 
+// Keeps the query that --query-id names; of a file with its own texts its documents too.
+Status keep_only(const std::string& id, const std::string& file, Run& run,
+                 std::vector<Documents>& documents) {
+  if (id.empty()) return {};
+  const auto found = std::find_if(run.queries.begin(), run.queries.end(),
+                                  [&](const RunQuery& query) { return query.id == id; });
+  if (found == run.queries.end()) {
+    std::vector<std::string> known;
+    for (const RunQuery& query : run.queries) known.push_back(query.id);
+    const std::string nearest = nearest_word(id, known);
+    std::string hint;
+    if (!nearest.empty()) hint = "; did you mean '" + nearest + "'?";
+    if (nearest.empty() && !known.empty()) hint = "; its first is '" + known.front() + "'";
+    return fail(ErrorCode::kNotFound, "--query-id: '" + file + "' has no query '" + id + "' among its " +
+                                          std::to_string(known.size()) + hint);
+  }
+  const auto place = found - run.queries.begin();
+  run.queries = {std::move(*found)};
+  if (documents.size() > 1) documents = {std::move(documents[static_cast<size_t>(place)])};
+  return {};
+}
+
 // Keeps the run's queries that --split and --queries ask for, and of each the first --depth candidates.
 Status narrow(Run& run, const DatasetFlags& flags, const AppContext& context) {
   if (!flags.split.empty()) {
@@ -138,6 +160,7 @@ Result<DatasetWork> gather_work(const DatasetFlags& flags, const AppContext& con
     run = std::move(file->run);
     queries = std::move(file->queries);
     documents = std::move(file->documents);
+    HW_RETURN_IF_ERROR(keep_only(flags.only_query, flags.run, run, documents));
     const auto skipped =
         static_cast<std::ptrdiff_t>(std::min(documents.size(), static_cast<size_t>(flags.skip)));
     HW_RETURN_IF_ERROR(narrow(run, flags, context));
@@ -146,6 +169,7 @@ Result<DatasetWork> gather_work(const DatasetFlags& flags, const AppContext& con
     auto read = read_run(flags.run);
     if (!read) return fail(std::move(read.error()).with_context("reading --run"));
     run = std::move(*read);
+    HW_RETURN_IF_ERROR(keep_only(flags.only_query, flags.run, run, documents));
     HW_RETURN_IF_ERROR(narrow(run, flags, context));
     auto texts =
         read_beir(flags.dataset, {.split = "", .documents = document_ids(run), .queries = query_ids(run)});

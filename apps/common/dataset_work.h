@@ -23,6 +23,7 @@ struct DatasetFlags {
   int skip = 0;     // queries left out at the start
   int queries = 0;  // first queries after those, 0: all
   std::string shard;
+  std::string only_query;  // the id of the one query that is wanted; empty: all
 };
 
 void add_dataset_flags(CLI::App& verb, DatasetFlags& flags, const std::string& group);

@@ -309,8 +309,17 @@ Json options_that_decide(const EngineFlags& flags) {
   return json;
 }
 
-std::string Engine::describe_heads(const Ranking& ranking) const {
-  const std::vector<HeadId>& heads = ranking.heads;
+Result<Explanation> Engine::explain(std::string_view query, std::span<const Passage> passages,
+                                    ExplainOptions options, ProgressSink* progress) {
+  if (router) {
+    auto routed = router->route(query);
+    if (!routed) return fail(std::move(routed.error()));
+    options.heads = std::move(routed->heads);
+  }
+  return reranker.explain(query, passages, options, progress);
+}
+
+std::string Engine::describe_heads(std::span<const HeadId> heads) const {
   const HeadSelection& selection = reranker.options().heads;
   const std::string count = std::to_string(heads.size()) + (heads.size() == 1 ? " head" : " heads");
   if (!router && selection.kind != HeadSelection::Kind::kList) {

@@ -16,6 +16,7 @@
 
 #include "common/output.h"
 #include "headwise/error.h"
+#include "headwise/explanation.h"
 #include "headwise/model.h"
 #include "headwise/reranker.h"
 #include "headwise/router.h"
@@ -54,9 +55,11 @@ struct Engine {
 
   // With the router's heads for this query where there is one.
   Result<Ranking> rank(std::string_view query, std::span<const Passage> passages, ProgressSink* progress);
+  Result<Explanation> explain(std::string_view query, std::span<const Passage> passages,
+                              ExplainOptions options, ProgressSink* progress);
   // What the ranking read: "all 270 heads of layers 0-29", "36 heads of layers 8-11", "3 heads: 13-18, 14-2,
   // 15-0".
-  std::string describe_heads(const Ranking& ranking) const;
+  std::string describe_heads(std::span<const HeadId> heads) const;
 };
 Result<Engine> load_engine(const EngineFlags& flags);
 

@@ -28,14 +28,14 @@ Status write_stdout(std::string_view text) {
   return {};
 }
 
-Status check_output_file(const std::filesystem::path& file) {
+Status check_output_file(const std::filesystem::path& file, const std::string& flag) {
   std::error_code ignored;
   const std::filesystem::file_status status = std::filesystem::status(file, ignored);
   if (!std::filesystem::exists(status) || std::filesystem::is_regular_file(status)) return {};
   return fail(ErrorCode::kUsage,
-              "--output '" + file.string() + "' is " +
+              flag + " '" + file.string() + "' is " +
                   (std::filesystem::is_directory(status) ? "a folder" : "not a regular file") +
-                  "; name a file, or leave --output out to write to standard output");
+                  "; name a file, or leave " + flag + " out to write to standard output");
 }
 
 Status write_result(const std::filesystem::path& file, std::string_view text) {

@@ -73,6 +73,14 @@ bool colours_wanted() {
          std::string_view(terminal) != "dumb";
 }
 
+bool light_background() {
+  // "ink;paper" or "ink;default;paper", numbers of the 16 colours: 7 and 15 are white.
+  const char* colours = std::getenv("COLORFGBG");
+  const std::string_view given = colours == nullptr ? "" : colours;
+  const std::string_view paper = given.substr(std::min(given.size(), given.rfind(';') + 1));
+  return paper == "7" || paper == "15";
+}
+
 int display_columns(std::string_view text) {
   int columns = 0;
   while (!text.empty()) {
@@ -116,6 +124,18 @@ std::string cut_to_columns(std::string_view text, int columns) {
   return line;
 }
 
+std::string without_controls(std::string_view text) {
+  std::string clean;
+  const std::string valid = replace_invalid_utf8(text);
+  for (std::string_view rest = valid; !rest.empty();) {
+    const auto next = decode_utf8(rest);
+    const size_t bytes = next ? next->bytes : 1;
+    clean += next && !is_control(next->value) ? rest.substr(0, bytes) : std::string_view(" ");
+    rest.remove_prefix(bytes);
+  }
+  return clean;
+}
+
 std::string pad_to_columns(std::string_view text, int columns, bool left_align) {
   const std::string blanks(static_cast<size_t>(std::max(0, columns - display_columns(text))), ' ');
   return left_align ? std::string(text) + blanks : blanks + std::string(text);
@@ -144,6 +164,11 @@ std::string aligned_table(const std::vector<TableRow>& rows, size_t left) {
     text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
   }
   return text;
+}
+
+int decimals_for(double largest) {
+  if (largest == 0.0 || !std::isfinite(largest)) return 1;
+  return std::clamp(3 - static_cast<int>(std::floor(std::log10(largest))), 1, 9);
 }
 
 }  // namespace headwise

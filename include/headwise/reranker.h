@@ -105,6 +105,9 @@ struct HeadScores {
   }
 };
 
+struct Explanation;  // headwise/explanation.h
+struct ExplainOptions;
+
 class Reranker {
  public:
   // kUsage for options that contradict each other or name heads the model has not; kNotFound for an unknown
@@ -125,6 +128,9 @@ class Reranker {
                             std::span<const Passage> passages, ProgressSink* progress = nullptr);
   Result<HeadScores> head_scores(std::string_view query, std::span<const Passage> passages,
                                  ProgressSink* progress = nullptr);
+  // What `rank` gives, with every score split over tokens and heads. Include headwise/explanation.h.
+  Result<Explanation> explain(std::string_view query, std::span<const Passage> passages,
+                              const ExplainOptions& options, ProgressSink* progress = nullptr);
 
   const RerankerOptions& options() const;
   const Model& model() const;

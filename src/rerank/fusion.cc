@@ -12,11 +12,13 @@ namespace {
 
 constexpr double kReciprocalRankOffset = 60.0;
 
-void add_reciprocal_ranks(std::span<const double> scores, std::vector<double>& fused) {
+std::vector<double> reciprocal_ranks(std::span<const double> scores) {
+  std::vector<double> parts(scores.size());
   const std::vector<int> order = descending_order(scores);
   for (size_t rank = 0; rank < order.size(); ++rank) {
-    fused[static_cast<size_t>(order[rank])] += 1.0 / (kReciprocalRankOffset + static_cast<double>(rank + 1));
+    parts[static_cast<size_t>(order[rank])] = 1.0 / (kReciprocalRankOffset + static_cast<double>(rank + 1));
   }
+  return parts;
 }
 
 }  // namespace
@@ -34,19 +36,29 @@ std::vector<double> z_scores(std::span<const double> values) {
   return z;
 }
 
-std::vector<double> fuse_weighted(std::span<const double> ours, std::span<const double> first_stage,
-                                  double weight) {
-  std::vector<double> fused = z_scores(ours);
-  const std::vector<double> other = z_scores(first_stage);
-  for (size_t i = 0; i < fused.size(); ++i) fused[i] += weight * other[i];
+std::vector<double> FusionParts::sums() const {
+  std::vector<double> fused = ours;
+  for (size_t i = 0; i < fused.size(); ++i) fused[i] += first_stage[i];
   return fused;
 }
 
+FusionParts weighted_parts(std::span<const double> ours, std::span<const double> first_stage, double weight) {
+  FusionParts parts{z_scores(ours), z_scores(first_stage)};
+  for (double& part : parts.first_stage) part *= weight;
+  return parts;
+}
+
+FusionParts reciprocal_rank_parts(std::span<const double> ours, std::span<const double> first_stage) {
+  return {reciprocal_ranks(ours), reciprocal_ranks(first_stage)};
+}
+
+std::vector<double> fuse_weighted(std::span<const double> ours, std::span<const double> first_stage,
+                                  double weight) {
+  return weighted_parts(ours, first_stage, weight).sums();
+}
+
 std::vector<double> fuse_reciprocal_ranks(std::span<const double> ours, std::span<const double> first_stage) {
-  std::vector<double> fused(ours.size(), 0.0);
-  add_reciprocal_ranks(ours, fused);
-  add_reciprocal_ranks(first_stage, fused);
-  return fused;
+  return reciprocal_rank_parts(ours, first_stage).sums();
 }
 
 std::vector<int> descending_order(std::span<const double> scores) {

@@ -11,7 +11,9 @@
 #include <random>
 
 #include "base/check.h"
+#include "headwise/explanation.h"
 #include "model/decoder.h"
+#include "rerank/attribution.h"
 #include "rerank/fusion.h"
 #include "rerank/prompt_builder.h"
 #include "rerank/scoring.h"
@@ -63,10 +65,53 @@ Status check_options(const RerankerOptions& options) {
   return {};
 }
 
-// The heads of one pass; no weights: 1 each.
+Result<std::vector<double>> first_stage_scores(const RerankerOptions& options,
+                                               std::span<const Passage> passages) {
+  std::vector<double> scores;
+  if (options.fusion == Fusion::kNone) return scores;
+  for (const Passage& passage : passages) {
+    if (!passage.first_stage_score) {
+      return fail(ErrorCode::kUsage,
+                  "--fuse needs the first stage's score of every passage; give a run with "
+                  "scores, or \"score\" fields in the documents");
+    }
+    scores.push_back(*passage.first_stage_score);
+  }
+  return scores;
+}
+
+FusionParts fusion_parts(const RerankerOptions& options, std::span<const double> ours,
+                         std::span<const double> first_stage) {
+  return options.fusion == Fusion::kWeighted ? weighted_parts(ours, first_stage, options.fusion_weight)
+                                             : reciprocal_rank_parts(ours, first_stage);
+}
+
+// The places that are returned.
+std::vector<int> best_first(const RerankerOptions& options, std::span<const double> total) {
+  std::vector<int> order = descending_order(total);
+  const auto wanted = static_cast<size_t>(options.top_k);
+  if (wanted > 0 && order.size() > wanted) order.resize(wanted);
+  return order;
+}
+
+// The heads of one pass, a weight each.
 struct ReadHeads {
-  std::span<const HeadId> heads;
-  std::span<const double> weights;
+  std::vector<HeadId> heads;
+  std::vector<double> weights;
+};
+
+struct ReadWishes {
+  ReadHeads heads;
+  bool content_free = true;
+  bool totals = false;                      // Reading::totals
+  const ExplainOptions* explain = nullptr;  // Reading::explained, which needs the totals
+};
+
+// What one pass gives.
+struct Reading {
+  HeadScores scores;
+  std::vector<double> totals;               // S(d)
+  std::vector<ExplainedPassage> explained;  // S(d) split
 };
 
 }  // namespace
@@ -81,13 +126,28 @@ class Reranker::Impl {
         rules(std::move(prompt_rules)),
         decoder(std::move(made)) {}
 
-  // One pass. `after_sum` (may be null) gets the passage scores of filter_after_sum.
-  Result<HeadScores> read(const ReadHeads& wanted, std::string_view query, std::span<const Passage> passages,
-                          bool content_free, std::vector<double>* after_sum, ProgressSink* progress);
-  Result<Ranking> rank(const ReadHeads& wanted, std::string_view query, std::span<const Passage> passages,
+  Result<Reading> read(std::string_view query, std::span<const Passage> passages, const ReadWishes& wishes,
+                       ProgressSink* progress);
+  // For `rank` and `explain`: the totals, and with `explain` what they are made of.
+  Result<Reading> read_totals(ReadHeads wanted, std::string_view query, std::span<const Passage> passages,
+                              const ExplainOptions* explain, ProgressSink* progress);
+  Result<Ranking> rank(ReadHeads wanted, std::string_view query, std::span<const Passage> passages,
                        ProgressSink* progress);
 
-  ReadHeads own_heads() const { return {heads, options.heads.weights}; }
+  ReadHeads own_heads() const {
+    return {heads,
+            options.heads.weights.empty() ? std::vector<double>(heads.size(), 1.0) : options.heads.weights};
+  }
+  // A caller's own list, weights 1.
+  Result<ReadHeads> listed_heads(std::span<const HeadId> list) const {
+    HeadSelection selection;
+    selection.kind = HeadSelection::Kind::kList;
+    selection.list.assign(list.begin(), list.end());
+    const ModelConfig& config = model->config();
+    auto resolved = selection.resolve(static_cast<int>(config.layers), static_cast<int>(config.heads));
+    HW_RETURN_IF_ERROR(resolved);
+    return ReadHeads{std::move(*resolved), std::vector<double>(list.size(), 1.0)};
+  }
 
   std::shared_ptr<const Model> model;
   RerankerOptions options;
@@ -96,36 +156,42 @@ class Reranker::Impl {
   Decoder decoder;
 };
 
-Result<HeadScores> Reranker::Impl::read(const ReadHeads& wanted, std::string_view query,
-                                        std::span<const Passage> passages, bool content_free,
-                                        std::vector<double>* after_sum, ProgressSink* progress) {
+Result<Reading> Reranker::Impl::read(std::string_view query, std::span<const Passage> passages,
+                                     const ReadWishes& wishes, ProgressSink* progress) {
   const auto start = std::chrono::steady_clock::now();
-  rules.content_free = content_free;
+  rules.content_free = wishes.content_free;
   const std::vector<int> order = prompt_order(options, passages.size(), query);
   auto prompt = build_prompt(model->tokenizer(), rules, query, passages, order);
   HW_RETURN_IF_ERROR(prompt);
-  HeadScores scores;
-  scores.heads.assign(wanted.heads.begin(), wanted.heads.end());
+  Reading reading;
+  HeadScores& scores = reading.scores;
+  scores.heads = wishes.heads.heads;
   scores.passages = static_cast<int64_t>(passages.size());
   scores.prompt_order = order;
   RankingStatistics& statistics = scores.statistics;
   statistics.prompt_tokens = prompt->layout.tokens();
   statistics.passage_tokens = prompt->passage_tokens;
   statistics.truncated_passages = prompt->truncated_passages;
-  statistics.heads_read = static_cast<int>(wanted.heads.size());
+  statistics.heads_read = static_cast<int>(scores.heads.size());
   statistics.tokenize_seconds = seconds_since(start);
 
-  ScoreCollector collector(*prompt, wanted.heads, options.token_filter);
-  if (after_sum != nullptr) {
-    std::vector<double> weights(wanted.weights.begin(), wanted.weights.end());
-    weights.resize(wanted.heads.size(), 1.0);
-    collector.keep_token_sums(std::move(weights));
+  ScoreCollector collector(*prompt, scores.heads, options.token_filter);
+  const bool after_sum = wishes.totals && options.filter_after_sum;
+  if (after_sum) collector.keep_token_sums(wishes.heads.weights);
+  std::optional<Attribution> attribution;
+  if (wishes.explain != nullptr) {
+    attribution.emplace(*prompt, AttributionRules{.calibration = options.calibration,
+                                                  .filter = options.token_filter,
+                                                  .filter_after_sum = options.filter_after_sum,
+                                                  .head_weights = wishes.heads.weights,
+                                                  .per_head = wishes.explain->per_head});
+    collector.observe([&](const HeadReading& head) { attribution->add(head); });
   }
   const RowGroup groups[] = {prompt->shared_rows, prompt->query_rows, prompt->content_free_rows};
   DecodeRequest request;
   request.prompt = &prompt->layout;
-  request.heads = wanted.heads;
-  request.rows = std::span(groups, content_free ? 3 : 2);
+  request.heads = scores.heads;
+  request.rows = std::span(groups, wishes.content_free ? 3 : 2);
   request.full_depth = options.full_depth;
   request.on_layer = [&](const LayerAttention& attention) { collector.add(attention); };
   request.progress = progress;
@@ -142,8 +208,24 @@ Result<HeadScores> Reranker::Impl::read(const ReadHeads& wanted, std::string_vie
                   "the model gives attention that is not a number; its weights are damaged or overflow fp32");
     }
   }
-  if (after_sum != nullptr) *after_sum = collector.scores_filtered_after_sum();
-  return scores;
+  if (!wishes.totals) return reading;
+  reading.totals = after_sum ? collector.scores_filtered_after_sum()
+                             : combine_heads(scores, options.calibration, wishes.heads.weights);
+  if (attribution) {
+    reading.explained = attribution->finish(model->tokenizer(), reading.totals, collector.token_sums());
+  }
+  return reading;
+}
+
+Result<Reading> Reranker::Impl::read_totals(ReadHeads wanted, std::string_view query,
+                                            std::span<const Passage> passages, const ExplainOptions* explain,
+                                            ProgressSink* progress) {
+  return read(query, passages,
+              {.heads = std::move(wanted),
+               .content_free = options.calibration != Calibration::kNone,
+               .totals = true,
+               .explain = explain},
+              progress);
 }
 
 Result<Reranker> Reranker::create(std::shared_ptr<const Model> model, RerankerOptions options) {
@@ -194,7 +276,9 @@ int Reranker::deepest_layer() const {
 
 Result<HeadScores> Reranker::head_scores(std::string_view query, std::span<const Passage> passages,
                                          ProgressSink* progress) {
-  return impl_->read(impl_->own_heads(), query, passages, true, nullptr, progress);
+  auto reading = impl_->read(query, passages, {.heads = impl_->own_heads()}, progress);
+  HW_RETURN_IF_ERROR(reading);
+  return std::move(reading->scores);
 }
 
 Result<Ranking> Reranker::rank(std::string_view query, std::span<const Passage> passages,
@@ -204,47 +288,55 @@ Result<Ranking> Reranker::rank(std::string_view query, std::span<const Passage> 
 
 Result<Ranking> Reranker::rank_with(std::span<const HeadId> heads, std::string_view query,
                                     std::span<const Passage> passages, ProgressSink* progress) {
-  HeadSelection selection;
-  selection.kind = HeadSelection::Kind::kList;
-  selection.list.assign(heads.begin(), heads.end());
-  const ModelConfig& config = impl_->model->config();
-  const auto resolved = selection.resolve(static_cast<int>(config.layers), static_cast<int>(config.heads));
-  HW_RETURN_IF_ERROR(resolved);
-  return impl_->rank({*resolved, {}}, query, passages, progress);
+  auto wanted = impl_->listed_heads(heads);
+  HW_RETURN_IF_ERROR(wanted);
+  return impl_->rank(std::move(*wanted), query, passages, progress);
 }
 
-Result<Ranking> Reranker::Impl::rank(const ReadHeads& wanted, std::string_view query,
+Result<Ranking> Reranker::Impl::rank(ReadHeads wanted, std::string_view query,
                                      std::span<const Passage> passages, ProgressSink* progress) {
-  std::vector<double> first_stage;
-  if (options.fusion != Fusion::kNone) {
-    for (const Passage& passage : passages) {
-      if (!passage.first_stage_score) {
-        return fail(ErrorCode::kUsage,
-                    "--fuse needs the first stage's score of every passage; give a run with "
-                    "scores, or \"score\" fields in the documents");
-      }
-      first_stage.push_back(*passage.first_stage_score);
-    }
-  }
-  std::vector<double> after_sum;
-  auto scores = read(wanted, query, passages, options.calibration != Calibration::kNone,
-                     options.filter_after_sum ? &after_sum : nullptr, progress);
-  HW_RETURN_IF_ERROR(scores);
-  std::vector<double> total = options.filter_after_sum
-                                  ? std::move(after_sum)
-                                  : combine_heads(*scores, options.calibration, wanted.weights);
-  if (options.fusion == Fusion::kWeighted) total = fuse_weighted(total, first_stage, options.fusion_weight);
-  if (options.fusion == Fusion::kReciprocalRank) total = fuse_reciprocal_ranks(total, first_stage);
+  const auto first_stage = first_stage_scores(options, passages);
+  if (!first_stage) return fail(first_stage.error());
+  auto reading = read_totals(std::move(wanted), query, passages, nullptr, progress);
+  HW_RETURN_IF_ERROR(reading);
+  std::vector<double> total = std::move(reading->totals);
+  if (options.fusion != Fusion::kNone) total = fusion_parts(options, total, *first_stage).sums();
   Ranking ranking;
-  ranking.heads = std::move(scores->heads);
-  ranking.statistics = scores->statistics;
-  for (int index : descending_order(total)) {
+  ranking.heads = std::move(reading->scores.heads);
+  ranking.statistics = reading->scores.statistics;
+  for (int index : best_first(options, total)) {
     ranking.passages.push_back({index, total[static_cast<size_t>(index)]});
   }
-  if (options.top_k > 0 && ranking.passages.size() > static_cast<size_t>(options.top_k)) {
-    ranking.passages.resize(static_cast<size_t>(options.top_k));
-  }
   return ranking;
+}
+
+Result<Explanation> Reranker::explain(std::string_view query, std::span<const Passage> passages,
+                                      const ExplainOptions& explain, ProgressSink* progress) {
+  const RerankerOptions& options = impl_->options;
+  const auto first_stage = first_stage_scores(options, passages);
+  if (!first_stage) return fail(first_stage.error());
+  auto wanted =
+      explain.heads.empty() ? Result<ReadHeads>(impl_->own_heads()) : impl_->listed_heads(explain.heads);
+  HW_RETURN_IF_ERROR(wanted);
+  auto reading = impl_->read_totals(*wanted, query, passages, &explain, progress);
+  HW_RETURN_IF_ERROR(reading);
+  std::vector<double> total = std::move(reading->totals);
+  if (options.fusion != Fusion::kNone) {
+    const FusionParts parts = fusion_parts(options, total, *first_stage);
+    total = parts.sums();
+    for (size_t i = 0; i < total.size(); ++i) {
+      reading->explained[i].score = total[i];
+      reading->explained[i].fused = {parts.ours[i], parts.first_stage[i]};
+    }
+  }
+  Explanation explanation;
+  explanation.heads = std::move(wanted->heads);
+  explanation.head_weights = std::move(wanted->weights);
+  explanation.statistics = reading->scores.statistics;
+  for (int index : best_first(options, total)) {
+    explanation.passages.push_back(std::move(reading->explained[static_cast<size_t>(index)]));
+  }
+  return explanation;
 }
 
 }  // namespace headwise

@@ -25,27 +25,46 @@ struct MeanAttention {
 
 }  // namespace
 
-double filtered_sum(std::span<const double> calibrated, TokenFilter filter) {
+double keep_above(std::span<const double> calibrated, TokenFilter filter) {
   const size_t n = calibrated.size();
-  double lowest = -INFINITY;
-  if (filter == TokenFilter::kLow && n >= 2) {
-    double mean = 0.0;
-    for (double c : calibrated) mean += c;
-    mean /= static_cast<double>(n);
-    double squares = 0.0;
-    for (double c : calibrated) squares += (c - mean) * (c - mean);
-    lowest = mean - 2.0 * std::sqrt(squares / static_cast<double>(n - 1));
-  }
+  if (filter != TokenFilter::kLow || n < 2) return -INFINITY;
+  double mean = 0.0;
+  for (double c : calibrated) mean += c;
+  mean /= static_cast<double>(n);
+  double squares = 0.0;
+  for (double c : calibrated) squares += (c - mean) * (c - mean);
+  return mean - 2.0 * std::sqrt(squares / static_cast<double>(n - 1));
+}
+
+double kept_sum(std::span<const double> calibrated, double bound) {
   double sum = 0.0;
   // The bound is strict, as in the method: of two or more tokens that are all alike none lies above it.
   for (double c : calibrated) {
-    if (c > lowest) sum += c;
+    if (c > bound) sum += c;
   }
   return sum;
 }
 
+double filtered_sum(std::span<const double> calibrated, TokenFilter filter) {
+  return kept_sum(calibrated, keep_above(calibrated, filter));
+}
+
+double above_floor(double score) { return score + kLogFloor; }
+
 double log_ratio(double query_score, double content_free_score) {
-  return std::log(query_score + kLogFloor) - std::log(content_free_score + kLogFloor);
+  return std::log(above_floor(query_score)) - std::log(above_floor(content_free_score));
+}
+
+double head_value(const HeadChannels& channels, Calibration calibration) {
+  switch (calibration) {
+    case Calibration::kNone:
+      return channels.query;
+    case Calibration::kNa:
+      return channels.filtered;
+    case Calibration::kRatio:
+      break;
+  }
+  return log_ratio(channels.query, channels.content_free);
 }
 
 ScoreCollector::ScoreCollector(const BuiltPrompt& prompt, std::span<const HeadId> heads, TokenFilter filter)
@@ -67,6 +86,8 @@ void ScoreCollector::add(const LayerAttention& attention) {
   const auto query_rows = static_cast<double>(prompt_.query_rows.tokens);
   const auto content_free_rows = static_cast<double>(prompt_.content_free_rows.tokens);
   const size_t passages = prompt_.spans.size();
+  std::vector<double> of_query;
+  std::vector<double> of_content_free;
   std::vector<double> calibrated;
   for (size_t place = 0; place < attention.heads.size(); ++place) {
     const HeadId id{attention.layer, attention.heads[place]};
@@ -80,30 +101,52 @@ void ScoreCollector::add(const LayerAttention& attention) {
       const PassageSpan& span = prompt_.spans[passage];
       double query_sum = 0.0;
       double content_free_sum = 0.0;
+      of_query.clear();
+      of_content_free.clear();
       calibrated.clear();
       for (int64_t slot = span.slot_begin; slot < span.slot_begin + span.tokens; ++slot) {
         const double a = query.at(slot);
         query_sum += a;
+        of_query.push_back(a);
         if (!content_free) continue;
         const MeanAttention empty{attention.of(at, kSharedRows), attention.of(at, kContentFreeRows),
                                   shared_rows + content_free_rows};
         const double b = empty.at(slot);
         content_free_sum += b;
+        of_content_free.push_back(b);
         calibrated.push_back(a - b);
       }
-      const auto value = [&](size_t channel) -> float& {
-        return values_[(channel * heads_.size() + head) * passages + passage];
-      };
-      value(0) = static_cast<float>(query_sum);
-      if (!content_free) continue;
-      value(1) = static_cast<float>(content_free_sum);
-      value(2) = static_cast<float>(filtered_sum(calibrated, filter_));
-      if (token_weights_.empty()) continue;
-      for (size_t token = 0; token < calibrated.size(); ++token) {
-        token_sums_[passage][token] += token_weights_[head] * calibrated[token];
+      HeadReading reading{.head = head,
+                          .passage = passage,
+                          .query = of_query,
+                          .content_free = of_content_free,
+                          .calibrated = calibrated,
+                          .keep_above = 0.0,
+                          .channels = {}};
+      reading.channels.query = static_cast<float>(query_sum);
+      if (content_free) {
+        reading.keep_above = keep_above(calibrated, filter_);
+        reading.channels.content_free = static_cast<float>(content_free_sum);
+        reading.channels.filtered = static_cast<float>(kept_sum(calibrated, reading.keep_above));
       }
+      keep(reading);
     }
   }
+}
+
+void ScoreCollector::keep(const HeadReading& reading) {
+  const size_t passages = prompt_.spans.size();
+  const size_t place = reading.head * passages + reading.passage;
+  values_[place] = reading.channels.query;
+  values_[heads_.size() * passages + place] = reading.channels.content_free;
+  values_[2 * heads_.size() * passages + place] = reading.channels.filtered;
+  if (!token_weights_.empty()) {
+    std::vector<double>& sums = token_sums_[reading.passage];
+    for (size_t token = 0; token < reading.calibrated.size(); ++token) {
+      sums[token] += token_weights_[reading.head] * reading.calibrated[token];
+    }
+  }
+  if (observer_) observer_(reading);
 }
 
 std::vector<double> ScoreCollector::scores_filtered_after_sum() const {
@@ -119,18 +162,9 @@ std::vector<double> combine_heads(const HeadScores& scores, Calibration calibrat
     const auto head = static_cast<int64_t>(h);
     const double weight = weights.empty() ? 1.0 : weights[h];
     for (int64_t passage = 0; passage < scores.passages; ++passage) {
-      double value = 0.0;
-      switch (calibration) {
-        case Calibration::kNone:
-          value = scores.at(0, head, passage);
-          break;
-        case Calibration::kNa:
-          value = scores.at(2, head, passage);
-          break;
-        case Calibration::kRatio:
-          value = log_ratio(scores.at(0, head, passage), scores.at(1, head, passage));
-          break;
-      }
+      const HeadChannels channels{scores.at(0, head, passage), scores.at(1, head, passage),
+                                  scores.at(2, head, passage)};
+      const double value = head_value(channels, calibration);
       combined[static_cast<size_t>(passage)] += weight * value;
     }
   }

@@ -6,7 +6,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "headwise/reranker.h"
@@ -18,12 +20,41 @@ namespace headwise {
 // Order of the row groups that the decoder is asked for.
 enum RowGroupPlace : int64_t { kSharedRows = 0, kQueryRows = 1, kContentFreeRows = 2 };
 
-// Sum of the calibrated attention c of one passage's tokens, those below mean - 2 std left out when filtering
-// (Chen et al. 2025, section 3.3; std with n - 1; fewer than two tokens: all are kept).
+// A token is kept when its calibrated attention lies above this: mean - 2 std when filtering (Chen et al.
+// 2025, section 3.3; std with n - 1), minus infinity (all are kept) otherwise and with fewer than two tokens.
+double keep_above(std::span<const double> calibrated, TokenFilter filter);
+
+// Sum of the calibrated attention c of one passage's tokens that lie above the bound; with the bound of the
+// filter.
+double kept_sum(std::span<const double> calibrated, double bound);
 double filtered_sum(std::span<const double> calibrated, TokenFilter filter);
 
 // log(s_query + 1e-7) - log(s_content_free + 1e-7): our ratio calibration.
 double log_ratio(double query_score, double content_free_score);
+// The score with the 1e-7 that the ratio adds before its logarithms.
+double above_floor(double score);
+
+// The three channels of HeadScores for one head and one passage.
+struct HeadChannels {
+  float query = 0.0f;
+  float content_free = 0.0f;
+  float filtered = 0.0f;
+};
+
+// What one head adds to a passage's score, before its weight: s of channel 0 (`none`) or 2 (`na`), or r.
+double head_value(const HeadChannels& channels, Calibration calibration);
+
+// What the sums of one head over one passage are made of. The spans live as long as the call they are given
+// to.
+struct HeadReading {
+  size_t head = 0;                       // place in the caller's list
+  size_t passage = 0;                    // place in the request
+  std::span<const double> query;         // a_query[h](j), a number a token
+  std::span<const double> content_free;  // a_NA[h](j); empty without content-free rows
+  std::span<const double> calibrated;    // their difference c[h](j); likewise
+  double keep_above = 0.0;               // the filter's bound on c
+  HeadChannels channels;
+};
 
 // Collects one pass, layer by layer.
 class ScoreCollector {
@@ -34,20 +65,26 @@ class ScoreCollector {
   // Also keeps the calibrated attention of every passage token, summed over heads with these weights: for
   // `filter_after_sum`.
   void keep_token_sums(std::vector<double> head_weights);
+  // Called for every head and passage, layer by layer, with what its channels were summed from.
+  void observe(std::function<void(const HeadReading&)> observer) { observer_ = std::move(observer); }
 
   void add(const LayerAttention& attention);
 
   std::vector<float> take_values() { return std::move(values_); }
   // Passage scores from the token sums, filtered once.
   std::vector<double> scores_filtered_after_sum() const;
+  const std::vector<std::vector<double>>& token_sums() const { return token_sums_; }
 
  private:
+  void keep(const HeadReading& reading);
+
   const BuiltPrompt& prompt_;
   std::vector<HeadId> heads_;
   TokenFilter filter_;
   std::vector<float> values_;                    // [3, heads, passages]
   std::vector<double> token_weights_;            // one per head; empty: token sums are not kept
   std::vector<std::vector<double>> token_sums_;  // per passage, per token
+  std::function<void(const HeadReading&)> observer_;
 };
 
 // S(d) for every passage: weighted sum over heads of channel 0 (`none`), channel 2 (`na`) or the log ratio of
