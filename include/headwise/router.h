@@ -29,6 +29,7 @@ namespace headwise {
 struct NamedHeads {
   std::string name;
   std::vector<HeadId> heads;
+  std::vector<double> weights{};  // one a head; empty: 1 each
 };
 
 // u = W x + c, z_h = u.e_h / sqrt(r) + b_h, p_h = sigmoid(z_h), x standardised. K heads, r inner width, C

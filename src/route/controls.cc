@@ -72,14 +72,14 @@ Router describe_router(const RoutingLabels& labels, const JudgedStores& stores, 
   SelectionOptions options;
   options.calibration = read_out.calibration;
   options.token_filter = read_out.token_filter;
-  for (const char* name : {"all", "layers", "qr", "core", "headrank"}) {
+  for (const char* name : {"all", "layers", "qr", "core", "headrank", "weighted"}) {
     const SelectionMethod* method = find_selection_method(name);
     HW_CHECK(method != nullptr);
     auto selected = select_heads(stores, *method, options, threads);
     if (!selected) continue;  // no head at all: cannot be with these options
     const std::string count =
         method->published_count > 0 ? " " + std::to_string(method->published_count) : "";
-    router.controls.push_back({name + count, std::move(selected->heads)});
+    router.controls.push_back({name + count, std::move(selected->heads), std::move(selected->weights)});
   }
   return router;
 }

@@ -128,7 +128,15 @@ Result<Router> parse_description(const std::string& text) {
       }
       auto heads = parse_head_list(item.value("heads", nlohmann::json()), "controls.heads");
       HW_RETURN_IF_ERROR(heads);
-      router.controls.push_back({item["name"].get<std::string>(), std::move(*heads)});
+      NamedHeads control{item["name"].get<std::string>(), std::move(*heads)};
+      const nlohmann::json weights = item.value("weights", nlohmann::json::array());
+      for (const nlohmann::json& weight : weights) {
+        if (weight.is_number()) control.weights.push_back(weight.get<double>());
+      }
+      if (!weights.empty() && control.weights.size() != control.heads.size()) {
+        return wrong("'controls.weights' must be numbers, one a head");
+      }
+      router.controls.push_back(std::move(control));
     }
   }
   if (const auto data = json.find("data"); data != json.end() && data->is_array()) {
@@ -185,6 +193,7 @@ std::string format_router(const Router& router) {
   json["controls"] = Json::array();
   for (const NamedHeads& control : router.controls) {
     json["controls"].push_back({{"name", control.name}, {"heads", head_list_json(control.heads)}});
+    if (!control.weights.empty()) json["controls"].back()["weights"] = control.weights;
   }
   std::vector<std::vector<float>> values;
   std::vector<NamedTensor> tensors;
