@@ -46,6 +46,7 @@ Result<RoutingTimes> measure_times(const ReportFlags& flags, const AppContext& c
   auto work = gather_work(flags.timed, context);
   HW_RETURN_IF_ERROR(work);
   EngineFlags engine;
+  engine.heads = "all";  // every pass says its own
   engine.encoding = router.encoding;
   engine.calibration = router.calibration;
   engine.token_filter = router.token_filter;

@@ -262,7 +262,8 @@ Result<Engine> load_engine(const EngineFlags& given) {
     if (!made) return fail(std::move(made.error()));
     query_router.emplace(std::move(*made));
   }
-  return Engine{std::move(*model), std::move(*reranker), std::move(flags), std::move(query_router)};
+  return Engine{std::move(*model), std::move(*reranker), std::move(flags), std::move(query_router),
+                by_default && set->has_value()};
 }
 
 Result<Ranking> Engine::rank(std::string_view query, std::span<const Passage> passages,
@@ -325,6 +326,11 @@ std::string Engine::describe_heads(std::span<const HeadId> heads) const {
   if (!router && selection.kind != HeadSelection::Kind::kList) {
     const std::string layers = std::to_string(heads.front().layer) + "-" + std::to_string(heads.back().layer);
     return (selection.kind == HeadSelection::Kind::kAll ? "all " : "") + count + " of layers " + layers;
+  }
+  if (shipped_heads) {
+    const auto [low, high] = std::minmax_element(heads.begin(), heads.end());
+    return "the shipped " + count + " of layers " + std::to_string(low->layer) + "-" +
+           std::to_string(high->layer);
   }
   constexpr size_t kShown = 16;
   std::string text = count + ": ";

@@ -52,13 +52,14 @@ struct Engine {
   Reranker reranker;
   EngineFlags flags;  // as they took effect: a head-set file read and put in
   std::optional<QueryRouter> router;
+  bool shipped_heads = false;  // --heads default found a set
 
   // With the router's heads for this query where there is one.
   Result<Ranking> rank(std::string_view query, std::span<const Passage> passages, ProgressSink* progress);
   Result<Explanation> explain(std::string_view query, std::span<const Passage> passages,
                               ExplainOptions options, ProgressSink* progress);
   // What the ranking read: "all 270 heads of layers 0-29", "36 heads of layers 8-11", "3 heads: 13-18, 14-2,
-  // 15-0".
+  // 15-0", "the shipped 32 heads of layers 2-29".
   std::string describe_heads(std::span<const HeadId> heads) const;
 };
 Result<Engine> load_engine(const EngineFlags& flags);

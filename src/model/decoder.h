@@ -52,8 +52,8 @@ struct DecodeRequest {
   bool full_depth = false;         // run every layer whole
   std::function<void(const LayerAttention&)>
       on_layer;  // called once per layer with read heads, in layer order
-  // For tests and embeddings: hidden states [T, C] after a whole layer; null when not wanted. With it layers up
-  // to `hidden_until` run whole (-1: all of them), and none after that one.
+  // For tests and embeddings: hidden states [T, C] after a whole layer; null when not wanted. With it layers
+  // up to `hidden_until` run whole (-1: all of them), and none after that one.
   std::function<void(int layer, const float* hidden)> on_hidden;
   int hidden_until = -1;
   ProgressSink* progress = nullptr;  // may be null

@@ -76,8 +76,7 @@ class Evaluator {
         places.push_back(pool[static_cast<size_t>(member)]);
       }
       if (places.empty()) places = places_of(stores_.manifest, router.fallback);  // all sets rank alike
-      return rank_scores(query, summed_scores(query.scores, places, {}, read_out_),
-                         options_.fusion_weight);
+      return rank_scores(query, summed_scores(query.scores, places, {}, read_out_), options_.fusion_weight);
     });
     found.is_oracle = true;
     return found;

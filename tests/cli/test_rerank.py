@@ -32,7 +32,18 @@ def test_one_query_finds_the_answer(headwise):
     scores = [hit["score"] for hit in hits]
     assert scores == sorted(scores, reverse=True) and len(set(scores)) == len(scores)
     statistics = answer["statistics"]
-    assert statistics["heads_read"] == 270 and statistics["layers_run"] == 30 and statistics["prompt_tokens"] > 60
+    assert statistics["heads_read"] == 32 and statistics["layers_run"] == 30 and statistics["prompt_tokens"] > 60
+
+
+def test_the_shipped_heads_give_way_to_another_reading(headwise):
+    """Another encoding or calibration than the set was found for reads every head, unless the set is asked for by name."""
+    def heads_read(*flags):
+        return json.loads(headwise.ok(*QUERY, "--documents", "-", "--json", *flags, stdin=LINES))["statistics"]["heads_read"]
+    assert heads_read("--heads", "default", "--encoding", "blocks", "--calibration", "na") == 32
+    for other in (["--calibration", "ratio"], ["--encoding", "list"], ["--rows", "query"], ["--token-filter", "none"],
+                  ["--heads", "all"]):
+        assert heads_read(*other) == 270, other
+    assert heads_read("--heads", "smollm2-135m-instruct", "--calibration", "ratio") == 32
 
 
 def test_documents_of_every_kind_give_the_same_scores(headwise, tmp_path):
@@ -49,7 +60,7 @@ def test_the_table(headwise):
     lines = table.splitlines()
     assert lines[0] == "who wrote Emma?"
     assert re.match(r"   1    2  ▲1 +-?[\d.]+  █+ +\[2\] Emma is a novel", lines[2]), lines[2]
-    assert "read all 270 heads of layers 0-29; 30 layers run;" in lines[-1] and "tokens/s" in lines[-1]
+    assert "read the shipped 32 heads of layers 2-29; 30 layers run;" in lines[-1] and "tokens/s" in lines[-1]
     assert len(lines) == 2 + len(FACTS) + 1
     assert all(len(line) <= 80 for line in lines[:-1])
     assert "\x1b" not in table  # not a terminal
@@ -114,7 +125,7 @@ def test_output_goes_to_a_file(headwise, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["out.jsonl"]
 
 
-@pytest.mark.parametrize("flags", [["--encoding", "list"], ["--calibration", "none"], ["--calibration", "na"],
+@pytest.mark.parametrize("flags", [["--encoding", "list"], ["--calibration", "none"], ["--calibration", "ratio"], ["--heads", "all"],
                                    ["--calibration", "na", "--token-filter", "none"], ["--heads", "3-1,14-2"],
                                    ["--calibration", "na", "--filter-after-sum"],
                                    ["--heads", "8..11"], ["--rows", "query"], ["--fuse", "rrf"],
@@ -155,7 +166,7 @@ def test_top_k_and_one_passage(headwise):
     (2, ["--query", "a", "--heads", "best"], LINES, ["'best' is not a head", "13-18,14-2"]),
     (2, ["--query", "a", "--fuse", "much"], LINES, ["--fuse", "0.7", "'much'"]),
     (2, ["--query", "a", "--fuse", "0.7"], LINES, ["--fuse needs the first stage's score"]),
-    (2, ["--query", "a", "--filter-after-sum"], LINES, ["--calibration na"]),
+    (2, ["--query", "a", "--calibration", "ratio", "--filter-after-sum"], LINES, ["--calibration na"]),
     (2, ["--query", "a", "--encoding", "list", "--block-span", "9"], LINES, ["--encoding blocks"]),
     (3, ["--query", "a", "--template", "nowhere"], LINES, ["no prompt template 'nowhere'", "selective-qwen3"]),
     (5, ["--query", "a", "--max-prompt-tokens", "70"], LINES, ["of 6 passages fit", "--max-words"]),
