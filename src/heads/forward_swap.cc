@@ -10,10 +10,11 @@
 namespace headwise {
 namespace {
 
-// The key of one query's summed scores.
-SetKey query_key(const PoolQuery& query, std::span<const double> sums, size_t members) {
+// The key of one query's summed scores; its second part only where nDCG@10 is not below `floor`.
+SetKey query_key(const PoolQuery& query, std::span<const double> sums, size_t members, double floor = -1.0) {
   SetKey key;
   key.ndcg = query.gains->ndcg10(sums);
+  if (key.ndcg < floor) return key;
   const double scale = 1.0 / (static_cast<double>(std::max<size_t>(members, 1)) * query.sigma);
   const double highest = *std::max_element(sums.begin(), sums.end());
   double total = 0.0;
@@ -53,8 +54,10 @@ class Search {
   bool contains(int head) const { return in_set_[static_cast<size_t>(head)]; }
   const std::vector<int>& members() const { return members_; }
 
-  // The keys of the current set after each of the changes.
-  std::vector<SetKey> keys(std::span<const Change> changes) {
+  // The keys of the current set after each of the changes. Of one query, where nDCG@10 decides first, a key
+  // that cannot be better than `least` may lack its second part.
+  std::vector<SetKey> keys(std::span<const Change> changes, const SetKey& least) {
+    const double floor = queries_.size() == 1 ? least.ndcg - SetKey::kTie : -1.0;
     std::vector<SetKey> found(changes.size());
     threads_.parallel_for(static_cast<int64_t>(changes.size()), [&](int64_t i, int worker) {
       const Change& change = changes[static_cast<size_t>(i)];
@@ -68,7 +71,7 @@ class Search {
         std::copy_n(sums_.data() + offsets_[q], count, trial.data());
         for (const int head : change.added) add_row(query, head, 1.0, trial);
         for (const int head : change.removed) add_row(query, head, -1.0, trial);
-        const SetKey key = query_key(query, trial, size);
+        const SetKey key = query_key(query, trial, size, floor);
         sum.ndcg += query.weight * key.ndcg;
         sum.log_likelihood += query.weight * key.log_likelihood;
       }
@@ -200,15 +203,19 @@ std::vector<std::array<int, 2>> up_to_two(const std::vector<int>& heads) {
   return found;
 }
 
-// Every change of at most two heads that leaves 1 to `most`.
+// Every change of at most two heads that leaves 1 to `most`; two for two, most of them all, in small sets
+// alone.
 std::vector<Change> wide_changes(const Search& search, int most) {
+  constexpr int kSmallSet = 4;
   std::vector<Change> changes;
   const auto size = static_cast<int>(search.members().size());
   const auto added = up_to_two(search.outside());
   for (const auto& out : up_to_two(search.members())) {
     for (const auto& in : added) {
       const int left = size - Change::count(out) + Change::count(in);
-      if (left >= 1 && left <= most && (in[0] >= 0 || out[0] >= 0)) changes.push_back({out, in});
+      if (left < 1 || left > most || (in[0] < 0 && out[0] < 0)) continue;
+      const bool two_for_two = Change::count(out) == 2 && Change::count(in) == 2;
+      if (!two_for_two || size <= kSmallSet) changes.push_back({out, in});
     }
   }
   return changes;
@@ -222,7 +229,7 @@ void swap_until_none_helps(Search& search, SetKey& key) {
     for (const int member : members) {
       std::vector<Change> changes;
       for (const int head : search.outside()) changes.push_back({{member, -1}, {head, -1}});
-      const std::vector<SetKey> keys = search.keys(changes);
+      const std::vector<SetKey> keys = search.keys(changes, key);
       const auto better = std::find_if(keys.begin(), keys.end(),
                                        [&](const SetKey& swapped) { return swapped.better_than(key); });
       if (better == keys.end()) continue;
@@ -236,7 +243,7 @@ void swap_until_none_helps(Search& search, SetKey& key) {
 // Makes the best of the changes when it helps.
 bool improve(Search& search, std::span<const Change> changes, SetKey& key) {
   if (changes.empty()) return false;
-  const std::vector<SetKey> keys = search.keys(changes);
+  const std::vector<SetKey> keys = search.keys(changes, key);
   const size_t best = best_of(keys);
   if (!keys[best].better_than(key)) return false;
   search.apply(changes[best]);

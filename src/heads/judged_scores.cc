@@ -102,10 +102,15 @@ double CandidateGains::ndcg10(std::span<const double> scores) const {
   for (const int candidate : relevant_) {
     const auto place = static_cast<size_t>(candidate);
     const double own = scores[place];
-    size_t before = 0;
-    for (size_t other = 0; other < scores.size(); ++other) {
-      before +=
-          scores[other] > own || (scores[other] == own && tie_rank_[other] < tie_rank_[place]) ? 1u : 0u;
+    size_t before = 0, alike = 0;
+    for (size_t other = 0; other < scores.size(); ++other) {  // without a branch: compilers vectorise it
+      before += scores[other] > own ? 1u : 0u;
+      alike += scores[other] == own ? 1u : 0u;
+    }
+    if (alike > 1) {
+      for (size_t other = 0; other < scores.size(); ++other) {
+        before += scores[other] == own && tie_rank_[other] < tie_rank_[place] ? 1u : 0u;
+      }
     }
     if (before < kCut) sum += grades_[place] * discounts()[before];
   }
