@@ -45,7 +45,8 @@ enum class QueryRows { kAll, kInstructionAndQuery, kQuery };
 enum class CandidateOrder { kGiven, kReversed, kShuffled };
 enum class Fusion { kNone, kWeighted, kReciprocalRank };
 
-// Every default is the one the command line has.
+// Every default is the one the command line has, but that all heads are read: default_head_set() of
+// head_catalogue.h has the set that the command line takes for a model.
 struct RerankerOptions {
   HeadSelection heads;  // all heads unless said otherwise
   Encoding encoding = Encoding::kBlocks;

@@ -103,9 +103,9 @@ double CandidateGains::ndcg10(std::span<const double> scores) const {
     const auto place = static_cast<size_t>(candidate);
     const double own = scores[place];
     size_t before = 0, alike = 0;
-    for (size_t other = 0; other < scores.size(); ++other) {  // without a branch: compilers vectorise it
-      before += scores[other] > own ? 1u : 0u;
-      alike += scores[other] == own ? 1u : 0u;
+    for (const double other : scores) {  // without a branch: compilers vectorise it
+      before += other > own ? 1u : 0u;
+      alike += other == own ? 1u : 0u;
     }
     if (alike > 1) {
       for (size_t other = 0; other < scores.size(); ++other) {

@@ -4,6 +4,7 @@
 #include "route/controls.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <random>
 #include <utility>
@@ -118,7 +119,7 @@ TrainingSplit split_training(const RoutingLabels& labels, std::vector<TrainingQu
   for (auto& [store, members] : by_store) {
     for (size_t i = members.size(); i > 1; --i)
       std::swap(members[i - 1], members[static_cast<size_t>(random() % i)]);
-    auto wanted = static_cast<size_t>(share * static_cast<double>(members.size()) + 0.5);
+    auto wanted = static_cast<size_t>(std::llround(share * static_cast<double>(members.size())));
     if (members.size() >= 2) wanted = std::clamp<size_t>(wanted, 1, members.size() - 1);
     for (size_t i = 0; i < wanted && members.size() >= 2; ++i) is_dev[members[i]] = true;
   }
