@@ -132,6 +132,9 @@ void add_engine_flags(CLI::App& verb, EngineFlags& flags) {
   };
   constexpr const char* kModel = "Model";
   add(kModel, "--model", flags.model, kModelHelp);
+  add(kModel, "--adapter", flags.adapter,
+      "Folder with a LoRA adapter in PEFT's layout, merged at load; heads.json in it is its --heads default. "
+      "none: the model as it is");
   add(kModel, "--weights", flags.weights,
       "Keep the weights as 'stored' (less memory) or as 'fp32' (faster); scores are the same")
       ->check(one_of(kWeightsWords));
@@ -212,7 +215,7 @@ bool asked_otherwise(const HeadSet& set, const EngineFlags& flags) {
 // --heads default: the set that ships for this model, read as it was found; every head where there is none,
 // or where another way of reading is asked for.
 Result<std::optional<HeadSet>> put_in_default_set(const Model& model, EngineFlags& flags) {
-  const HeadSet* set = default_head_set(model.fingerprint());
+  const HeadSet* set = default_head_set(model.base_fingerprint());
   if (set == nullptr || asked_otherwise(*set, flags)) {
     flags.heads = "all";
     return std::nullopt;
@@ -220,6 +223,15 @@ Result<std::optional<HeadSet>> put_in_default_set(const Model& model, EngineFlag
   HW_RETURN_IF_ERROR(put_in_way_of_reading(*set, "the shipped head set", flags));
   flags.heads = set->selection().to_string();
   return *set;
+}
+
+// --heads default with an adapter: the set that lies beside it, where there is one.
+bool put_in_heads_of_adapter(EngineFlags& flags) {
+  const std::filesystem::path file = std::filesystem::path(flags.adapter) / "heads.json";
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(file, ignored)) return false;
+  flags.heads = file.string();
+  return true;
 }
 
 }  // namespace
@@ -234,16 +246,19 @@ Result<Engine> load_engine(const EngineFlags& given) {
   }
   const bool by_default = flags.heads == kDefaultHeads;
   if (router || by_default) flags.heads = "all";
+  const bool adapted = flags.adapter != kNoAdapter && !flags.adapter.empty();
+  const bool heads_of_adapter = by_default && !router && adapted && put_in_heads_of_adapter(flags);
   auto set = put_in_head_set(flags);
   if (!set) return fail(std::move(set.error()));
   auto options = engine_options(flags);  // first: a wrong flag should not cost a model load
   if (!options) return fail(std::move(options.error()));
   auto path = resolve_model(flags.model);
   if (!path) return fail(std::move(path.error()));
-  auto model = Model::load(*path, {.weights = meaning(kWeightsWords, flags.weights)});
+  auto model = Model::load(*path, {.weights = meaning(kWeightsWords, flags.weights),
+                                   .adapter = adapted ? flags.adapter : std::string()});
   if (!model)
     return fail(std::move(model.error()).with_context("loading the model '" + path->string() + "'"));
-  if (by_default && !router) {
+  if (by_default && !router && !heads_of_adapter) {
     set = put_in_default_set(**model, flags);
     if (!set) return fail(std::move(set.error()));
     options = engine_options(flags);
@@ -263,7 +278,7 @@ Result<Engine> load_engine(const EngineFlags& given) {
     query_router.emplace(std::move(*made));
   }
   return Engine{std::move(*model), std::move(*reranker), std::move(flags), std::move(query_router),
-                by_default && set->has_value()};
+                by_default && !heads_of_adapter && set->has_value()};
 }
 
 Result<Ranking> Engine::rank(std::string_view query, std::span<const Passage> passages,

@@ -25,9 +25,12 @@ namespace headwise {
 
 // --heads default.
 inline constexpr const char* kDefaultHeads = "default";
+// --adapter none.
+inline constexpr const char* kNoAdapter = "none";
 
 struct EngineFlags {
   std::string model;
+  std::string adapter = kNoAdapter;
   std::string weights = "stored";
   std::string heads = kDefaultHeads;
   std::string router;

@@ -29,6 +29,9 @@ struct ModelOptions {
   // way.
   enum class Weights { kStored, kFloat32 };
   Weights weights = Weights::kStored;
+  // A folder with a LoRA adapter in PEFT's layout, merged at load; empty: none. The matrices that it changes
+  // are kept as fp32.
+  std::filesystem::path adapter{};
 };
 
 class Model {
@@ -45,16 +48,20 @@ class Model {
   // weights. Two files with the same values have the same one whatever their names; head sets and score
   // stores carry it.
   const std::string& fingerprint() const { return fingerprint_; }
+  // The fingerprint without the adapter: the same string where there is none. With one, fingerprint() has
+  // "+lora-<16 hex digits>" behind it.
+  const std::string& base_fingerprint() const { return base_fingerprint_; }
   // For the engine's own use.
   const ModelWeights& weights() const { return *weights_; }
 
  private:
   Model(ModelConfig config, Tokenizer tokenizer, std::unique_ptr<ModelWeights> weights,
-        std::filesystem::path path, std::string fingerprint);
+        std::filesystem::path path, std::string base_fingerprint, std::string fingerprint);
   ModelConfig config_;
   Tokenizer tokenizer_;
   std::unique_ptr<ModelWeights> weights_;
   std::filesystem::path path_;
+  std::string base_fingerprint_;
   std::string fingerprint_;
 };
 

@@ -242,8 +242,10 @@ Status check_head_set(const HeadSet& set, const std::string& fingerprint, int la
 }
 
 Status check_head_set(const HeadSet& set, const Model& model) {
-  return check_head_set(set, model.fingerprint(), static_cast<int>(model.config().layers),
-                        static_cast<int>(model.config().heads));
+  // Heads chosen on the frozen model are what an adapter is trained for, so both names fit.
+  const bool of_base = set.model == model.base_fingerprint();
+  return check_head_set(set, of_base ? set.model : model.fingerprint(),
+                        static_cast<int>(model.config().layers), static_cast<int>(model.config().heads));
 }
 
 }  // namespace headwise

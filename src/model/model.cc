@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "formats/gguf.h"
 #include "formats/safetensors.h"
+#include "model/adapter.h"
 #include "model/config.h"
 #include "model/weights.h"
 
@@ -60,21 +61,26 @@ Result<Opened> open_folder(const fs::path& folder) {
                 std::make_unique<SafetensorsFile>(std::move(*file)), false};
 }
 
+std::string hex16(uint64_t value) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(value));
+  return text;
+}
+
 std::string fingerprint_of(const ModelConfig& config, const ModelWeights& weights) {
-  char hash[17];
-  std::snprintf(hash, sizeof hash, "%016llx", static_cast<unsigned long long>(weights.hash()));
   return config.architecture + "-" + std::to_string(config.layers) + "x" + std::to_string(config.heads) +
-         "-" + std::to_string(config.width) + "-" + hash;
+         "-" + std::to_string(config.width) + "-" + hex16(weights.hash());
 }
 
 }  // namespace
 
 Model::Model(ModelConfig config, Tokenizer tokenizer, std::unique_ptr<ModelWeights> weights, fs::path path,
-             std::string fingerprint)
+             std::string base_fingerprint, std::string fingerprint)
     : config_(std::move(config)),
       tokenizer_(std::move(tokenizer)),
       weights_(std::move(weights)),
       path_(std::move(path)),
+      base_fingerprint_(std::move(base_fingerprint)),
       fingerprint_(std::move(fingerprint)) {}
 
 Model::~Model() = default;
@@ -93,9 +99,17 @@ Result<std::shared_ptr<const Model>> Model::load(const fs::path& path, const Mod
                           "; they do not belong together")
                     .with_context(doing));
   }
-  std::string fingerprint = fingerprint_of(opened->config, **weights);
+  std::string base_fingerprint = fingerprint_of(opened->config, **weights);
+  std::string fingerprint = base_fingerprint;
+  if (!options.adapter.empty()) {
+    auto adapter = read_adapter(options.adapter, opened->config);
+    if (!adapter) return fail(std::move(adapter.error()));
+    (*weights)->merge(*adapter);
+    fingerprint += "+lora-" + hex16(adapter->hash());
+  }
   return std::shared_ptr<const Model>(new Model(std::move(opened->config), std::move(opened->tokenizer),
-                                                std::move(*weights), path, std::move(fingerprint)));
+                                                std::move(*weights), path, std::move(base_fingerprint),
+                                                std::move(fingerprint)));
 }
 
 }  // namespace headwise

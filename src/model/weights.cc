@@ -86,8 +86,14 @@ Result<TensorView> checked_tensor(const TensorFile& file, const std::string& nam
   return *found;
 }
 
-// Rows of a stored matrix as fp32, in order, or taken from GGUF's interleaved rotary order (x0 y0 x1 y1 ...
-// of a head becomes x0 x1 ... y0 y1 ...).
+// Where GGUF's interleaved rotary order (x0 y0 x1 y1 ... of a head for x0 x1 ... y0 y1 ...) keeps a row.
+int64_t interleaved_row(int64_t row, int64_t head_width) {
+  const int64_t in_head = row % head_width;
+  const int64_t half = head_width / 2;
+  return row - in_head + (in_head < half ? 2 * in_head : 2 * (in_head - half) + 1);
+}
+
+// Rows of a stored matrix as fp32, in order, or taken from GGUF's interleaved rotary order.
 void dequantize_rows(const TensorView& tensor, int64_t first, int64_t rows, int64_t columns, bool interleaved,
                      int64_t head_width, float* out) {
   const DTypeTraits& traits = dtype_traits(tensor.dtype);
@@ -97,10 +103,7 @@ void dequantize_rows(const TensorView& tensor, int64_t first, int64_t rows, int6
     return;
   }
   for (int64_t row = 0; row < rows; ++row) {
-    const int64_t in_head = (first + row) % head_width;
-    const int64_t head_start = first + row - in_head;
-    const int64_t half = head_width / 2;
-    const int64_t stored = head_start + (in_head < half ? 2 * in_head : 2 * (in_head - half) + 1);
+    const int64_t stored = interleaved_row(first + row, head_width);
     kernels::dequantize(tensor.dtype, tensor.data + stored * row_bytes, columns, out + row * columns);
   }
 }
@@ -258,6 +261,41 @@ Result<std::unique_ptr<ModelWeights>> ModelWeights::create(std::unique_ptr<Tenso
   return weights;
 }
 
+bool ModelWeights::is_merged(const TensorView& tensor) const {
+  return std::any_of(merged_.begin(), merged_.end(), [&](const AlignedBuffer<float>& buffer) {
+    return reinterpret_cast<const std::byte*>(buffer.data()) == tensor.data;
+  });
+}
+
+void ModelWeights::merge(const Adapter& adapter) {
+  std::vector<float> change;
+  for (const AdapterMatrix& matrix : adapter.matrices) {
+    TensorView& view = layers[static_cast<size_t>(matrix.layer)][static_cast<size_t>(matrix.tensor)];
+    const int64_t outputs = view.shape[0];
+    const int64_t inputs = view.shape[1];
+    const bool interleaved =
+        config.permuted_qk && (matrix.tensor == LayerTensor::kQuery || matrix.tensor == LayerTensor::kKey);
+    AlignedBuffer<float>& merged = merged_.emplace_back();
+    merged.reserve(static_cast<size_t>(outputs * inputs));
+    kernels::dequantize(view.dtype, view.data, outputs * inputs, merged.data());
+    const auto scale = static_cast<float>(matrix.scale);
+    for (int64_t row = 0; row < outputs; ++row) {
+      change.assign(static_cast<size_t>(inputs), 0.0f);
+      for (int64_t r = 0; r < matrix.rank; ++r) {
+        const float factor = matrix.b[static_cast<size_t>(row * matrix.rank + r)];
+        const float* a = matrix.a.data() + r * inputs;
+        for (int64_t i = 0; i < inputs; ++i) change[static_cast<size_t>(i)] += factor * a[i];
+      }
+      // The file's row order stays, so that nothing after this asks whether a matrix was merged.
+      float* out = merged.data() + (interleaved ? interleaved_row(row, config.head_width) : row) * inputs;
+      for (int64_t i = 0; i < inputs; ++i) out[i] += scale * change[static_cast<size_t>(i)];
+    }
+    view.dtype = DType::kF32;
+    view.data = reinterpret_cast<const std::byte*>(merged.data());
+    view.bytes = static_cast<size_t>(outputs * inputs) * sizeof(float);
+  }
+}
+
 void ModelWeights::embed(int32_t id, float* out) const {
   HW_CHECK(id >= 0 && id < config.vocabulary);
   dequantize_rows(embedding, id, 1, config.width, false, config.head_width, out);
@@ -273,7 +311,9 @@ const PackedLayer& ModelWeights::layer(int64_t index, const LayerDemand& demand,
   CachedLayer& cached = *cache_[static_cast<size_t>(index)];
   std::call_once(cached.once, [&] {
     pack_layer(tensors, config, LayerDemand{}, pool, packers, cached.packed);
-    for (const TensorView& tensor : tensors) release_pages(tensor.data, tensor.bytes);
+    for (const TensorView& tensor : tensors) {
+      if (!is_merged(tensor)) release_pages(tensor.data, tensor.bytes);
+    }
   });
   return cached.packed;
 }

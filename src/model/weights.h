@@ -20,6 +20,7 @@
 #include "formats/tensor_file.h"
 #include "headwise/model.h"
 #include "kernels/gemm.h"
+#include "model/adapter.h"
 #include "model/tensor_names.h"
 
 namespace headwise {
@@ -72,6 +73,10 @@ struct ModelWeights {
                                                       const ModelConfig& config, bool gguf,
                                                       const ModelOptions& options);
 
+  // Puts W + scale * B A, in fp32, in the place of every matrix that the adapter changes. Once, before the
+  // first pass.
+  void merge(const Adapter& adapter);
+
   // Writes the embedding of token `id` (0 <= id < V) as fp32 [C].
   void embed(int32_t id, float* out) const;
 
@@ -84,6 +89,10 @@ struct ModelWeights {
   uint64_t hash() const;
 
  private:
+  // Pages of the file may be given back to the system; these are not the file's.
+  bool is_merged(const TensorView& tensor) const;
+
+  std::vector<AlignedBuffer<float>> merged_;  // what an adapter changed
   struct CachedLayer {
     std::once_flag once;
     PackedLayer packed;
