@@ -100,6 +100,6 @@ def test_heads_beside_the_adapter_are_its_default(headwise, adapter):
 
     listed, count = rank("--heads", "1-2")
     assert count == 1 and rank()[1] == 8  # no set ships for this model: all heads
-    (adapter / "heads.json").write_text(json.dumps({"heads": ["1-2"]}))
+    (adapter / "heads.json").write_text(json.dumps({"format": "headwise head set", "version": 1, "heads": ["1-2"]}))
     assert rank() == (listed, 1)
     assert rank("--heads", "all")[1] == 8
