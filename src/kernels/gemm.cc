@@ -5,6 +5,7 @@
 
 #include <omp.h>
 
+#include <cstring>
 #include <map>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <string_view>
@@ -87,8 +88,12 @@ struct PackedMatrix::State {
   int64_t outputs = 0;
   int64_t inputs = 0;
   bool any_rows = false;  // results do not depend on the number of rows of a call
+  int64_t panels = 1;
   memory::desc layout;
+  memory::desc panel_layout;
   AlignedBuffer<float> values;
+
+  size_t panel_values() const { return panel_layout.get_size() / sizeof(float); }
 };
 
 PackedMatrix::PackedMatrix() = default;
@@ -98,6 +103,7 @@ PackedMatrix::~PackedMatrix() = default;
 int64_t PackedMatrix::outputs() const { return state_ ? state_->outputs : 0; }
 int64_t PackedMatrix::inputs() const { return state_ ? state_->inputs : 0; }
 bool PackedMatrix::any_rows() const { return !state_ || state_->any_rows; }
+int64_t PackedMatrix::panels() const { return state_ ? state_->panels : 1; }
 size_t PackedMatrix::bytes() const { return state_ ? state_->layout.get_size() : 0; }
 
 struct Gemm::State {
@@ -112,6 +118,42 @@ struct Gemm::State {
 
   dnnl::stream stream{cpu()};
   std::map<Shape, Call> calls;
+
+  void reorder(const float* weights, int64_t outputs, int64_t inputs, const memory::desc& layout, float* to) {
+    // Row-major [outputs, inputs] is the transpose that oneDNN calls "ba" of [inputs, outputs].
+    const memory::desc stored({inputs, outputs}, memory::data_type::f32, memory::format_tag::ba);
+    memory source(stored, cpu(), const_cast<float*>(weights));
+    memory target(layout, cpu(), to);
+    dnnl::reorder(source, target).execute(stream, source, target);
+    stream.wait();
+  }
+
+  // oneDNN does not say whether its layout is one panel after the other: pack the last one alone and look.
+  void find_panels(const float* weights, PackedMatrix::State& packed) {
+    packed.panels = 1;
+    packed.panel_layout = packed.layout;
+    if (!packed.any_rows || packed.outputs % kPanelOutputs != 0 || packed.outputs == kPanelOutputs) return;
+    bool any_rows = false;
+    const memory::desc layout = packed_layout(kPanelOutputs, packed.inputs, any_rows);
+    const int64_t count = packed.outputs / kPanelOutputs;
+    if (!any_rows || layout.get_size() * static_cast<size_t>(count) != packed.layout.get_size()) return;
+    AlignedBuffer<float> alone(layout.get_size() / sizeof(float) + 1);
+    const int64_t last = count - 1;
+    reorder(weights + last * kPanelOutputs * packed.inputs, kPanelOutputs, packed.inputs, layout,
+            alone.data());
+    const size_t place = layout.get_size() / sizeof(float) * static_cast<size_t>(last);
+    if (std::memcmp(alone.data(), packed.values.data() + place, layout.get_size()) != 0) return;
+    packed.panels = count;
+    packed.panel_layout = layout;
+  }
+
+  void execute(Call& call, const float* x, const float* weights, float* out) {
+    call.x.set_data_handle(const_cast<float*>(x));
+    call.weights.set_data_handle(const_cast<float*>(weights));
+    call.out.set_data_handle(out);
+    call.primitive.execute(stream, call.arguments);
+    stream.wait();
+  }
 
   Call& call(const Shape& shape, const memory::desc& layout) {
     if (auto found = calls.find(shape); found != calls.end()) return found->second;
@@ -141,18 +183,15 @@ void Gemm::pack(const float* weights, int64_t outputs, int64_t inputs, PackedMat
   const OneThread one_thread;
   if (!packed.state_) packed.state_ = std::make_unique<PackedMatrix::State>();
   PackedMatrix::State& state = *packed.state_;
-  if (state.outputs != outputs || state.inputs != inputs) {
+  const bool is_new = state.outputs != outputs || state.inputs != inputs;
+  if (is_new) {
     state.layout = packed_layout(outputs, inputs, state.any_rows);
     state.outputs = outputs;
     state.inputs = inputs;
     state.values.reserve(state.layout.get_size() / sizeof(float) + 1);
   }
-  // Row-major [outputs, inputs] is the transpose that oneDNN calls "ba" of [inputs, outputs].
-  const memory::desc stored({inputs, outputs}, memory::data_type::f32, memory::format_tag::ba);
-  memory source(stored, cpu(), const_cast<float*>(weights));
-  memory target(state.layout, cpu(), state.values.data());
-  dnnl::reorder(source, target).execute(state_->stream, source, target);
-  state_->stream.wait();
+  state_->reorder(weights, outputs, inputs, state.layout, state.values.data());
+  if (is_new) state_->find_panels(weights, state);
 }
 
 void Gemm::multiply(const float* x, int64_t rows, const PackedMatrix& weights, float* out) {
@@ -161,11 +200,24 @@ void Gemm::multiply(const float* x, int64_t rows, const PackedMatrix& weights, f
   const PackedMatrix::State& packed = *weights.state_;
   const int64_t padded = packed.any_rows ? round_up(rows, kRowGrain) : kRowTile;
   State::Call& call = state_->call({padded, packed.outputs, packed.inputs}, packed.layout);
-  call.x.set_data_handle(const_cast<float*>(x));
-  call.weights.set_data_handle(const_cast<float*>(packed.values.data()));
-  call.out.set_data_handle(out);
-  call.primitive.execute(state_->stream, call.arguments);
-  state_->stream.wait();
+  state_->execute(call, x, packed.values.data(), out);
+}
+
+void Gemm::multiply_unpadded(const float* x, int64_t rows, const PackedMatrix& weights, float* out) {
+  HW_CHECK(rows > 0 && rows <= kRowTile && weights.any_rows() && weights.state_ != nullptr);
+  const OneThread one_thread;
+  const PackedMatrix::State& packed = *weights.state_;
+  State::Call& call = state_->call({rows, packed.outputs, packed.inputs}, packed.layout);
+  state_->execute(call, x, packed.values.data(), out);
+}
+
+void Gemm::multiply_panel(const float* x, int64_t rows, const PackedMatrix& weights, int64_t panel,
+                          float* out) {
+  HW_CHECK(rows > 0 && rows <= kRowTile && weights.any_rows() && panel >= 0 && panel < weights.panels());
+  const OneThread one_thread;
+  const PackedMatrix::State& packed = *weights.state_;
+  State::Call& call = state_->call({rows, weights.panel_outputs(), packed.inputs}, packed.panel_layout);
+  state_->execute(call, x, packed.values.data() + packed.panel_values() * static_cast<size_t>(panel), out);
 }
 
 }  // namespace headwise::kernels

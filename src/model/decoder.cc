@@ -88,12 +88,22 @@ class Decoder::Impl {
   void prepare(const DecodeRequest& request);
   void embed();
   void run_whole_layer(const PackedLayer& layer);
+  void run_layer_by_outputs(const PackedLayer& layer);
+  void attend();
   // Norm, then q, k, v of a row tile; without values and only the demanded heads where demand.whole is false.
   void project_tile(const PackedLayer& layer, const LayerDemand& demand, const RowTile& tile,
                     WorkerScratch& worker);
-  void project_head(const PackedMatrix& panel, const std::vector<float>& bias, const std::vector<float>& norm,
-                    int64_t head, const RowTile& tile, WorkerScratch& worker, float* out, bool rotated,
-                    float scale);
+  void project_key(const PackedLayer& layer, int head, const RowTile& tile, const float* normed,
+                   WorkerScratch& worker);
+  void project_value(const PackedLayer& layer, int head, const RowTile& tile, const float* normed,
+                     WorkerScratch& worker);
+  void project_query(const PackedLayer& layer, int head, const RowTile& tile, const float* normed,
+                     WorkerScratch& worker);
+  // A head's rows with their bias.
+  void project_head(const PackedMatrix& panel, const std::vector<float>& bias, int head, const RowTile& tile,
+                    const float* normed, WorkerScratch& worker, float* out);
+  void rotate_rows(const std::vector<float>& norm, const RowTile& tile, float* x, float scale);
+  void norm_rows(const PackedLayer& layer, LayerTensor norm, const RowTile& tile, int64_t rows, float* out);
   void store_keys(const float* rows, int64_t kv_head, const RowTile& tile);
   void store_values(const float* rows, int64_t kv_head, const RowTile& tile);
   void attend_tile(int64_t head, const QueryTile& tile, WorkerScratch& worker);
@@ -139,6 +149,9 @@ class Decoder::Impl {
   std::vector<QueryTile> query_tiles_;
   std::vector<RowTile> whole_tiles_;  // of kRowTile rows
   std::vector<RowTile> even_tiles_;   // the last ones smaller: the same work for every thread
+  bool few_rows_ = false;             // one row tile holds the prompt
+  AlignedBuffer<float> few_normed_;   // [64, C] and
+  AlignedBuffer<float> few_gate_;     // [64, F], which all workers read, of a prompt of few rows
   AlignedBuffer<float> attention_sums_;
 };
 
@@ -159,6 +172,11 @@ void Decoder::Impl::prepare(const DecodeRequest& request) {
   even_tiles_ = cut_rows(prompt_->tokens(), pool_.size(), kernels::kRowGrain, request.rows);
   buffers_.prepare(config_, *prompt_);
   for (WorkerScratch& worker : workers_) worker.prepare(config_, prompt_->key_count);
+  few_rows_ = prompt_->tokens() <= kRowTile;
+  if (few_rows_) {
+    few_normed_.reserve(static_cast<size_t>(kRowTile * config_.width));
+    few_gate_.reserve(static_cast<size_t>(kRowTile * config_.ffn_width));
+  }
   rotary_.reserve(1 + *std::max_element(prompt_->positions.begin(), prompt_->positions.end()));
 }
 
@@ -172,16 +190,31 @@ void Decoder::Impl::embed() {
   });
 }
 
-void Decoder::Impl::project_head(const PackedMatrix& panel, const std::vector<float>& bias,
-                                 const std::vector<float>& norm, int64_t head, const RowTile& tile,
-                                 WorkerScratch& worker, float* out, bool rotated, float scale) {
-  const int64_t D = config_.head_width;
-  const int64_t rows = tile.rows;
-  worker.gemm.multiply(worker.normed.data(), rows, panel, out);
-  if (!bias.empty()) add_bias(out, rows, bias.data() + head * D, D, ops_);
-  if (!rotated) return;
+void Decoder::Impl::norm_rows(const PackedLayer& layer, LayerTensor norm, const RowTile& tile, int64_t rows,
+                              float* out) {
+  const int64_t C = config_.width;
+  const float* hidden = buffers_.hidden_TC.data() + tile.begin * C;
   for (int64_t row = 0; row < rows; ++row) {
-    float* x = out + row * D;
+    ops_.rms_norm(hidden + row * C, layer.vector(norm).data(), C, static_cast<float>(config_.norm_epsilon),
+                  out + row * C);
+  }
+}
+
+void Decoder::Impl::project_head(const PackedMatrix& panel, const std::vector<float>& bias, int head,
+                                 const RowTile& tile, const float* normed, WorkerScratch& worker,
+                                 float* out) {
+  const int64_t D = config_.head_width;
+  if (few_rows_ && panel.any_rows()) {
+    worker.gemm.multiply_unpadded(normed, tile.rows, panel, out);
+  } else {
+    worker.gemm.multiply(normed, tile.rows, panel, out);
+  }
+  if (!bias.empty()) add_bias(out, tile.rows, bias.data() + head * D, D, ops_);
+}
+
+void Decoder::Impl::rotate_rows(const std::vector<float>& norm, const RowTile& tile, float* x, float scale) {
+  const int64_t D = config_.head_width;
+  for (int64_t row = 0; row < tile.rows; ++row, x += D) {
     if (!norm.empty()) ops_.rms_norm(x, norm.data(), D, static_cast<float>(config_.norm_epsilon), x);
     const int64_t position = prompt_->positions[static_cast<size_t>(tile.begin + row)];
     ops_.rotate(x, rotary_.cos(position), rotary_.sin(position), D, scale);
@@ -208,41 +241,47 @@ void Decoder::Impl::store_values(const float* rows, int64_t kv_head, const RowTi
   }
 }
 
+void Decoder::Impl::project_key(const PackedLayer& layer, int head, const RowTile& tile, const float* normed,
+                                WorkerScratch& worker) {
+  float* rows = worker.projected.data();
+  project_head(layer.key[static_cast<size_t>(head)], layer.vector(LayerTensor::kKeyBias), head, tile, normed,
+               worker, rows);
+  rotate_rows(layer.vector(LayerTensor::kKeyNorm), tile, rows, 1.0f);
+  store_keys(rows, head, tile);
+}
+
+void Decoder::Impl::project_value(const PackedLayer& layer, int head, const RowTile& tile,
+                                  const float* normed, WorkerScratch& worker) {
+  float* rows = worker.projected.data();
+  project_head(layer.value[static_cast<size_t>(head)], layer.vector(LayerTensor::kValueBias), head, tile,
+               normed, worker, rows);
+  store_values(rows, head, tile);
+}
+
+void Decoder::Impl::project_query(const PackedLayer& layer, int head, const RowTile& tile,
+                                  const float* normed, WorkerScratch& worker) {
+  float* rows = queries_of(head) + tile.begin * config_.head_width;
+  project_head(layer.query[static_cast<size_t>(head)], layer.vector(LayerTensor::kQueryBias), head, tile,
+               normed, worker, rows);
+  rotate_rows(layer.vector(LayerTensor::kQueryNorm), tile, rows,
+              static_cast<float>(1.0 / std::sqrt(static_cast<double>(config_.head_width))));
+}
+
 void Decoder::Impl::project_tile(const PackedLayer& layer, const LayerDemand& demand, const RowTile& tile,
                                  WorkerScratch& worker) {
-  const int64_t C = config_.width;
-  const float* hidden = buffers_.hidden_TC.data() + tile.begin * C;
-  const std::vector<float>& norm = layer.vector(LayerTensor::kAttentionNorm);
-  for (int64_t row = 0; row < tile.padded; ++row) {
-    ops_.rms_norm(hidden + row * C, norm.data(), C, static_cast<float>(config_.norm_epsilon),
-                  worker.normed.data() + row * C);
-  }
-  const std::vector<float> none;
-  const auto project_key = [&](int head) {
-    project_head(layer.key[static_cast<size_t>(head)], layer.vector(LayerTensor::kKeyBias),
-                 layer.vector(LayerTensor::kKeyNorm), head, tile, worker, worker.projected.data(), true,
-                 1.0f);
-    store_keys(worker.projected.data(), head, tile);
-  };
-  const auto project_query = [&](int head) {
-    const auto scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(config_.head_width)));
-    project_head(layer.query[static_cast<size_t>(head)], layer.vector(LayerTensor::kQueryBias),
-                 layer.vector(LayerTensor::kQueryNorm), head, tile, worker,
-                 queries_of(head) + tile.begin * config_.head_width, true, scale);
-  };
+  float* normed = worker.normed.data();
+  norm_rows(layer, LayerTensor::kAttentionNorm, tile, tile.padded, normed);
   if (!demand.whole) {
-    for (int head : demand.key_heads) project_key(head);
+    for (int head : demand.key_heads) project_key(layer, head, tile, normed, worker);
     if (!tile.has_query_rows) return;
-    for (int head : demand.query_heads) project_query(head);
+    for (int head : demand.query_heads) project_query(layer, head, tile, normed, worker);
     return;
   }
   for (int head = 0; head < config_.kv_heads; ++head) {
-    project_key(head);
-    project_head(layer.value[static_cast<size_t>(head)], layer.vector(LayerTensor::kValueBias), none, head,
-                 tile, worker, worker.projected.data(), false, 1.0f);
-    store_values(worker.projected.data(), head, tile);
+    project_key(layer, head, tile, normed, worker);
+    project_value(layer, head, tile, normed, worker);
   }
-  for (int head = 0; head < config_.heads; ++head) project_query(head);
+  for (int head = 0; head < config_.heads; ++head) project_query(layer, head, tile, normed, worker);
 }
 
 void Decoder::Impl::attend_tile(int64_t head, const QueryTile& tile, WorkerScratch& worker) {
@@ -278,11 +317,7 @@ void Decoder::Impl::finish_tile(const PackedLayer& layer, const RowTile& tile, W
   float* projected = worker.projected.data();
   project(buffers_.mixed_THD.data() + tile.begin * HD, layer.output, LayerTensor::kOutputBias, projected);
   ops_.add(hidden, projected, rows * C);
-  const std::vector<float>& norm = layer.vector(LayerTensor::kFfnNorm);
-  for (int64_t row = 0; row < tile.padded; ++row) {
-    ops_.rms_norm(hidden + row * C, norm.data(), C, static_cast<float>(config_.norm_epsilon),
-                  worker.normed.data() + row * C);
-  }
+  norm_rows(layer, LayerTensor::kFfnNorm, tile, tile.padded, worker.normed.data());
   project(worker.normed.data(), layer.gate, LayerTensor::kGateBias, worker.gate.data());
   project(worker.normed.data(), layer.up, LayerTensor::kUpBias, projected);
   ops_.silu_multiply(worker.gate.data(), projected, rows * F);
@@ -290,17 +325,76 @@ void Decoder::Impl::finish_tile(const PackedLayer& layer, const RowTile& tile, W
   ops_.add(hidden, projected, rows * C);
 }
 
-void Decoder::Impl::run_whole_layer(const PackedLayer& layer) {
-  const LayerDemand whole;
-  for_each_tile(
-      layer, [&](const RowTile& tile, WorkerScratch& worker) { project_tile(layer, whole, tile, worker); });
+void Decoder::Impl::attend() {
   const auto tiles = static_cast<int64_t>(query_tiles_.size());
   // Heads outermost, longest rows first: neighbours in time share a head's keys, and the tail is short.
   pool_.parallel_for(config_.heads * tiles, [&](int64_t task, int w) {
     attend_tile(task / tiles, query_tiles_[static_cast<size_t>(tiles - 1 - task % tiles)],
                 workers_[static_cast<size_t>(w)]);
   });
+}
+
+void Decoder::Impl::run_whole_layer(const PackedLayer& layer) {
+  if (few_rows_ && layer.any_rows()) return run_layer_by_outputs(layer);
+  const LayerDemand whole;
+  for_each_tile(
+      layer, [&](const RowTile& tile, WorkerScratch& worker) { project_tile(layer, whole, tile, worker); });
+  attend();
   for_each_tile(layer, [&](const RowTile& tile, WorkerScratch& worker) { finish_tile(layer, tile, worker); });
+}
+
+void Decoder::Impl::run_layer_by_outputs(const PackedLayer& layer) {
+  const int64_t C = config_.width;
+  const int64_t F = config_.ffn_width;
+  const RowTile tile{0, prompt_->tokens(), prompt_->tokens(), true};
+  float* normed = few_normed_.data();
+  // out = a panel's product with its bias.
+  const auto product = [&](const float* x, const PackedMatrix& matrix, int64_t panel, LayerTensor bias,
+                           WorkerScratch& worker, float* out) {
+    worker.gemm.multiply_panel(x, tile.rows, matrix, panel, out);
+    const int64_t columns = matrix.panel_outputs();
+    if (const std::vector<float>& b = layer.vector(bias); !b.empty()) {
+      add_bias(out, tile.rows, b.data() + panel * columns, columns, ops_);
+    }
+  };
+  const auto add_product = [&](const float* x, const PackedMatrix& matrix, LayerTensor bias) {
+    pool_.parallel_for(matrix.panels(), [&](int64_t panel, int w) {
+      WorkerScratch& worker = workers_[static_cast<size_t>(w)];
+      product(x, matrix, panel, bias, worker, worker.projected.data());
+      const int64_t columns = matrix.panel_outputs();
+      for (int64_t row = 0; row < tile.rows; ++row) {
+        ops_.add(buffers_.hidden_TC.data() + row * C + panel * columns,
+                 worker.projected.data() + row * columns, columns);
+      }
+    });
+  };
+
+  norm_rows(layer, LayerTensor::kAttentionNorm, tile, tile.rows, normed);
+  const auto heads = static_cast<int>(config_.heads);
+  const auto kv_heads = static_cast<int>(config_.kv_heads);
+  pool_.parallel_for(heads + 2 * kv_heads, [&](int64_t task, int w) {
+    WorkerScratch& worker = workers_[static_cast<size_t>(w)];
+    const auto head = static_cast<int>(task);
+    if (head < heads) return project_query(layer, head, tile, normed, worker);
+    if (head < heads + kv_heads) return project_key(layer, head - heads, tile, normed, worker);
+    project_value(layer, head - heads - kv_heads, tile, normed, worker);
+  });
+  attend();
+  add_product(buffers_.mixed_THD.data(), layer.output, LayerTensor::kOutputBias);
+
+  norm_rows(layer, LayerTensor::kFfnNorm, tile, tile.rows, normed);
+  pool_.parallel_for(layer.gate.panels(), [&](int64_t panel, int w) {
+    WorkerScratch& worker = workers_[static_cast<size_t>(w)];
+    float* gate = worker.gate.data();
+    product(normed, layer.gate, panel, LayerTensor::kGateBias, worker, gate);
+    product(normed, layer.up, panel, LayerTensor::kUpBias, worker, worker.projected.data());
+    const int64_t columns = layer.gate.panel_outputs();
+    ops_.silu_multiply(gate, worker.projected.data(), tile.rows * columns);
+    for (int64_t row = 0; row < tile.rows; ++row) {
+      std::copy_n(gate + row * columns, columns, few_gate_.data() + row * F + panel * columns);
+    }
+  });
+  add_product(few_gate_.data(), layer.down, LayerTensor::kDownBias);
 }
 
 void Decoder::Impl::read_layer(int layer, const std::vector<int>& heads) {

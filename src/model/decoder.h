@@ -5,6 +5,9 @@
 // deepest head that is read, handing out the attention that chosen rows pay to every key. All tokens go
 // through a layer before the next one starts, so keys and values of one layer only are in memory.
 //
+// A prompt of no more than a row tile is cut by the outputs of each matrix instead of by rows, because its
+// time goes into reading the weights: the same bits.
+//
 // Cost: 2 * (weights of the layers run) * T + 4 * H * D * (visible pairs) flops; memory about T * (3C +
 // 2(H+K)D) floats plus a few row tiles of 64 per thread. Thread rule: one Decoder, one caller at a time; it
 // uses its own pool. Source: Touvron et al. 2023 (Llama), Yang et al. 2024 (Qwen2), Qwen team 2025 (Qwen3:

@@ -143,4 +143,34 @@ void expect_same_bits(const Fixture& fixture, const std::filesystem::path& model
   }
 }
 
+void expect_same_bits_of_few_rows(const std::filesystem::path& model) {
+  constexpr int64_t kLong = 2 * kernels::kRowTile + 5;
+  const auto hidden = [&](int64_t tokens, int threads, ModelOptions::Weights way) {
+    const auto weights = open_weights(model, {.weights = way});
+    std::vector<int32_t> ids;
+    for (int64_t i = 0; i < tokens; ++i)
+      ids.push_back(static_cast<int32_t>((7 * i + 11) % weights->config.vocabulary));
+    BuiltPrompt prompt;
+    prompt.layout.add_segment(ids, 0, {});
+    PassOptions options;
+    options.threads = threads;
+    options.hidden = true;
+    options.heads = {{0, 0}};
+    return run_pass(weights, prompt, options).hidden;
+  };
+  const auto whole = hidden(kLong, 2, ModelOptions::Weights::kFloat32);
+  for (const int64_t tokens : {int64_t{1}, int64_t{9}, int64_t{33}, kernels::kRowTile}) {
+    for (const int threads : {1, 2, 3}) {
+      for (const auto way : {ModelOptions::Weights::kFloat32, ModelOptions::Weights::kStored}) {
+        const auto few = hidden(tokens, threads, way);
+        ASSERT_EQ(few.size(), whole.size());
+        for (size_t layer = 0; layer < few.size(); ++layer) {
+          ASSERT_TRUE(std::equal(few[layer].begin(), few[layer].end(), whole[layer].begin()))
+              << tokens << " tokens, " << threads << " threads, layer " << layer;
+        }
+      }
+    }
+  }
+}
+
 }  // namespace headwise::golden

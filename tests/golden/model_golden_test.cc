@@ -56,6 +56,12 @@ TEST_P(ModelGolden, TheWayOfWorkingDoesNotChangeABit) {
   }
 }
 
+TEST_P(ModelGolden, FewRowsDoNotChangeABit) {
+  const std::vector<Fixture> fixtures = fixtures_of(golden_folder() / "fixtures" / GetParam());
+  ASSERT_FALSE(fixtures.empty());
+  expect_same_bits_of_few_rows(models_of(fixtures.front()).front());
+}
+
 INSTANTIATE_TEST_SUITE_P(Models, ModelGolden, ::testing::ValuesIn(tiny_fixtures()), [](const auto& name) {
   std::string text = name.param;
   std::replace_if(
