@@ -64,6 +64,9 @@ class ListwiseLoss {
 
  private:
   static double deviation(const std::vector<double>& row) {
+    // Equal values must give 0, not the rounding of their mean: the row is divided by this.
+    const auto [least, most] = std::minmax_element(row.begin(), row.end());
+    if (*least == *most) return 0.0;
     const auto n = static_cast<double>(row.size());
     const double mean = std::accumulate(row.begin(), row.end(), 0.0) / n;
     double squares = 0.0;

@@ -42,7 +42,7 @@ def write_store(folder: Path) -> Path:
 class Reference:
     """The methods as docs/method.md says them, with numpy."""
 
-    def __init__(self, folder, calibration):
+    def __init__(self, folder, calibration, weights=None):
         self.queries = []
         judged = {}
         for line in (folder / "qrels.tsv").read_text().splitlines()[1:]:
@@ -56,6 +56,7 @@ class Reference:
             scores = {"none": raw[0], "na": raw[2], "ratio": np.log(raw[0] + 1e-7) - np.log(raw[1] + 1e-7)}[calibration]
             self.queries.append((raw, scores, grades, ids, sum(g / math.log2(i + 2) for i, g in enumerate(ideal)),
                                  np.array(query["first_stage_scores"])))
+        self.weights = np.full(len(self.queries), 1 / len(self.queries)) if weights is None else np.array(weights)
         self.every = [(layer, head) for layer in range(LAYERS) for head in range(HEADS)]
 
     def ndcg_of(self, scores, query):
@@ -66,13 +67,16 @@ class Reference:
         return sum(grades[d] / math.log2(i + 2) for i, d in enumerate(order[:10])) / ideal
 
     def ndcg(self, heads):
-        return float(np.mean([self.ndcg_of(sum(q[1][h] for h in heads), q) for q in self.queries]))
+        return self.mean(lambda q: self.ndcg_of(sum(q[1][h] for h in heads), q))
+
+    def mean(self, one):
+        return float(np.dot(self.weights, [one(q) for q in self.queries]))
 
     def best(self, score, count):
         return sorted(self.every, key=lambda h: -score[h])[:count]
 
     def by_mean(self, one, count):
-        score = {h: float(np.mean([one(q, h) for q in self.queries])) for h in self.every}
+        score = {h: self.mean(lambda q, h=h: one(q, h)) for h in self.every}
         heads = self.best(score, count)
         return heads, [score[h] for h in heads]
 
@@ -108,7 +112,7 @@ class Reference:
             z = s / (len(heads) * np.std([q[1][h] for h in pool]))
             z = z - z.max()
             likelihood.append(np.mean((z - math.log(np.exp(z).sum()))[q[2] > 0]))
-        return self.ndcg(heads), float(np.mean(likelihood))
+        return self.ndcg(heads), float(np.dot(self.weights, likelihood))
 
     def static(self, most=8, pool_size=64):
         pool, single = self.by_mean(lambda q, h: self.ndcg_of(q[1][h], q), pool_size)
@@ -137,6 +141,34 @@ class Reference:
                             chosen, best, improved = trial, self.key(trial, pool), True
                             break
         return chosen, [single[h] for h in chosen]
+
+    def listwise(self, heads, ridge):
+        """Ridge listwise weights by Newton's method: in units of each head's usual deviation, and raw."""
+        spread = np.array([self.mean(lambda q, h=h: q[1][h].std() if np.ptp(q[1][h]) > 0 else 0.0) for h in heads])
+        spread[spread <= 0] = 1.0
+        v = np.zeros(len(heads))
+        for _ in range(100):
+            gradient, hessian = ridge * v, ridge * np.eye(len(heads))
+            for q, weight in zip(self.queries, self.weights):
+                x = np.array([q[1][h] for h in heads]) / spread[:, None]
+                p = np.exp(v @ x - np.max(v @ x))
+                p /= p.sum()
+                gradient += weight * (x @ (p - q[2] / q[2].sum()))
+                hessian += weight * (x @ (np.diag(p) - np.outer(p, p)) @ x.T)
+            step = np.linalg.solve(hessian, gradient)
+            v = v - step
+            if np.abs(step).max() < 1e-13:
+                break
+        return v, v / spread
+
+    def weighted(self, count=32, ridge=1.0):
+        size, _ = self.listwise(self.every, ridge)
+        places = sorted(range(len(self.every)), key=lambda i: -abs(size[i]))[:count]
+        heads = [self.every[i] for i in places]
+        return heads, [size[i] for i in places], list(self.listwise(heads, ridge)[1])
+
+    def weighted_ndcg(self, heads, weights):
+        return self.mean(lambda q: self.ndcg_of(sum(w * q[1][h] for h, w in zip(heads, weights)), q))
 
 
 def as_pairs(heads) -> list[tuple[int, int]]:

@@ -41,6 +41,50 @@ def test_methods_against_numpy(binary, store, method, calibration):
     assert found["ndcg@10"] == pytest.approx(reference.ndcg(heads), abs=1e-9)
 
 
+@pytest.mark.parametrize("flags", [{}, {"ridge": 0.02}, {"count": 5}, {"count": 5, "ridge": 30}])
+@pytest.mark.parametrize("calibration", ["none", "na", "ratio"])
+def test_weighted_against_newton(binary, store, calibration, flags):
+    reference = Reference(store, calibration)
+    found = select(binary, store, "--method", "weighted", "--calibration", calibration,
+                   *(part for name, value in flags.items() for part in (f"--{name}", value)))
+    heads, sizes, weights = reference.weighted(**flags)
+    assert as_pairs(found["heads"]) == heads
+    assert found["head_scores"] == pytest.approx(sizes, abs=1e-5)
+    assert found["weights"] == pytest.approx(weights, rel=1e-5, abs=1e-5)
+    assert found["ndcg@10"] == pytest.approx(reference.weighted_ndcg(heads, weights), abs=1e-9)
+
+
+def split_store(store, tmp_path, first):
+    """The store's first queries and the rest, as two stores."""
+    manifest = json.loads((store / "manifest.json").read_text())
+    parts = [tmp_path / "a", tmp_path / "b"]
+    for folder, chosen in zip(parts, (range(first), range(first, 24))):
+        folder.mkdir()
+        for place, q in enumerate(chosen):
+            shutil.copy(store / f"{q:05d}.npy", folder / f"{place:05d}.npy")
+        (folder / "manifest.json").write_text(json.dumps({**manifest, "queries": [manifest["queries"][q] for q in chosen]}))
+    return parts
+
+
+@pytest.mark.parametrize("method", ["layers", "qr", "core", "headrank", "static", "weighted"])
+def test_stores_that_count_the_same(binary, store, tmp_path, method):
+    a, b = split_store(store, tmp_path, 5)
+    found = json.loads(must_run(binary, "heads", "select", "--store", a, "--store", b, "--qrels", store / "qrels.tsv", "--json",
+                                "--calibration", "na", "--method", method, "--balance", "stores"))
+    reference = Reference(store, "na", [1 / (2 * 5)] * 5 + [1 / (2 * 19)] * 19)
+    heads, scores, *weights = getattr(reference, method)()
+    assert as_pairs(found["heads"]) == heads
+    if scores is not None:
+        assert found["head_scores"] == pytest.approx(scores, abs=1e-5 if weights else 1e-6)
+    if weights:
+        assert found["weights"] == pytest.approx(weights[0], rel=1e-5, abs=1e-5)
+        assert found["ndcg@10"] == pytest.approx(reference.weighted_ndcg(heads, weights[0]), abs=1e-9)
+    else:
+        assert found["ndcg@10"] == pytest.approx(reference.ndcg(heads), abs=1e-9)
+    evenly = select(binary, store, "--method", method, "--calibration", "na")
+    assert found["ndcg@10"] != pytest.approx(evenly["ndcg@10"], abs=1e-9)
+
+
 def test_all_random_and_flags(binary, store):
     reference = Reference(store, "ratio")
     assert as_pairs(select(binary, store, "--method", "all")["heads"]) == reference.every
@@ -56,14 +100,7 @@ def test_all_random_and_flags(binary, store):
 
 
 def test_two_stores_are_used_as_one(binary, store, tmp_path):
-    manifest = json.loads((store / "manifest.json").read_text())
-    halves = [tmp_path / "a", tmp_path / "b"]
-    for part, folder in enumerate(halves):
-        folder.mkdir()
-        chosen = range(part * 12, part * 12 + 12)
-        for place, q in enumerate(chosen):
-            shutil.copy(store / f"{q:05d}.npy", folder / f"{place:05d}.npy")
-        (folder / "manifest.json").write_text(json.dumps({**manifest, "queries": [manifest["queries"][q] for q in chosen]}))
+    halves = split_store(store, tmp_path, 12)
     both = json.loads(must_run(binary, "heads", "select", "--store", halves[0], "--store", halves[1], "--qrels",
                                store / "qrels.tsv", "--json", "--method", "headrank"))
     whole = select(binary, store, "--method", "headrank")
