@@ -94,9 +94,9 @@ Status run_explain(const ExplainFlags& flags, const AppContext& context) {
                                .passages = request->passages,
                                .explanation = &*explanation,
                                .heads = engine->describe_heads(explanation->heads),
-                               .calibration = engine->flags.calibration,
-                               .encoding = engine->flags.encoding,
-                               .fuse = engine->flags.fuse,
+                               .calibration = engine->settings.calibration,
+                               .encoding = engine->settings.encoding,
+                               .fuse = engine->settings.fuse,
                                .per_head = flags.per_head};
   if (!flags.report.empty()) {
     HW_RETURN_IF_ERROR(write_file_atomically(flags.report, explain_html(answer)));

@@ -14,9 +14,9 @@
 #include "common/dataset_work.h"
 #include "common/diagnostics.h"
 #include "common/engine_flags.h"
-#include "common/journal.h"
 #include "common/progress_bar.h"
 #include "common/signals.h"
+#include "engine/journal.h"
 #include "headwise/score_store.h"
 #include "kernels/kernels.h"
 
@@ -38,7 +38,7 @@ StoreManifest make_manifest(const ScoreFlags& flags, const Engine& engine) {
   manifest.prompt_template = options.prompt_template.empty()
                                  ? (options.encoding == Encoding::kBlocks ? "blocks" : "default")
                                  : options.prompt_template;
-  manifest.encoding = engine.flags.encoding;
+  manifest.encoding = engine.settings.encoding;
   manifest.rows = flags.engine.rows;
   manifest.order = flags.engine.order;
   manifest.seed = options.seed;
@@ -63,7 +63,7 @@ Result<Json> journal_header(const Engine& engine, const DatasetWork& work) {
   header["format"] = "head-score store";
   header["queries"] = work.requests.size();
   header["texts and first stage"] = work.fingerprint;
-  header["flags"] = options_that_decide(engine.flags);
+  header["flags"] = options_that_decide(engine.settings);
   return header;
 }
 

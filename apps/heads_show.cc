@@ -12,9 +12,9 @@
 #include "base/file.h"
 #include "common/app.h"
 #include "common/diagnostics.h"
-#include "common/named_heads.h"
 #include "common/store_flags.h"
 #include "common/terminal.h"
+#include "engine/named_heads.h"
 #include "heads/head_report.h"
 #include "heads_show_print.h"
 

@@ -84,15 +84,6 @@ Result<std::string> format_answer(const Answer& answer, AnswerFormat format) {
   return format_jsonl(answer);
 }
 
-void rank_by_place(const EngineFlags& flags, std::vector<Passage>& passages) {
-  if (flags.fuse != "rrf") return;
-  for (const Passage& passage : passages) {
-    if (passage.first_stage_score) return;
-  }
-  double score = 0.0;
-  for (Passage& passage : passages) passage.first_stage_score = score--;
-}
-
 Status check_ids(std::span<const Passage> passages) {
   std::unordered_set<std::string_view> seen;
   for (const Passage& passage : passages) {

@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: headwise contributors
 
 // `rerank --dataset DIR --run FILE`: every query of a first-stage run. With --output the finished queries are
-// kept in OUTPUT.partial (common/journal.h) until all are done; then OUTPUT is written in one piece, in the
+// kept in OUTPUT.partial (engine/journal.h) until all are done; then OUTPUT is written in one piece, in the
 // run's order of queries.
 #include <chrono>
 #include <cstdio>
@@ -11,9 +11,9 @@
 
 #include "base/check.h"
 #include "common/diagnostics.h"
-#include "common/journal.h"
 #include "common/progress_bar.h"
 #include "common/signals.h"
+#include "engine/journal.h"
 #include "kernels/kernels.h"
 #include "rerank_modes.h"
 
@@ -37,7 +37,7 @@ Result<Json> journal_header(const RerankFlags& flags, const Engine& engine, cons
   header["shard"] = flags.shard.empty() ? "1/1" : flags.shard;
   header["queries"] = work.requests.size();
   header["texts and first stage"] = work.fingerprint;
-  header["flags"] = options_that_decide(engine.flags);
+  header["flags"] = options_that_decide(engine.settings);
   return header;
 }
 

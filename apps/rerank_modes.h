@@ -53,9 +53,6 @@ Result<std::string> format_answer(const Answer& answer, AnswerFormat format);
 // The table for a person: rank, change against the given order, score, bar, text.
 std::string format_table(const Answer& answer, int columns, bool colours);
 
-// With --fuse rrf, which needs ranks alone, passages without scores are taken as given best first.
-void rank_by_place(const EngineFlags& flags, std::vector<Passage>& passages);
-
 // kInvalidInput naming an id that two passages share.
 Status check_ids(std::span<const Passage> passages);
 

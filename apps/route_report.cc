@@ -54,7 +54,7 @@ Result<RoutingTimes> measure_times(const ReportFlags& flags, const AppContext& c
   engine.options.prompt_template = router.prompt_template;
   engine.options.max_words = flags.max_words;
   engine.options.threads = flags.threads;
-  auto options = engine_options(engine);
+  auto options = reranker_options(engine);
   HW_RETURN_IF_ERROR(options);
   auto cut = Reranker::create(model, *options);
   HW_RETURN_IF_ERROR(cut);

@@ -1,46 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// What this file is: a first-stage run with its texts, cut to what the flags ask for: the work of every verb
-// that goes through a data set.
+// What this file is: the flags of every verb that goes through a data set. What they ask for is gathered by
+// the library (engine/dataset_work.h).
 #pragma once
 
-#include <cstdint>
 #include <string>
-#include <vector>
 
 #include "common/app.h"
+#include "engine/dataset_work.h"
 #include "headwise/error.h"
-#include "headwise/reranker.h"
 
 namespace headwise {
 
-struct DatasetFlags {
-  std::string dataset;
-  std::string run;
-  std::string split;
-  int depth = 40;   // candidates of each query, 0: all
-  int skip = 0;     // queries left out at the start
-  int queries = 0;  // first queries after those, 0: all
-  std::string shard;
-  std::string only_query;  // the id of the one query that is wanted; empty: all
-};
+using DatasetFlags = DatasetChoice;
 
 void add_dataset_flags(CLI::App& verb, DatasetFlags& flags, const std::string& group);
 
-// One query with its texts, ready for the engine.
-struct DatasetRequest {
-  int64_t number = 0;  // place in the whole run's order
-  std::string id;
-  std::string query;
-  std::vector<Passage> passages;
-};
-
-struct DatasetWork {
-  std::vector<DatasetRequest> requests;
-  std::string fingerprint;  // of every text, id and first-stage score among them
-};
-
+// Prints what was left out.
 Result<DatasetWork> gather_work(const DatasetFlags& flags, const AppContext& context);
 
 }  // namespace headwise

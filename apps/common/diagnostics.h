@@ -10,8 +10,8 @@
 
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "base/near_word.h"
 #include "headwise/error.h"
 
 namespace headwise {
@@ -20,9 +20,5 @@ namespace headwise {
 int report_error(std::string_view verb, const Error& error, std::string_view hint = {});
 // "headwise rerank: note: ..." on stderr; nothing with --quiet.
 void print_note(std::string_view verb, bool quiet, std::string_view text);
-
-// The candidate nearest to `word` (Damerau-Levenshtein), or an empty string when none is near enough to be
-// what was meant.
-std::string nearest_word(std::string_view word, const std::vector<std::string>& candidates);
 
 }  // namespace headwise

@@ -13,13 +13,15 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 
-#include "common/output.h"
 #include "headwise/error.h"
 
 namespace headwise {
+
+using Json = nlohmann::ordered_json;
 
 class Journal {
  public:
@@ -50,18 +52,6 @@ class Journal {
   int64_t good_bytes_ = 0;
   std::map<int64_t, std::string> finished_;
   std::chrono::steady_clock::time_point synced_ = std::chrono::steady_clock::now();
-};
-
-// 64-bit FNV-1a over pieces, each piece with its length, so that ("ab","c") and ("a","bc") differ.
-class Fingerprint {
- public:
-  void add(std::string_view piece);
-  void add(double value);
-  std::string hex() const;
-
- private:
-  void add_bytes(std::string_view bytes);
-  uint64_t hash_ = 0xcbf29ce484222325;
 };
 
 }  // namespace headwise

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-#include "common/named_heads.h"
+#include "engine/named_heads.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "common/diagnostics.h"
+#include "base/near_word.h"
 #include "headwise/head_catalogue.h"
 
 namespace headwise {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-#include "common/model_path.h"
-
+// What a model's name may be, and where models are.
 #include <pwd.h>
 #include <unistd.h>
 
@@ -12,7 +11,8 @@
 #include <regex>
 #include <vector>
 
-#include "common/diagnostics.h"
+#include "base/near_word.h"
+#include "headwise/engine.h"
 
 namespace headwise {
 namespace {
@@ -69,6 +69,9 @@ std::string listing(const fs::path& folder, const std::vector<fs::path>& models)
   return text;
 }
 
+// What the default model may be called for short.
+constexpr std::string_view kDefaultModelName = "smollm2";
+
 constexpr std::string_view kNextStep =
     "; scripts/setup fetches the default model, HEADWISE_HOME names another home";
 
@@ -88,8 +91,9 @@ fs::path headwise_home() {
 Result<fs::path> resolve_model(const std::string& given) {
   std::error_code ignored;
   const fs::path folder = headwise_home() / "models";
-  const std::string wanted = given.empty() ? std::string(kDefaultModelFile) : given;
   if (!given.empty() && fs::exists(given, ignored)) return fs::path(given);
+  const bool by_default = given.empty() || lower(given) == kDefaultModelName;
+  const std::string wanted = by_default ? std::string(kDefaultModelFile) : given;
   const std::vector<fs::path> models = models_in(folder);
   std::vector<fs::path> fitting;
   std::vector<std::string> known;
@@ -104,7 +108,7 @@ Result<fs::path> resolve_model(const std::string& given) {
     return fail(ErrorCode::kUsage, "'" + wanted + "' fits several models (" + listing(folder, fitting) +
                                        "); give the whole file name");
   }
-  if (given.empty()) {
+  if (by_default) {
     return fail(ErrorCode::kNotFound, "the default model " + wanted + " is not there: " +
                                           listing(folder, models) + std::string(kNextStep));
   }

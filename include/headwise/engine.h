@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// What this file is: a model, a Reranker and, where asked for, a router, put together from settings as people
+// write them: words, names and files. It is what every front end (command line, server, Python) starts from,
+// so that the same words give the same ranking everywhere: with nothing set, the default model and the head
+// set that ships for it, which a Reranker made by itself does not take.
+//
+//   auto engine = headwise::load_engine({.model = "smollm2", .calibration = "na"});
+//   auto ranking = engine->rank("who wrote Emma?", passages, nullptr);
+//
+// Errors name a setting as the command line spells it ("--calibration"). Thread rule: as Reranker, one call
+// at a time.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "headwise/error.h"
+#include "headwise/explanation.h"
+#include "headwise/model.h"
+#include "headwise/reranker.h"
+#include "headwise/router.h"
+
+namespace headwise {
+
+inline constexpr std::string_view kDefaultModelFile = "SmolLM2-135M-Instruct.Q4_1.gguf";
+
+// $HEADWISE_HOME, or ~/.cache/headwise; models are in its folder models/.
+std::filesystem::path headwise_home();
+
+// The file or folder that `given` names: a path, the name of a model under headwise_home()/models in any
+// case, with or without its quantisation, or "smollm2" or nothing: the default model. kNotFound lists what
+// the models folder holds; kUsage when a name fits several models.
+Result<std::filesystem::path> resolve_model(const std::string& given);
+
+// Words left empty are not asked for: then a head set or router says how its heads are read, and where none
+// does, RerankerOptions' defaults hold. A word that is given wins.
+struct EngineSettings {
+  std::string model;         // what resolve_model() takes
+  std::string adapter;       // a folder with a LoRA adapter, "none"; heads.json in it is its default set
+  std::string weights;       // "stored", "fp32"
+  std::string heads;         // "default", "all", "8..11", "13-18,14-2", a file, or a name of the catalogue
+  std::string router;        // a file; chooses the heads
+  std::string encoding;      // "blocks", "list"
+  std::string calibration;   // "ratio", "na", "none"
+  std::string token_filter;  // "low", "none"
+  std::string rows;          // "template", "all", "instruction+query", "query"
+  std::string order;         // "given", "reversed", "shuffled"
+  std::string fuse;          // a weight such as "0.7", "rrf", "none"
+  // What has no words: limits, threads, prompt_template (empty: not asked for). The members that the words
+  // above stand for are not looked at.
+  RerankerOptions options{};
+};
+
+// kUsage for a word that a setting does not have. Heads are read from `heads` alone: no file, no default.
+Result<RerankerOptions> reranker_options(const EngineSettings& settings);
+
+struct Engine {
+  std::shared_ptr<const Model> model;
+  Reranker reranker;
+  EngineSettings settings;  // as they took effect: no word is empty, a head set is put in
+  std::optional<QueryRouter> router;
+  bool shipped_heads = false;  // the set that ships for the model is read
+
+  // With the router's heads for this query where there is one.
+  Result<Ranking> rank(std::string_view query, std::span<const Passage> passages, ProgressSink* progress);
+  Result<Explanation> explain(std::string_view query, std::span<const Passage> passages,
+                              ExplainOptions options, ProgressSink* progress);
+  // What the ranking read: "all 270 heads of layers 0-29", "36 heads of layers 8-11", "3 heads: 13-18, 14-2,
+  // 15-0", "the shipped 32 heads of layers 2-29".
+  std::string describe_heads(std::span<const HeadId> heads) const;
+};
+
+// Everything that load, resolve and create can say: kUsage, kNotFound, kInvalidInput, kUnsupported,
+// kResourceLimit. A wrong word costs no model load.
+Result<Engine> load_engine(const EngineSettings& settings);
+
+// With fuse "rrf", which needs ranks alone, passages without scores are taken as given best first.
+void rank_by_place(const EngineSettings& settings, std::vector<Passage>& passages);
+
+}  // namespace headwise
