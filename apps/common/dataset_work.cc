@@ -26,7 +26,8 @@ void add_dataset_flags(CLI::App& verb, DatasetFlags& flags, const std::string& g
       ->group(group)
       ->check(CLI::NonNegativeNumber);
   verb.add_option("--shard", flags.shard,
-                  "i/n: only every n-th query, from the i-th; `cat` of the n outputs is the whole run")
+                  "i/n: the i-th of n parts of the queries; `cat` of the n outputs, in order, is the whole "
+                  "run's file")
       ->group(group);
 }
 

@@ -155,8 +155,11 @@ Result<DatasetWork> gather_work(const DatasetChoice& flags) {
     documents.push_back(std::move(texts->documents));
   }
   Fingerprint fingerprint;
-  for (size_t i = 0; i < run.queries.size(); ++i) {
-    if (i % shard->count != shard->index) continue;
+  // Neighbours stay together, the first shards hold one more: `cat` of all is the whole run's file.
+  const size_t least = run.queries.size() / shard->count, longer = run.queries.size() % shard->count;
+  const size_t first = shard->index * least + std::min(shard->index, longer);
+  const size_t end = first + least + (shard->index < longer ? 1 : 0);
+  for (size_t i = first; i < end; ++i) {
     auto request = make_request(run.queries[i], queries, documents.size() == 1 ? documents[0] : documents[i],
                                 static_cast<int64_t>(i));
     if (!request) return fail(std::move(request.error()));
