@@ -14,32 +14,11 @@
 #include "common/progress_bar.h"
 #include "common/signals.h"
 #include "engine/journal.h"
-#include "kernels/kernels.h"
+#include "engine/run_header.h"
 #include "rerank_modes.h"
 
 namespace headwise {
 namespace {
-
-// What decides the bytes of the output. Two runs with equal headers give equal files. The instruction set is
-// in it because kernels round differently on each.
-Result<Json> journal_header(const RerankFlags& flags, const Engine& engine, const DatasetWork& work,
-                            const std::string& format) {
-  const auto kernels = kernels::select_kernels();
-  if (!kernels) return fail(kernels.error());
-  Json header;
-  header["headwise_partial"] = 1;
-  header["version"] = HEADWISE_VERSION;
-  header["instruction-set"] = (*kernels)->name;
-  header["model"] = engine.model->fingerprint();
-  header["format"] = format;
-  header["split"] = flags.split;
-  header["depth"] = flags.depth;
-  header["shard"] = flags.shard.empty() ? "1/1" : flags.shard;
-  header["queries"] = work.requests.size();
-  header["texts and first stage"] = work.fingerprint;
-  header["flags"] = options_that_decide(engine.settings);
-  return header;
-}
 
 struct Totals {
   int64_t queries = 0, passages = 0, tokens = 0;
@@ -75,7 +54,7 @@ Status rerank_dataset(const RerankFlags& flags, const AppContext& context) {
   std::optional<Journal> journal;
   if (to_file) {
     const std::string name = flags.json ? "jsonl" : flags.format.empty() ? "trec" : flags.format;
-    auto header = journal_header(flags, *engine, *work, name);
+    auto header = run_header(*engine, flags, *work, {.format = name, .version = HEADWISE_VERSION});
     if (!header) return fail(std::move(header.error()));
     auto opened = Journal::open(flags.output + ".partial", *header, flags.restart);
     if (!opened) return fail(std::move(opened.error()));

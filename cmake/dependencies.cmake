@@ -5,7 +5,9 @@
 find_package(Threads REQUIRED)
 find_package(tl-expected REQUIRED)
 find_package(nlohmann_json REQUIRED)
-find_package(CLI11 REQUIRED)
+if(HEADWISE_APPS)
+  find_package(CLI11 REQUIRED)
+endif()
 find_package(PkgConfig REQUIRED)
 
 # oneDNN: headwise::onednn, Debian's libdnnl-dev (2.6.3). The PyPI wheel (3.2) was measured beside it on the shapes of

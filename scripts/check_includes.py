@@ -18,7 +18,7 @@ def stratum(path: Path) -> str | None:
         return tree.PUBLIC_STRATUM.get(path.name)
     if path.parts[0] == "src":
         return path.parts[1]
-    return "apps" if path.parts[0] == "apps" else None
+    return path.parts[0] if path.parts[0] in ("apps", "python") else None
 
 
 def violations(path: Path) -> list[str]:

@@ -146,11 +146,11 @@ def fuzz_tests() -> Counts:
     return ctest("fuzz", ["-L", "fuzz"], SANITIZERS, "tests/fuzz/all")
 
 
-def pytest(name: str, *arguments: str) -> Counts:
+def pytest(name: str, *arguments: str, interpreter: str = sys.executable, jobs: str = JOBS) -> Counts:
     report = LOGS / f"{name}.xml"
     report.unlink(missing_ok=True)
     selection = [] if slow_too else ["-m", "not slow"]
-    ok = logged(name, sys.executable, "-m", "pytest", "-q", "-ra", "-n", JOBS, "--dist", "loadfile", "--color=no", f"--junitxml={report}", *selection,
+    ok = logged(name, interpreter, "-m", "pytest", "-q", "-ra", "-n", jobs, "--dist", "loadfile", "--color=no", f"--junitxml={report}", *selection,
                 *arguments)
     counts = case_counts(report, "pytest") if report.is_file() else Counts()
     if not ok and counts.failed == 0:  # a broken conftest, no test collected
@@ -173,6 +173,21 @@ def install_tests() -> Counts:
     return pytest("install", *INSTALL_FILES)
 
 
+def python_package(step: str) -> Counts | None:
+    """The wheel and the binary that it is compared with; what failed, or None."""
+    if not logged(f"setup-{step}", "scripts/setup", step):
+        return Counts(failed=1, notes=[f"failed: scripts/setup {step}"])
+    if not configure("release") or not logged("build-release", "ninja", "-C", "build/release", "headwise_cli"):
+        return Counts(failed=1, notes=["failed: building the command line"])
+    if not logged("python-package", sys.executable, "scripts/python_package.py"):
+        return Counts(failed=1, notes=["failed: building the wheel"])
+    return None
+
+
+def python_tests() -> Counts:
+    return python_package("package") or pytest("python", "tests/python", interpreter=".venv-python/bin/python")
+
+
 @dataclass
 class Section:
     name: str
@@ -190,6 +205,7 @@ SECTIONS = [
     Section("command-line", "pytest: the binary's output, exit status, answers to bad input", command_line_tests, "fast"),
     Section("peers", "pytest: the binary against pytrec_eval, Hugging Face tokenizers, sentencepiece", peer_tests, "default"),
     Section("install", "pytest: the installed library, its example, the scripts", install_tests, "default"),
+    Section("python", "pytest: the Python package and its adapters against the binary", python_tests, "default"),
     Section("asan", "the same tests under AddressSanitizer and UndefinedBehaviorSanitizer", sanitizer_tests("dev"), "slow"),
     Section("tsan", "the same tests under ThreadSanitizer", sanitizer_tests("tsan"), "slow"),
     Section("tidy", "clang-tidy", script_check("tidy"), "slow"),

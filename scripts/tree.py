@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CODE = {".cc", ".h", ".cpp"}
 
 # Lowest first; a folder may include its own files and those of the folders before it. docs/architecture.md says why.
-STRATA = ["base", "kernels", "formats", "tokenizer", "model", "rerank", "eval", "heads", "route", "engine", "align", "serve", "apps"]
+STRATA = ["base", "kernels", "formats", "tokenizer", "model", "rerank", "eval", "heads", "route", "engine", "align", "serve", "python", "apps"]
 
 # A public header belongs to the stratum that implements it, so a lower folder cannot reach up through the public API.
 PUBLIC_STRATUM = {
@@ -40,8 +40,9 @@ THIRD_PARTY = {
     "pcre2.h": {"tokenizer"},
     "oniguruma.h": {"tokenizer"},
     "utf8proc.h": {"tokenizer"},
-    "nlohmann/": {"formats", "tokenizer", "model", "rerank", "eval", "heads", "route", "engine", "apps"},
+    "nlohmann/": {"formats", "tokenizer", "model", "rerank", "eval", "heads", "route", "engine", "apps", "python"},
     "CLI/": {"apps"},
+    "nanobind/": {"python"},
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
@@ -64,7 +65,7 @@ def read(path: Path) -> str:
 
 def resolve(include: str, included_from: Path) -> Path | None:
     """The project's file that a quoted include names, or None."""
-    for folder in (included_from.parent, Path("include"), Path("src"), Path("apps"), Path("bench"), Path("tests")):
+    for folder in (included_from.parent, Path("include"), Path("src"), Path("apps"), Path("python"), Path("bench"), Path("tests")):
         if (ROOT / folder / include).is_file():
             return folder / include
     return None

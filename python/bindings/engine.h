@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// What this file is: the engine as Python holds it. The GIL is released while it works; callers on other
+// threads wait for their turn; Ctrl-C is looked for while it works and while it waits.
+#pragma once
+
+#include <nanobind/nanobind.h>
+#include <sys/types.h>
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "headwise/engine.h"
+
+namespace headwise::python {
+
+namespace nb = nanobind;
+
+class PyEngine {
+ public:
+  explicit PyEngine(const nb::dict& settings);
+
+  struct Ranked {
+    Ranking ranking;
+    double seconds = 0.0;  // inside the library
+  };
+  Ranked rank(nb::handle query, nb::list texts, nb::object titles, nb::object scores);
+  HeadScores head_scores(nb::handle query, nb::list texts, nb::object titles, nb::object scores);
+  nb::dict explain(nb::handle query, nb::list texts, nb::object titles, nb::object scores, bool per_head);
+
+  const Engine& engine() const { return *engine_; }
+
+ private:
+  // What every call needs: the engine to itself, no GIL, and an ear for Ctrl-C.
+  template <typename Work>
+  auto run(const Work& work);
+  std::vector<Passage> read_passages(nb::list texts, nb::object titles, nb::object scores) const;
+
+  std::unique_ptr<Engine> engine_;
+  std::timed_mutex busy_;
+  std::atomic<std::thread::id> worker_;  // who has busy_
+  pid_t process_;
+};
+
+// explanation.cc
+nb::dict to_python(const Explanation& explanation);
+
+void bind_engine(nb::module_& module);
+void bind_data_sets(nb::module_& module);
+
+}  // namespace headwise::python

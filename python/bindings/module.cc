@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// headwise._core: what the Python files of the package are built on. Not for users: names may change.
+#include "bindings/engine.h"
+#include "bindings/failure.h"
+
+NB_MODULE(_core, module) {
+  module.doc() = "The C++ engine. Use the package headwise, not this module.";
+  module.attr("VERSION") = HEADWISE_VERSION;
+  headwise::python::translate_failures();
+  headwise::python::bind_engine(module);
+  headwise::python::bind_data_sets(module);
+}

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: headwise contributors
+"""The class that users see. The work is in _core; what is here turns Python's values into the engine's and back."""
+import json
+import os
+from collections.abc import Iterable, Sequence, Sized
+from typing import Any
+
+from . import _core
+from ._documents import Document, Documents, is_number, read_documents
+from ._errors import UsageError
+from ._explanation import Explanation, make_explanation
+from ._progress import with_progress
+from ._results import HeadId, HeadScores, Ranking, make_hits
+
+Path = str | os.PathLike[str]
+
+
+def _path(value: Path | None, name: str) -> bytes | None:
+    if value is None:
+        return None
+    try:
+        path = os.fsencode(value)
+    except (TypeError, UnicodeEncodeError) as error:
+        raise UsageError(f"{name}: expected a name or a path, found {value!r}") from error
+    if b"\0" in path:
+        raise UsageError(f"{name}: {value!r} holds a NUL character, which no path has")
+    return path
+
+
+def _heads(value: str | os.PathLike[str] | Iterable[tuple[int, int]] | None) -> bytes | None:
+    if value is None or isinstance(value, (str, os.PathLike)):
+        return _path(value, "heads")
+    try:
+        return ",".join(f"{int(layer)}-{int(head)}" for layer, head in value).encode()
+    except (TypeError, ValueError) as error:
+        raise UsageError("heads: expected text such as '13-18,14-2', a file, or (layer, head) pairs") from error
+
+
+def _fuse(value: float | str | None) -> str | None:
+    return repr(float(value)) if is_number(value) and value is not None else value  # type: ignore[return-value]
+
+
+def limit(top_k: int | None) -> int | None:
+    """The end of a slice. None and 0: all, as the command line has it."""
+    if top_k is None:
+        return None
+    if isinstance(top_k, bool) or not hasattr(top_k, "__index__") or top_k < 0:
+        raise UsageError(f"top_k: expected a whole number of 0 (all) or more, found {top_k!r}")
+    return min(top_k.__index__(), 2**31) or None
+
+
+class Reranker:
+    """A loaded model and how its heads are read.
+
+    `model` is a .gguf file, a Hugging Face folder, the name of a model under $HEADWISE_HOME/models, or "smollm2" or None:
+    the default model. What is not given is as the command line has it: the head set that ships for the model, read as it
+    was found. `heads` takes "all", "8..11", "13-18,14-2", (layer, head) pairs, a head-set file or a published list's name;
+    `fuse` a weight of the first stage such as 0.7, or "rrf". docs/method.md says what each setting does.
+
+    May be shared by threads, which take turns (the GIL is released meanwhile), and pickled; after a fork each process
+    needs one of its own."""
+
+    def __init__(self, model: Path | None = None, *, heads: Path | Iterable[tuple[int, int]] | None = None,
+                 router: Path | None = None, adapter: Path | None = None, encoding: str | None = None,
+                 calibration: str | None = None, token_filter: str | None = None, filter_after_sum: bool = False,
+                 rows: str | None = None, fuse: float | str | None = None, template: Path | None = None,
+                 chat_format: str | None = None, order: str | None = None, seed: int | None = None,
+                 max_words: int | None = None, max_tokens: int | None = None, max_prompt_tokens: int | None = None,
+                 block_span: int | None = None, threads: int | None = None, weights: str | None = None,
+                 full_depth: bool = False) -> None:
+        given = {
+            "model": _path(model, "model"), "heads": _heads(heads), "router": _path(router, "router"),
+            "adapter": _path(adapter, "adapter"), "encoding": encoding, "calibration": calibration,
+            "token_filter": token_filter, "filter_after_sum": bool(filter_after_sum), "rows": rows,
+            "fuse": _fuse(fuse), "template": _path(template, "template"), "chat_format": chat_format, "order": order,
+            "seed": seed, "max_words": max_words, "max_tokens": max_tokens, "max_prompt_tokens": max_prompt_tokens,
+            "block_span": block_span, "threads": threads, "weights": weights, "full_depth": bool(full_depth),
+        }
+        self._given = {name: value for name, value in given.items() if value is not None}
+        self._engine = _core.Engine(self._given)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _remake, (self._given,)
+
+    def __repr__(self) -> str:
+        return f"<headwise.Reranker {self._engine.fingerprint}, {len(self.heads)} heads>"
+
+    @property
+    def heads(self) -> list[HeadId]:
+        """The heads read, in reading order (a router chooses others for each query)."""
+        return [HeadId(*head) for head in self._engine.heads]
+
+    @property
+    def model_path(self) -> str:
+        return os.fsdecode(self._engine.model_path)
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the model's weights whatever the file is called: "llama-30x9-576-<16 hex digits>"."""
+        return self._engine.fingerprint
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Everything that can change a score, as it took effect, by the command line's names."""
+        settings: dict[str, Any] = json.loads(self._engine.settings_json)
+        return settings
+
+    def rank(self, query: str, documents: Iterable[Document], *, top_k: int | None = None,
+             scores: Sequence[float] | None = None) -> Ranking:
+        """The passages, best first: all, or the best `top_k`. `scores` are the first stage's, for `fuse`."""
+        end = limit(top_k)
+        return self._rank(query, read_documents(documents, scores), end)
+
+    def _rank(self, query: str, documents: Documents, end: int | None) -> Ranking:
+        ranking = self._engine.rank(query, documents.texts, documents.titles, documents.scores)
+        hits = make_hits(documents, ranking.indices[:end], ranking.scores[:end])
+        return Ranking(hits, [HeadId(*head) for head in ranking.heads], {**ranking.statistics, "seconds": ranking.seconds})
+
+    def rank_many(self, requests: Iterable[tuple[str, Iterable[Document]]], *, top_k: int | None = None,
+                  progress: bool | None = None) -> list[Ranking]:
+        """One ranking for each (query, documents), with a bar where tqdm is installed and stderr is a terminal."""
+        total = len(requests) if isinstance(requests, Sized) else None
+        return [self.rank(query, documents, top_k=top_k) for query, documents in with_progress(requests, progress, total)]
+
+    def head_scores(self, query: str, documents: Iterable[Document]) -> HeadScores:
+        """What every head read pays to every passage, before anything is summed. heads="all" reads all."""
+        read = read_documents(documents)
+        scores = self._engine.head_scores(query, read.texts, read.titles, read.scores)
+        return HeadScores([HeadId(*head) for head in scores.heads], scores.values, scores.prompt_order,
+                          (self._engine.layers, self._engine.heads_per_layer), scores.statistics)
+
+    def explain(self, query: str, documents: Iterable[Document], *, top_k: int | None = None, per_head: bool = False,
+                scores: Sequence[float] | None = None) -> Explanation:
+        """What rank gives, with every score split over tokens and heads."""
+        end = limit(top_k)
+        read = read_documents(documents, scores)
+        return make_explanation(self._engine.explain(query, read.texts, read.titles, read.scores, bool(per_head)), read, end)
+
+    def rerank_run(self, run: Path, *, dataset: Path | None = None, output: Path | None = None, split: str | None = None,
+                   depth: int = 40, skip: int = 0, queries: int = 0, shard: str | None = None, top_k: int | None = None,
+                   restart: bool = False, progress: bool | None = None) -> dict[str, dict[str, float]]:
+        """Re-ranks the best `depth` of every query of a first-stage run: `headwise rerank --dataset --run`, same bytes.
+
+        Gives {query: {document: score}}, as pytrec_eval and ranx take it. With `output` a TREC run is written; finished
+        queries are kept in OUTPUT.partial, and the same call goes on from there after an interruption."""
+        from ._runs import rerank_run
+        return rerank_run(self, run=run, dataset=dataset, output=output, split=split, depth=depth, skip=skip, queries=queries,
+                          shard=shard, top_k=top_k, restart=restart, progress=progress)
+
+
+def _remake(given: dict[str, Any]) -> Reranker:
+    made = Reranker.__new__(Reranker)
+    made._given, made._engine = given, _core.Engine(given)
+    return made

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: headwise contributors
+"""A first-stage run re-ranked by one process or by many: requests, the journal of what is finished, the run file."""
+import itertools
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from . import _core
+from ._documents import Documents
+from ._progress import with_progress
+from ._reranker import Path, Reranker, _path, limit
+
+RUN_NAME = "headwise"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One query with its candidates, plain values that travel between machines. `number` is its place in the run."""
+    number: int
+    query_id: str
+    query: str
+    ids: list[str]
+    texts: list[str]
+    titles: list[str]
+    scores: list[float]
+
+
+def rank_request(reranker: Reranker, request: Request, top_k: int | None = None) -> str:
+    """The request's lines of the TREC run."""
+    documents = Documents(sources=list(request.texts), ids=request.ids, texts=request.texts, titles=request.titles,
+                          scores=list(request.scores))
+    hits = reranker._rank(request.query, documents, limit(top_k))
+    return _core.format_run_query(request.query_id, [(hit.id, hit.score) for hit in hits], "trec", RUN_NAME)
+
+
+def blocks(requests: Iterator[Request], size: int) -> Iterator[list[Request]]:
+    while block := list(itertools.islice(requests, size)):
+        yield block
+
+
+class RunWork:
+    """The queries of a run that are still to be ranked, and where finished ones go. With `output` they are kept in
+    OUTPUT.partial as they come, in any order; `finish` writes the run in one piece."""
+
+    def __init__(self, reranker: Reranker, *, run: Path, dataset: Path | None, output: Path | None, split: str | None,
+                 depth: int, skip: int, queries: int, shard: str | None, top_k: int | None, restart: bool) -> None:
+        limit(top_k)
+        self._work = _core.gather_work(_path(dataset, "dataset") or b"", _path(run, "run"), split or "", depth, skip, queries,
+                                       shard or "")
+        self._output = None if output is None else os.fsencode(output)
+        self._journal: Any = None
+        self._finished: dict[int, str] = {}
+        if self._output is not None:
+            header = json.loads(_core.run_header(reranker._engine, self._work, "trec"))
+            header["flags"]["top-k"] = top_k or 0
+            self._journal = _core.open_journal(self._output + b".partial", json.dumps(header), restart)
+            self._finished = dict(self._journal.finished())
+        self.done = len(self._finished)
+        self.total = len(self._work)
+
+    def requests(self) -> Iterator[Request]:
+        """Those not finished yet."""
+        for place in range(self.total):
+            request = Request(*self._work[place])
+            if request.number not in self._finished:
+                yield request
+
+    def add(self, number: int, lines: str) -> None:
+        if self._journal is not None:
+            self._journal.append(number, lines)
+        self._finished[number] = lines
+
+    def finish(self) -> dict[str, dict[str, float]]:
+        text = "".join(lines for _, lines in sorted(self._finished.items()))
+        if self._output is not None:
+            _core.write_file(self._output, text.encode())
+            self._journal.remove()
+        results: dict[str, dict[str, float]] = {}
+        for line in text.split("\n")[:-1]:  # ids may hold what else splits lines and words
+            query_id, _, document, _, score, _ = line.split(" ")
+            results.setdefault(query_id, {})[document] = float(score)
+        return results
+
+
+def rerank_run(reranker: Reranker, *, progress: bool | None, top_k: int | None, **choice: Any) -> dict[str, dict[str, float]]:
+    work = RunWork(reranker, top_k=top_k, **choice)
+    for request in with_progress(work.requests(), progress, work.total, work.done):
+        work.add(request.number, rank_request(reranker, request, top_k))
+    return work.finish()

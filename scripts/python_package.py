@@ -1,0 +1,41 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: headwise contributors
+"""Builds the wheel into build/wheel and installs it into .venv-python (scripts/setup package), for tests/python.
+
+A second run costs what has changed: the build folder and ccache stay. `pip install .` by itself needs none of this.
+Standard library only.
+"""
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PYTHON = ROOT / ".venv-python" / "bin" / "python"
+WHEELS = ROOT / "build" / "wheel"
+PIP = [str(PYTHON), "-m", "pip", "--disable-pip-version-check"]
+
+
+def build_wheel() -> Path:
+    """In the environment's own scikit-build-core and nanobind, so that nothing is downloaded; the library's objects come
+    from the compiler cache where the release build has made them."""
+    environment = {**os.environ, "CCACHE_BASEDIR": str(ROOT), "CCACHE_NOHASHDIR": "1"}
+    environment.setdefault("CXX", "c++")  # by this name the cache knows the release build's compiler
+    if shutil.which("ccache"):
+        environment.setdefault("CMAKE_CXX_COMPILER_LAUNCHER", "ccache")
+    shutil.rmtree(WHEELS, ignore_errors=True)
+    subprocess.run([*PIP, "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(WHEELS), str(ROOT)],
+                   check=True, env=environment)
+    return next(WHEELS.glob("headwise-*.whl"))
+
+
+def main() -> None:
+    if not PYTHON.is_file():
+        sys.exit(f"{PYTHON} is missing; run scripts/setup package")
+    subprocess.run([*PIP, "install", "--quiet", "--no-deps", "--force-reinstall", str(build_wheel())], check=True)
+
+
+if __name__ == "__main__":
+    main()
