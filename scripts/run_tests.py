@@ -173,6 +173,9 @@ def install_tests() -> Counts:
     return pytest("install", *INSTALL_FILES)
 
 
+SCALE_FILES = ("tests/python/test_scale_ray.py", "tests/python/test_scale_spark.py", "tests/python/test_scale_slurm.py")
+
+
 def python_package(step: str) -> Counts | None:
     """The wheel and the binary that it is compared with; what failed, or None."""
     if not logged(f"setup-{step}", "scripts/setup", step):
@@ -185,7 +188,13 @@ def python_package(step: str) -> Counts | None:
 
 
 def python_tests() -> Counts:
-    return python_package("package") or pytest("python", "tests/python", interpreter=".venv-python/bin/python")
+    return python_package("package") or pytest("python", "tests/python", *(f"--ignore={name}" for name in SCALE_FILES),
+                                               interpreter=".venv-python/bin/python")
+
+
+def scale_out_tests() -> Counts:
+    # One after the other: each starts a cluster of its own.
+    return python_package("scale") or pytest("scale-out", *SCALE_FILES, interpreter=".venv-python/bin/python", jobs="0")
 
 
 @dataclass
@@ -206,6 +215,7 @@ SECTIONS = [
     Section("peers", "pytest: the binary against pytrec_eval, Hugging Face tokenizers, sentencepiece", peer_tests, "default"),
     Section("install", "pytest: the installed library, its example, the scripts", install_tests, "default"),
     Section("python", "pytest: the Python package and its adapters against the binary", python_tests, "default"),
+    Section("scale-out", "pytest: Ray, Spark and Slurm on loopback write the file of one process", scale_out_tests, "slow"),
     Section("asan", "the same tests under AddressSanitizer and UndefinedBehaviorSanitizer", sanitizer_tests("dev"), "slow"),
     Section("tsan", "the same tests under ThreadSanitizer", sanitizer_tests("tsan"), "slow"),
     Section("tidy", "clang-tidy", script_check("tidy"), "slow"),

@@ -8,7 +8,7 @@
         print(hit.score, hit.text)
 
 Adapters are modules of their own, imported only when used: headwise.pyterrier, headwise.langchain, headwise.llamaindex,
-headwise.rerankers, headwise.cross_encoder. docs/python.md has an example of each.
+headwise.rerankers, headwise.cross_encoder, headwise.ray, headwise.spark. docs/python.md has an example of each.
 """
 from ._core import VERSION as __version__
 from ._errors import DataError, Error, ResourceError, UnsupportedError, UsageError

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: headwise contributors
+"""A run that takes a few seconds, and the file that one process of the binary makes of it. Not a test."""
+import json
+import subprocess
+from pathlib import Path
+
+from conftest import ENVIRONMENT, FACTS, QUESTIONS
+
+QUERIES = 30
+HEADS = "0..5"
+
+
+def make_collection(folder: Path) -> None:
+    with open(folder / "corpus.jsonl", "w") as corpus:
+        for place in range(60):
+            corpus.write(json.dumps({"_id": f"d{place}", "title": f"Fact {place}", "text": " ".join((FACTS * 3)[place % 6:][:3])}) + "\n")
+    with open(folder / "queries.jsonl", "w") as queries, open(folder / "run.trec", "w") as run:
+        for place in range(QUERIES):
+            queries.write(json.dumps({"_id": f"q{place}", "text": f"{QUESTIONS[place % 7]} ({place})"}) + "\n")
+            for rank in range(10):
+                run.write(f"q{place} Q0 d{(place + rank * 7) % 60} {rank + 1} {20 - rank} test\n")
+
+
+def one_process(binary: Path, folder: Path, output: Path) -> bytes:
+    subprocess.run([str(binary), "rerank", "--dataset", str(folder), "--run", str(folder / "run.trec"), "--heads", HEADS, "--output",
+                    str(output)], check=True, capture_output=True, env=ENVIRONMENT)
+    return output.read_bytes()
