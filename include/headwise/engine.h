@@ -14,6 +14,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -80,6 +81,13 @@ struct Engine {
 // Everything that load, resolve and create can say: kUsage, kNotFound, kInvalidInput, kUnsupported,
 // kResourceLimit. A wrong word costs no model load.
 Result<Engine> load_engine(const EngineSettings& settings);
+
+// The model that the settings name, with its adapter and weights.
+Result<std::shared_ptr<const Model>> load_model(const EngineSettings& settings);
+// load_engine for those who have several engines on one model: `model` is asked once the words were found
+// sound, for what load_model(settings) would give.
+using ModelSource = std::function<Result<std::shared_ptr<const Model>>()>;
+Result<Engine> make_engine(const EngineSettings& settings, const ModelSource& model);
 
 // With fuse "rrf", which needs ranks alone, passages without scores are taken as given best first.
 void rank_by_place(const EngineSettings& settings, std::vector<Passage>& passages);

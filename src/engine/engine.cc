@@ -53,6 +53,10 @@ Result<std::optional<HeadSet>> put_in_default_set(const Model& model, EngineSett
   return *set;
 }
 
+bool is_adapted(const EngineSettings& settings) {
+  return settings.adapter != kNoAdapter && !settings.adapter.empty();
+}
+
 // The default with an adapter: the set that lies beside it, where there is one.
 bool put_in_heads_of_adapter(EngineSettings& settings) {
   const std::filesystem::path file = std::filesystem::path(settings.adapter) / "heads.json";
@@ -64,7 +68,22 @@ bool put_in_heads_of_adapter(EngineSettings& settings) {
 
 }  // namespace
 
-Result<Engine> load_engine(const EngineSettings& given) {
+Result<std::shared_ptr<const Model>> load_model(const EngineSettings& settings) {
+  auto path = resolve_model(settings.model);
+  if (!path) return fail(std::move(path.error()));
+  const auto weights = meaning_of(kWeightsWords, settings.weights);
+  auto model = Model::load(*path, {.weights = weights.value_or(ModelOptions::Weights::kStored),
+                                   .adapter = is_adapted(settings) ? settings.adapter : std::string()});
+  if (!model)
+    return fail(std::move(model.error()).with_context("loading the model '" + path->string() + "'"));
+  return model;
+}
+
+Result<Engine> load_engine(const EngineSettings& settings) {
+  return make_engine(settings, [&settings] { return load_model(settings); });
+}
+
+Result<Engine> make_engine(const EngineSettings& given, const ModelSource& get_model) {
   EngineSettings settings = given;
   std::optional<Router> router;
   const bool by_default = settings.heads.empty() || settings.heads == kDefaultHeads;
@@ -75,19 +94,14 @@ Result<Engine> load_engine(const EngineSettings& given) {
     router = std::move(*read);
   }
   if (by_default) settings.heads = "all";
-  const bool adapted = settings.adapter != kNoAdapter && !settings.adapter.empty();
-  const bool heads_of_adapter = by_default && !router && adapted && put_in_heads_of_adapter(settings);
+  const bool heads_of_adapter =
+      by_default && !router && is_adapted(settings) && put_in_heads_of_adapter(settings);
   auto set = put_in_head_set(settings);
   if (!set) return fail(std::move(set.error()));
   auto options = reranker_options(settings);  // first: a wrong word should not cost a model load
   if (!options) return fail(std::move(options.error()));
-  auto path = resolve_model(settings.model);
-  if (!path) return fail(std::move(path.error()));
-  const auto weights = meaning_of(kWeightsWords, settings.weights);
-  auto model = Model::load(*path, {.weights = weights.value_or(ModelOptions::Weights::kStored),
-                                   .adapter = adapted ? settings.adapter : std::string()});
-  if (!model)
-    return fail(std::move(model.error()).with_context("loading the model '" + path->string() + "'"));
+  auto model = get_model();
+  if (!model) return fail(std::move(model.error()));
   if (by_default && !router && !heads_of_adapter) {
     set = put_in_default_set(**model, settings);
     if (!set) return fail(std::move(set.error()));
