@@ -72,6 +72,8 @@ constexpr std::array kVerbs{
          "scifact/qrels/test.tsv "
          "--report routing.html",
          add_route_report},
+    Verb{"serve", "HTTP server: the rerank interfaces of Cohere, Jina, TEI and Voyage, and a web page",
+         "headwise serve --port 8080", add_serve},
     Verb{"inspect", "What a model file holds, what it costs in memory, which features it needs",
          "headwise inspect --json", add_inspect},
     Verb{"tokenize", "Token ids of each line of standard input", "echo 'who wrote Emma?' | headwise tokenize",

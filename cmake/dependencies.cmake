@@ -42,3 +42,13 @@ foreach(part ONIGURUMA_INCLUDE ONIGURUMA_LIBRARY UTF8PROC_INCLUDE UTF8PROC_LIBRA
     message(FATAL_ERROR "HEADWISE_${part} not found: run scripts/setup, or install libonig-dev and libutf8proc-dev")
   endif()
 endforeach()
+
+# cpp-httplib (libcpp-httplib-dev): HTTP/1.1 for `serve`. Debian builds it as a library, with OpenSSL; the definitions that
+# its pkg-config file names decide how its types are laid out.
+if(HEADWISE_APPS)
+  pkg_check_modules(HEADWISE_HTTPLIB IMPORTED_TARGET cpp-httplib)
+  if(NOT HEADWISE_HTTPLIB_FOUND)
+    message(FATAL_ERROR "cpp-httplib not found: run scripts/setup, or install libcpp-httplib-dev")
+  endif()
+  add_library(headwise::httplib ALIAS PkgConfig::HEADWISE_HTTPLIB)
+endif()

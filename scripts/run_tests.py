@@ -165,6 +165,10 @@ def command_line_tests() -> Counts:
     return pytest("command-line", "tests/cli")
 
 
+def server_tests() -> Counts:
+    return pytest("server", "tests/server", jobs="0")  # they measure how soon /health answers
+
+
 def peer_tests() -> Counts:
     return pytest("peers", "tests/e2e", *(f"--ignore={name}" for name in INSTALL_FILES))
 
@@ -212,6 +216,7 @@ SECTIONS = [
     Section("headers", "every public header compiles alone", script_check("headers"), "fast"),
     Section("unit", "release build; unit, golden and property tests, replay of the fuzz corpora", release_tests, "fast"),
     Section("command-line", "pytest: the binary's output, exit status, answers to bad input", command_line_tests, "fast"),
+    Section("server", "pytest: the server's answers, errors, behaviour towards bad clients", server_tests, "fast"),
     Section("peers", "pytest: the binary against pytrec_eval, Hugging Face tokenizers, sentencepiece", peer_tests, "default"),
     Section("install", "pytest: the installed library, its example, the scripts", install_tests, "default"),
     Section("python", "pytest: the Python package and its adapters against the binary", python_tests, "default"),

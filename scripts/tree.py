@@ -40,7 +40,8 @@ THIRD_PARTY = {
     "pcre2.h": {"tokenizer"},
     "oniguruma.h": {"tokenizer"},
     "utf8proc.h": {"tokenizer"},
-    "nlohmann/": {"formats", "tokenizer", "model", "rerank", "eval", "heads", "route", "engine", "apps", "python"},
+    "nlohmann/": {"formats", "tokenizer", "model", "rerank", "eval", "heads", "route", "engine", "serve", "apps", "python"},
+    "httplib.h": {"serve"},
     "CLI/": {"apps"},
     "nanobind/": {"python"},
 }

@@ -89,18 +89,10 @@ EngineSettings settings_of(const EngineFlags& flags) {
   if (!asked("--calibration")) settings.calibration.clear();
   if (!asked("--token-filter")) settings.token_filter.clear();
   if (!asked("--rows")) settings.rows.clear();
+  if (!flags.router.empty() && !asked("--heads")) settings.heads.clear();
   return settings;
 }
 
-Result<Engine> load_engine(const EngineFlags& flags) {
-  EngineSettings settings = settings_of(flags);
-  if (!flags.router.empty()) {
-    if (flags.set_by_user && flags.set_by_user("--heads")) {
-      return fail(ErrorCode::kUsage, "--router chooses the heads; leave --heads out");
-    }
-    settings.heads.clear();
-  }
-  return load_engine(settings);
-}
+Result<Engine> load_engine(const EngineFlags& flags) { return load_engine(settings_of(flags)); }
 
 }  // namespace headwise

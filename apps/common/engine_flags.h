@@ -27,7 +27,8 @@ struct EngineFlags : EngineSettings {
 
 void add_engine_flags(CLI::App& verb, EngineFlags& flags);
 
-// The words of --encoding, --calibration, --token-filter and --rows that the user did not ask for are empty.
+// The words of --encoding, --calibration, --token-filter and --rows that the user did not ask for are empty,
+// and with --router those of --heads.
 EngineSettings settings_of(const EngineFlags& flags);
 Result<Engine> load_engine(const EngineFlags& flags);
 

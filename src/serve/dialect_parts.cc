@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// The dialects of others: Cohere, Jina (with vLLM and llama.cpp), TEI, Voyage, score.
+#include "serve/dialect_parts.h"
+
+#include <limits>
+#include <utility>
+
+namespace headwise::serve {
+namespace {
+
+// Status of the reader, or the request.
+Result<RerankRequest> finished(const FieldReader& fields, RerankRequest&& request) {
+  if (!fields.good()) return fail(fields.status().error());
+  return std::move(request);
+}
+
+// A text or a list of texts, as passages.
+std::vector<Passage> text_or_texts(FieldReader& fields, const char* name, const RequestLimits& limits) {
+  const ParsedJson* value = fields.find(name);
+  if (value == nullptr || !value->is_string()) return fields.required_documents(name, limits.max_documents);
+  std::vector<Passage> one(1);
+  one.front().id = "1";
+  one.front().text = fields.required_text(name);
+  return one;
+}
+
+}  // namespace
+
+void read_common(FieldReader& fields, RerankRequest& request) {
+  request.model = fields.optional_text("model");
+  const std::string scale = fields.optional_text("score_scale");
+  if (scale.empty() || scale == "raw") return;
+  if (scale == "softmax") {
+    request.scale = ScoreScale::kSoftmax;
+  } else if (scale == "minmax") {
+    request.scale = ScoreScale::kMinmax;
+  } else {
+    fields.complain("\"score_scale\" must be raw, softmax or minmax");
+  }
+}
+
+void read_top(FieldReader& fields, const char* name, int64_t least, RerankRequest& request) {
+  request.top_n =
+      fields.optional_integer(name, least, std::numeric_limits<int32_t>::max()).value_or(request.top_n);
+}
+
+void read_query(FieldReader& fields, const char* documents, const RequestLimits& limits,
+                RerankRequest& request) {
+  RerankQuery query;
+  query.id = "1";
+  query.text = fields.required_text("query");
+  query.passages = fields.required_documents(documents, limits.max_documents);
+  request.queries.push_back(std::move(query));
+}
+
+Json result_list(const RerankRequest& request, const RerankAnswer& answer, const char* score_name) {
+  Json list = Json::array();
+  for (const ScoredPassage& hit : shown_results(request, answer.queries.front())) {
+    Json result;
+    result["index"] = hit.index;
+    result[score_name] = hit.score;
+    if (request.return_documents) {
+      result["document"]["text"] = request.queries.front().passages[static_cast<size_t>(hit.index)].text;
+    }
+    list.push_back(std::move(result));
+  }
+  return list;
+}
+
+Result<RerankRequest> parse_cohere(const ParsedJson& body, const RequestLimits& limits) {
+  FieldReader fields(body);
+  RerankRequest request;
+  read_common(fields, request);
+  read_query(fields, "documents", limits, request);
+  read_top(fields, "top_n", 1, request);
+  request.return_documents = fields.optional_flag("return_documents").value_or(false);
+  if (const auto tokens =
+          fields.optional_integer("max_tokens_per_doc", 1, std::numeric_limits<int32_t>::max())) {
+    request.settings["max-tokens"] = std::to_string(*tokens);
+  }
+  return finished(fields, std::move(request));
+}
+
+Result<RerankRequest> parse_jina(const ParsedJson& body, const RequestLimits& limits) {
+  FieldReader fields(body);
+  RerankRequest request;
+  read_common(fields, request);
+  read_query(fields, "documents", limits, request);
+  read_top(fields, "top_n", 0, request);  // vLLM's default is 0, all
+  request.return_documents = fields.optional_flag("return_documents").value_or(false);
+  return finished(fields, std::move(request));
+}
+
+Json render_results(const RerankRequest& request, const RerankAnswer& answer, const AnswerContext& context) {
+  const int64_t tokens = answer.prompt_tokens();
+  Json json;
+  json["id"] = context.id;
+  json["object"] = "list";
+  json["model"] = context.model;
+  json["results"] = result_list(request, answer, "relevance_score");
+  json["score_scale"] = scale_name(request.scale);
+  json["usage"] = {{"prompt_tokens", tokens}, {"total_tokens", tokens}};
+  json["meta"] = {{"api_version", {{"version", "2"}}},
+                  {"billed_units", {{"search_units", 1}}},
+                  {"tokens", {{"input_tokens", tokens}, {"output_tokens", 0}}}};
+  return json;
+}
+
+Result<RerankRequest> parse_tei(const ParsedJson& body, const RequestLimits& limits) {
+  FieldReader fields(body);
+  RerankRequest request;
+  read_common(fields, request);
+  read_query(fields, "texts", limits, request);
+  request.return_documents = fields.optional_flag("return_text").value_or(false);
+  fields.optional_flag("raw_scores");  // there is no other kind here but those of score_scale
+  fields.optional_flag("truncate");    // --max-words and --max-tokens cut
+  return finished(fields, std::move(request));
+}
+
+Json render_tei(const RerankRequest& request, const RerankAnswer& answer, const AnswerContext& context) {
+  (void)context;
+  Json list = Json::array();
+  for (const ScoredPassage& hit : shown_results(request, answer.queries.front())) {
+    Json result;
+    result["index"] = hit.index;
+    result["score"] = hit.score;
+    if (request.return_documents) {
+      result["text"] = request.queries.front().passages[static_cast<size_t>(hit.index)].text;
+    }
+    list.push_back(std::move(result));
+  }
+  return list;
+}
+
+Result<RerankRequest> parse_voyage(const ParsedJson& body, const RequestLimits& limits) {
+  FieldReader fields(body);
+  RerankRequest request;
+  read_common(fields, request);
+  read_query(fields, "documents", limits, request);
+  read_top(fields, "top_k", 1, request);
+  request.return_documents = fields.optional_flag("return_documents").value_or(false);
+  fields.optional_flag("truncation");
+  return finished(fields, std::move(request));
+}
+
+Json render_voyage(const RerankRequest& request, const RerankAnswer& answer, const AnswerContext& context) {
+  Json json;
+  json["object"] = "list";
+  json["data"] = result_list(request, answer, "relevance_score");
+  for (Json& result : json["data"]) {
+    // Voyage's documents are plain text.
+    if (result.contains("document")) result["document"] = Json(result["document"]["text"]);
+  }
+  json["model"] = context.model;
+  json["score_scale"] = scale_name(request.scale);
+  json["usage"] = {{"total_tokens", answer.prompt_tokens()}};
+  return json;
+}
+
+// One text_1 for all of text_2 is one query; as many of each are as many queries.
+Result<RerankRequest> parse_score(const ParsedJson& body, const RequestLimits& limits) {
+  FieldReader fields(body);
+  RerankRequest request;
+  read_common(fields, request);
+  std::vector<Passage> first = text_or_texts(fields, "text_1", limits);
+  std::vector<Passage> second = text_or_texts(fields, "text_2", limits);
+  if (fields.good() && first.size() != 1 && first.size() != second.size()) {
+    fields.complain("\"text_1\" must be one text, or as many as \"text_2\" has: found " +
+                    std::to_string(first.size()) + " and " + std::to_string(second.size()));
+  }
+  if (!fields.good()) return fail(fields.status().error());
+  if (first.size() == 1) {
+    request.queries.push_back(
+        {.id = "1", .text = std::move(first.front().text), .passages = std::move(second)});
+    return request;
+  }
+  for (size_t i = 0; i < first.size(); ++i) {
+    RerankQuery query{.id = std::to_string(i + 1), .text = std::move(first[i].text), .passages = {}};
+    query.passages.push_back(std::move(second[i]));
+    request.queries.push_back(std::move(query));
+  }
+  return request;
+}
+
+Json render_score(const RerankRequest& request, const RerankAnswer& answer, const AnswerContext& context) {
+  std::vector<double> scores;  // in the order of text_2
+  for (const QueryAnswer& query : answer.queries) {
+    const size_t before = scores.size();
+    scores.resize(before + query.results.size());
+    for (const ScoredPassage& hit : shown_results(request, query)) {
+      scores[before + static_cast<size_t>(hit.index)] = hit.score;
+    }
+  }
+  Json json;
+  json["id"] = context.id;
+  json["object"] = "list";
+  json["created"] = context.created;
+  json["model"] = context.model;
+  json["data"] = Json::array();
+  for (size_t i = 0; i < scores.size(); ++i) {
+    json["data"].push_back({{"index", i}, {"object", "score"}, {"score", scores[i]}});
+  }
+  json["score_scale"] = scale_name(request.scale);
+  const int64_t tokens = answer.prompt_tokens();
+  json["usage"] = {{"prompt_tokens", tokens}, {"total_tokens", tokens}};
+  return json;
+}
+
+}  // namespace headwise::serve

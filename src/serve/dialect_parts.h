@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// What this file is: the dialects' functions, which the table in dialects.cc joins, and the fields that
+// several of them have.
+#pragma once
+
+#include "serve/dialects.h"
+
+namespace headwise::serve {
+
+// "model" and "score_scale", which every dialect may have.
+void read_common(FieldReader& fields, RerankRequest& request);
+// top_n, or what the dialect calls it.
+void read_top(FieldReader& fields, const char* name, int64_t least, RerankRequest& request);
+// The one query of all dialects but two.
+void read_query(FieldReader& fields, const char* documents, const RequestLimits& limits,
+                RerankRequest& request);
+// {"index", NAME: score[, "document": {"text"}]} for each result of the first query.
+Json result_list(const RerankRequest& request, const RerankAnswer& answer, const char* score_name);
+
+Result<RerankRequest> parse_cohere(const ParsedJson& body, const RequestLimits& limits);
+Result<RerankRequest> parse_jina(const ParsedJson& body, const RequestLimits& limits);
+Result<RerankRequest> parse_tei(const ParsedJson& body, const RequestLimits& limits);
+Result<RerankRequest> parse_voyage(const ParsedJson& body, const RequestLimits& limits);
+Result<RerankRequest> parse_score(const ParsedJson& body, const RequestLimits& limits);
+Result<RerankRequest> parse_own(const ParsedJson& body, const RequestLimits& limits);
+
+Json render_results(const RerankRequest& request, const RerankAnswer& answer, const AnswerContext& context);
+Json render_tei(const RerankRequest& request, const RerankAnswer& answer, const AnswerContext& context);
+Json render_voyage(const RerankRequest& request, const RerankAnswer& answer, const AnswerContext& context);
+Json render_score(const RerankRequest& request, const RerankAnswer& answer, const AnswerContext& context);
+Json render_own(const RerankRequest& request, const RerankAnswer& answer, const AnswerContext& context);
+
+}  // namespace headwise::serve

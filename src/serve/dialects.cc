@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+#include "serve/dialects.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "serve/dialect_parts.h"
+
+namespace headwise::serve {
+namespace {
+
+constexpr const char* kCohere2[] = {"/v2/rerank"};
+constexpr const char* kShort[] = {"/rerank", "/v1/rerank"};
+constexpr const char* kRerank[] = {"/rerank", "/v1/rerank", "/reranking", "/v1/reranking"};
+constexpr const char* kScore[] = {"/score", "/v1/score"};
+constexpr const char* kOwn[] = {"/v1/headwise/rerank"};
+
+bool has_texts(const ParsedJson& body) { return body.contains("texts"); }
+// voyageai sends both, null or not; no other dialect has them.
+bool has_top_k(const ParsedJson& body) { return body.contains("top_k") || body.contains("truncation"); }
+
+// Cohere v1 and Jina share a path and a body; what either adds stands beside the other's.
+constexpr std::array<Dialect, 6> kDialects{{
+    {"cohere", kCohere2, nullptr, parse_cohere, render_results, error_body},
+    {"tei", kShort, has_texts, parse_tei, render_tei, tei_error_body},
+    {"voyage", kShort, has_top_k, parse_voyage, render_voyage, voyage_error_body},
+    {"jina", kRerank, nullptr, parse_jina, render_results, error_body},
+    {"score", kScore, nullptr, parse_score, render_score, error_body},
+    {"headwise", kOwn, nullptr, parse_own, render_own, error_body},
+}};
+
+bool heard_at(const Dialect& dialect, std::string_view path) {
+  return std::find(dialect.paths.begin(), dialect.paths.end(), path) != dialect.paths.end();
+}
+
+void scale_scores(ScoreScale scale, std::vector<ScoredPassage>& results) {
+  if (scale == ScoreScale::kRaw || results.empty()) return;
+  const double high = results.front().score;  // best first
+  const double low = results.back().score;
+  double sum = 0.0;
+  for (ScoredPassage& hit : results) {
+    if (scale == ScoreScale::kMinmax) {
+      hit.score = high > low ? (hit.score - low) / (high - low) : 1.0;
+    } else {
+      sum += hit.score = std::exp(hit.score - high);
+    }
+  }
+  if (scale != ScoreScale::kSoftmax) return;
+  for (ScoredPassage& hit : results) hit.score /= sum;
+}
+
+}  // namespace
+
+std::span<const Dialect> dialects() { return kDialects; }
+
+bool is_dialect_path(std::string_view path) {
+  return std::any_of(kDialects.begin(), kDialects.end(),
+                     [&](const Dialect& dialect) { return heard_at(dialect, path); });
+}
+
+const Dialect* find_dialect(std::string_view path, const ParsedJson& body) {
+  for (const Dialect& dialect : kDialects) {
+    const bool known = dialect.recognise == nullptr || (body.is_object() && dialect.recognise(body));
+    if (known && heard_at(dialect, path)) return &dialect;
+  }
+  return nullptr;
+}
+
+const char* scale_name(ScoreScale scale) {
+  return scale == ScoreScale::kRaw ? "raw" : scale == ScoreScale::kSoftmax ? "softmax" : "minmax";
+}
+
+std::vector<ScoredPassage> shown_results(const RerankRequest& request, const QueryAnswer& answer) {
+  std::vector<ScoredPassage> results = answer.results;
+  scale_scores(request.scale, results);
+  const auto wanted = static_cast<size_t>(request.top_n);
+  if (wanted > 0 && wanted < results.size()) results.resize(wanted);
+  return results;
+}
+
+}  // namespace headwise::serve

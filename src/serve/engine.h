@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// What this file is: what the service needs of an engine. The real one is in model_engine.h; tests have
+// others.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "headwise/error.h"
+#include "headwise/progress.h"
+#include "serve/rerank_request.h"
+
+namespace headwise::serve {
+
+// For /v1/models and the page.
+struct ModelCard {
+  std::string id;
+  std::string fingerprint;
+  int64_t context = 0;
+  int layers = 0;
+  int heads_per_layer = 0;
+  // What is read where a request asks for nothing else.
+  std::string heads;  // "the shipped 32 heads of layers 2-29"
+  std::string encoding, calibration;
+  std::vector<std::string> head_sets;  // names that "heads" of a request may take
+  std::vector<std::string> adapters;   // and "adapter": the server's own first, none where it has none
+};
+
+class RankingEngine {
+ public:
+  virtual ~RankingEngine() = default;
+  virtual const ModelCard& card() const = 0;
+  // Every query of the request, in order. Called by one thread at a time. kCancelled when `progress` asks to
+  // stop.
+  virtual Result<RerankAnswer> answer(const RerankRequest& request, ProgressSink& progress) = 0;
+};
+
+}  // namespace headwise::serve

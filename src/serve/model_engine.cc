@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+#include "serve/model_engine.h"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <filesystem>
+#include <utility>
+
+#include "base/check.h"
+#include "engine/settings.h"
+#include "headwise/head_catalogue.h"
+
+namespace headwise::serve {
+namespace {
+
+constexpr size_t kMostEngines = 8;    // each has threads and scratch memory of its own
+constexpr size_t kMostPerHead = 100;  // passages whose tokens may be shown head by head
+
+// A head set by name, a layer window or a list. The command line would also open a file, which is nothing a
+// client may ask for.
+Status check_heads(const std::string& heads) {
+  std::error_code ignored;
+  if (heads == kDefaultHeads || find_head_set(heads) != nullptr || HeadSelection::parse(heads)) {
+    if (!std::filesystem::exists(heads, ignored)) return {};
+  }
+  return fail(ErrorCode::kInvalidInput,
+              "\"heads\" must be default, all, a layer window 8..11, a list 13-18,14-2 or the name of a head "
+              "set that /v1/models lists");
+}
+
+constexpr std::pair<const char*, std::string EngineSettings::*> kWords[] = {
+    {"encoding", &EngineSettings::encoding},
+    {"calibration", &EngineSettings::calibration},
+    {"token-filter", &EngineSettings::token_filter},
+    {"rows", &EngineSettings::rows},
+    {"order", &EngineSettings::order},
+    {"fuse", &EngineSettings::fuse},
+};
+constexpr std::pair<const char*, int RerankerOptions::*> kNumbers[] = {
+    {"max-words", &RerankerOptions::max_words},
+    {"max-tokens", &RerankerOptions::max_tokens},
+    {"block-span", &RerankerOptions::block_span},
+};
+
+// Dialects hand on numbers within their type; anything else is a mistake of ours.
+template <typename T>
+T number_of(const std::string& text) {
+  T number{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  HW_CHECK(error == std::errc() && end == text.data() + text.size());
+  return number;
+}
+
+// Words and numbers that stand for themselves; false where `name` is neither.
+bool put_in(const std::string& name, const std::string& value, EngineSettings& settings) {
+  for (const auto& [word, member] : kWords) {
+    if (name == word) settings.*member = value;
+    if (name == word) return true;
+  }
+  for (const auto& [word, member] : kNumbers) {
+    if (name == word) settings.options.*member = number_of<int>(value);
+    if (name == word) return true;
+  }
+  return false;
+}
+
+// The server's own settings with the request's in their place, as if they had been on the command line.
+Result<EngineSettings> with_settings(const EngineSettings& own, const RequestSettings& asked) {
+  EngineSettings settings = own;
+  // The server's own template may be one for the other encoding.
+  if (asked.contains("encoding")) settings.options.prompt_template.clear();
+  for (const auto& [name, value] : asked) {
+    if (put_in(name, value, settings)) continue;
+    if (name == "heads") {
+      HW_RETURN_IF_ERROR(check_heads(value));
+      settings.heads = value;
+      settings.router.clear();
+    } else if (name == "template") {
+      settings.options.prompt_template = value;
+    } else if (name == "filter-after-sum") {
+      settings.options.filter_after_sum = true;
+    } else if (name == "seed") {
+      settings.options.seed = number_of<uint64_t>(value);
+    } else if (name == "adapter") {
+      if (value != kNoAdapter)
+        return fail(ErrorCode::kInvalidInput, "\"adapter\" must be one that /v1/models lists");
+      settings.adapter = kNoAdapter;
+    } else {
+      return fail(ErrorCode::kInternal, "nobody knows the setting '" + name + "'");
+    }
+  }
+  return settings;
+}
+
+// The engine knows flags of `rerank`; clients of a server can only be told what it was started with.
+Error with_server_bounds(Error&& error, const EngineSettings& settings) {
+  if (error.code() != ErrorCode::kResourceLimit) return std::move(error);
+  const int64_t most = settings.options.max_prompt_tokens;
+  return Error(error.code(), error.message() + " (the server's --max-prompt-tokens is " +
+                                 (most > 0 ? std::to_string(most) : "not set") + ")");
+}
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+Result<QueryAnswer> answer_query(Engine& engine, const RerankQuery& query,
+                                 const std::optional<ExplainWish>& wish, ProgressSink& progress) {
+  const auto start = std::chrono::steady_clock::now();
+  std::vector<Passage> ranked;
+  std::span<const Passage> passages = query.passages;
+  if (engine.settings.fuse == "rrf") {
+    ranked = query.passages;
+    rank_by_place(engine.settings, ranked);
+    passages = ranked;
+  }
+  QueryAnswer answer;
+  if (wish) {
+    if (wish->per_head > 0 && passages.size() > kMostPerHead) {
+      return fail(ErrorCode::kInvalidInput, "\"explain.per_head\" is for at most " +
+                                                std::to_string(kMostPerHead) + " documents of a query");
+    }
+    auto explanation =
+        engine.explain(query.text, passages, {.heads = {}, .per_head = wish->per_head > 0}, &progress);
+    if (!explanation) return fail(std::move(explanation.error()));
+    for (const ExplainedPassage& passage : explanation->passages) {
+      answer.results.push_back({.index = passage.index, .score = passage.score});
+    }
+    answer.heads = explanation->heads;
+    answer.statistics = explanation->statistics;
+    const auto shown = static_cast<size_t>(wish->passages);
+    if (explanation->passages.size() > shown) explanation->passages.resize(shown);
+    answer.explanation = std::move(*explanation);
+  } else {
+    auto ranking = engine.rank(query.text, passages, &progress);
+    if (!ranking) return fail(std::move(ranking.error()));
+    answer.results = std::move(ranking->passages);
+    answer.heads = std::move(ranking->heads);
+    answer.statistics = ranking->statistics;
+  }
+  answer.seconds = seconds_since(start);
+  return answer;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ModelEngine>> ModelEngine::create(const EngineSettings& settings) {
+  EngineSettings all = settings;
+  all.options.top_k = 0;  // the service cuts, after scaling
+  auto engine = load_engine(all);
+  if (!engine) return fail(std::move(engine.error()));
+  return std::unique_ptr<ModelEngine>(new ModelEngine(std::move(all), std::move(*engine)));
+}
+
+ModelEngine::ModelEngine(EngineSettings settings, Engine first)
+    : settings_(std::move(settings)), model_(first.model) {
+  const ModelConfig& config = model_->config();
+  std::filesystem::path name = model_->path();
+  card_.id = name.extension() == ".gguf" ? name.stem().string() : name.filename().string();
+  card_.fingerprint = model_->fingerprint();
+  card_.context = config.context;
+  card_.layers = static_cast<int>(config.layers);
+  card_.heads_per_layer = static_cast<int>(config.heads);
+  card_.heads = first.describe_heads(first.reranker.heads());
+  card_.encoding = first.settings.encoding;
+  card_.calibration = first.settings.calibration;
+  card_.head_sets = {kDefaultHeads, "all"};
+  for (const CatalogueEntry& entry : head_catalogue()) {
+    if (check_head_set(entry.set, *model_)) card_.head_sets.push_back(entry.name);
+  }
+  if (first.settings.adapter != kNoAdapter) {
+    const std::filesystem::path folder = std::filesystem::path(settings_.adapter).lexically_normal();
+    card_.adapters = {folder.has_filename() ? folder.filename().string()
+                                            : folder.parent_path().filename().string()};
+  }
+  card_.adapters.emplace_back(kNoAdapter);
+  ready_.push_back({.asked = {}, .engine = std::move(first)});
+}
+
+Result<std::shared_ptr<const Model>> ModelEngine::model_for(const EngineSettings& settings) {
+  if (settings.adapter == settings_.adapter) return model_;
+  if (!base_model_) {
+    auto loaded = load_model(settings);
+    if (!loaded) return fail(std::move(loaded.error()));
+    base_model_ = std::move(*loaded);
+  }
+  return base_model_;
+}
+
+Result<Engine*> ModelEngine::engine_for(RequestSettings asked) {
+  const auto adapter = asked.find("adapter");
+  if (adapter != asked.end() && adapter->second == card_.adapters.front()) asked.erase(adapter);
+  const auto found =
+      std::find_if(ready_.begin(), ready_.end(), [&](const Ready& ready) { return ready.asked == asked; });
+  if (found != ready_.end()) {
+    ready_.splice(ready_.begin(), ready_, found);
+    return &ready_.front().engine;
+  }
+  const auto settings = with_settings(settings_, asked);
+  if (!settings) return fail(settings.error());
+  auto engine = make_engine(*settings, [&] { return model_for(*settings); });
+  if (!engine) return fail(std::move(engine.error()));
+  if (ready_.size() >= kMostEngines) {
+    auto oldest = std::prev(ready_.end());
+    if (oldest->asked.empty()) --oldest;
+    ready_.erase(oldest);
+  }
+  ready_.push_front({.asked = std::move(asked), .engine = std::move(*engine)});
+  return &ready_.front().engine;
+}
+
+Result<RerankAnswer> ModelEngine::answer(const RerankRequest& request, ProgressSink& progress) {
+  auto engine = engine_for(request.settings);
+  if (!engine) return fail(std::move(engine.error()));
+  RerankAnswer answer;
+  for (size_t i = 0; i < request.queries.size(); ++i) {
+    auto one = answer_query(**engine, request.queries[i], request.explain, progress);
+    if (!one) {
+      Error error = with_server_bounds(std::move(one.error()), settings_);
+      if (request.queries.size() == 1) return fail(std::move(error));
+      return fail(std::move(error).with_context("ranking query " + std::to_string(i + 1)));
+    }
+    answer.queries.push_back(std::move(*one));
+  }
+  return answer;
+}
+
+}  // namespace headwise::serve

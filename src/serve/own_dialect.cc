@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// The dialect `headwise`: what `rerank` and `explain` can do, for many queries at once.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "rerank/option_words.h"
+#include "rerank/prompt_template.h"
+#include "serve/dialect_parts.h"
+
+namespace headwise::serve {
+namespace {
+
+constexpr int kMostPassages = 1000;  // explained of one query
+constexpr int kMostHeads = 64;       // shown each for itself
+
+// Settings that are one word of a list.
+struct WordSetting {
+  const char* field;
+  const char* flag;
+  std::vector<std::string> (*words)();
+};
+template <const auto& table>
+std::vector<std::string> words() {
+  return words_of(table);
+}
+constexpr std::array<WordSetting, 6> kWordSettings{{
+    {"encoding", "encoding", words<kEncodingWords>},
+    {"calibration", "calibration", words<kCalibrationWords>},
+    {"token_filter", "token-filter", words<kTokenFilterWords>},
+    {"rows", "rows", words<kRowsWords>},
+    {"order", "order", words<kOrderWords>},
+    // A name that ships, never a path: the command line would open the file.
+    {"template", "template", prompt_template_names},
+}};
+
+struct NumberSetting {
+  const char* field;
+  const char* flag;
+  int64_t high;
+};
+constexpr std::array<NumberSetting, 4> kNumberSettings{{
+    {"max_words", "max-words", std::numeric_limits<int32_t>::max()},
+    {"max_tokens_per_doc", "max-tokens", std::numeric_limits<int32_t>::max()},
+    {"block_span", "block-span", 1 << 20},
+    {"seed", "seed", std::numeric_limits<int64_t>::max()},
+}};
+
+void read_settings(FieldReader& fields, RequestSettings& settings) {
+  if (std::string heads = fields.optional_text("heads"); !heads.empty()) {
+    settings["heads"] = std::move(heads);
+  }
+  if (std::string adapter = fields.optional_text("adapter"); !adapter.empty()) {
+    settings["adapter"] = std::move(adapter);
+  }
+  for (const WordSetting& row : kWordSettings) {
+    const std::string word = fields.optional_text(row.field);
+    if (word.empty()) continue;
+    const std::vector<std::string> known = row.words();
+    if (std::find(known.begin(), known.end(), word) == known.end()) {
+      std::string list;
+      for (const std::string& one : known) list += (list.empty() ? "" : ", ") + one;
+      fields.complain(fields.name_of(row.field) + " must be one of " + list);
+    }
+    settings[row.flag] = word;
+  }
+  for (const NumberSetting& row : kNumberSettings) {
+    if (const auto number = fields.optional_integer(row.field, 0, row.high)) {
+      settings[row.flag] = std::to_string(*number);
+    }
+  }
+  if (const auto flag = fields.optional_flag("filter_after_sum"); flag && *flag) {
+    settings["filter-after-sum"] = "true";
+  }
+  const ParsedJson* fuse = fields.find("fuse");
+  if (fuse != nullptr && fuse->is_number() && fuse->get<double>() >= 0.0) {
+    settings["fuse"] = fuse->dump();
+  } else if (fuse != nullptr && (*fuse == "rrf" || *fuse == "none")) {
+    settings["fuse"] = fuse->get<std::string>();
+  } else if (fuse != nullptr) {
+    fields.complain("\"fuse\" must be a weight of the first stage such as 0.7, or \"rrf\", or \"none\"");
+  }
+}
+
+void read_explain(FieldReader& fields, RerankRequest& request) {
+  const ParsedJson* value = fields.find("explain");
+  if (value == nullptr || (value->is_boolean() && !value->get<bool>())) return;
+  request.explain.emplace();
+  if (value->is_boolean()) return;
+  FieldReader wish(*value, "explain.");
+  request.explain->passages = static_cast<int>(
+      wish.optional_integer("passages", 1, kMostPassages).value_or(request.explain->passages));
+  request.explain->per_head = static_cast<int>(wish.optional_integer("per_head", 0, kMostHeads).value_or(0));
+  fields.take(wish);
+}
+
+void read_queries(FieldReader& fields, const RequestLimits& limits, RerankRequest& request) {
+  const ParsedJson* list = fields.find("queries");
+  if (list == nullptr) return read_query(fields, "documents", limits, request);
+  if (!list->is_array() || list->empty()) {
+    return fields.complain("\"queries\" must be a list of objects with \"query\" and \"documents\"");
+  }
+  if (list->size() > limits.max_queries) {
+    return fields.complain("\"queries\" has " + std::to_string(list->size()) + " entries; the server takes " +
+                           std::to_string(limits.max_queries) + " of a request");
+  }
+  size_t left = limits.max_documents;
+  for (size_t i = 0; i < list->size() && fields.good(); ++i) {
+    FieldReader each((*list)[i], "queries[" + std::to_string(i) + "].");
+    RerankQuery query;
+    query.id = each.optional_text("id");
+    if (query.id.empty()) query.id = std::to_string(i + 1);
+    query.text = each.required_text("query");
+    query.passages = each.required_documents("documents", left);
+    left -= std::min(left, query.passages.size());
+    fields.take(each);
+    request.queries.push_back(std::move(query));
+  }
+}
+
+Json head_names(std::span<const HeadId> heads) {
+  Json names = Json::array();
+  for (HeadId head : heads) names.push_back(to_string(head));
+  return names;
+}
+
+Json tokens_json(const ExplainedPassage& passage) {
+  Json tokens = Json::array();
+  for (const ExplainedToken& token : passage.tokens) {
+    Json entry;
+    entry["begin"] = token.begin;
+    entry["end"] = token.end;
+    entry["weight"] = token.weight;
+    entry["attention"] = token.attention;
+    if (token.dropped_by > 0) entry["dropped_by"] = token.dropped_by;
+    tokens.push_back(std::move(entry));
+  }
+  return tokens;
+}
+
+Json explanation_json(const ExplainedPassage& passage, const Explanation& explanation,
+                      std::span<const size_t> shown_heads) {
+  Json json;
+  json["attention_score"] = passage.attention_score;
+  if (passage.fused) {
+    json["fused"] = {{"ours", passage.fused->ours}, {"first_stage", passage.fused->first_stage}};
+  }
+  json["text"] = passage.text;
+  json["tokens"] = tokens_json(passage);
+  json["head_shares"] = passage.head_shares;
+  if (shown_heads.empty() || passage.heads.empty()) return json;
+  json["heads"] = Json::array();
+  for (size_t place : shown_heads) {
+    Json head;
+    head["head"] = to_string(explanation.heads[place]);
+    head["weights"] = Json::array();
+    for (const HeadTokenView& view : passage.heads[place]) head["weights"].push_back(view.weight);
+    json["heads"].push_back(std::move(head));
+  }
+  return json;
+}
+
+// The heads that give most, over all explained passages.
+std::vector<size_t> leading_heads(const Explanation& explanation, int wanted) {
+  std::vector<double> sizes(explanation.heads.size(), 0.0);
+  std::vector<size_t> order(sizes.size());
+  for (size_t h = 0; h < sizes.size(); ++h) {
+    order[h] = h;
+    for (const ExplainedPassage& passage : explanation.passages) sizes[h] += std::abs(passage.head_shares[h]);
+  }
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return sizes[a] > sizes[b]; });
+  order.resize(std::min(order.size(), static_cast<size_t>(wanted)));
+  return order;
+}
+
+Json query_json(const RerankRequest& request, const RerankQuery& query, const QueryAnswer& answer) {
+  Json json;
+  json["id"] = query.id;
+  json["results"] = Json::array();
+  std::vector<size_t> shown;
+  if (answer.explanation) shown = leading_heads(*answer.explanation, request.explain->per_head);
+  for (const ScoredPassage& hit : shown_results(request, answer)) {
+    const Passage& passage = query.passages[static_cast<size_t>(hit.index)];
+    Json result;
+    result["index"] = hit.index;
+    result["id"] = passage.id;
+    result["relevance_score"] = hit.score;
+    if (request.return_documents) {
+      result["document"]["text"] = passage.text;
+      if (!passage.title.empty()) result["document"]["title"] = passage.title;
+    }
+    const size_t place = json["results"].size();
+    if (answer.explanation && place < answer.explanation->passages.size() &&
+        place < static_cast<size_t>(request.explain->passages)) {
+      result["explanation"] =
+          explanation_json(answer.explanation->passages[place], *answer.explanation, shown);
+    }
+    json["results"].push_back(std::move(result));
+  }
+  json["heads"] = head_names(answer.heads);
+  if (answer.explanation) json["head_weights"] = answer.explanation->head_weights;
+  const RankingStatistics& statistics = answer.statistics;
+  json["statistics"] = {{"prompt_tokens", statistics.prompt_tokens},
+                        {"passage_tokens", statistics.passage_tokens},
+                        {"truncated_passages", statistics.truncated_passages},
+                        {"layers_run", statistics.layers_run},
+                        {"heads_read", statistics.heads_read}};
+  if (request.timings) {
+    json["timings"] = {{"tokenize_seconds", statistics.tokenize_seconds},
+                       {"prefill_seconds", statistics.prefill_seconds},
+                       {"read_seconds", statistics.read_seconds},
+                       {"seconds", answer.seconds}};
+  }
+  return json;
+}
+
+}  // namespace
+
+Result<RerankRequest> parse_own(const ParsedJson& body, const RequestLimits& limits) {
+  FieldReader fields(body);
+  RerankRequest request;
+  read_common(fields, request);
+  read_queries(fields, limits, request);
+  read_top(fields, "top_n", 0, request);
+  read_top(fields, "top_k", 0, request);  // as the command line calls it
+  request.return_documents = fields.optional_flag("return_documents").value_or(false);
+  request.timings = fields.optional_flag("timings").value_or(false);
+  read_settings(fields, request.settings);
+  read_explain(fields, request);
+  if (!fields.good()) return fail(fields.status().error());
+  return request;
+}
+
+Json render_own(const RerankRequest& request, const RerankAnswer& answer, const AnswerContext& context) {
+  Json json;
+  json["id"] = context.id;
+  json["object"] = "headwise.rerank";
+  json["model"] = context.model;
+  json["score_scale"] = scale_name(request.scale);
+  json["queries"] = Json::array();
+  for (size_t i = 0; i < answer.queries.size(); ++i) {
+    json["queries"].push_back(query_json(request, request.queries[i], answer.queries[i]));
+  }
+  if (request.timings) json["timings"] = {{"queue_seconds", answer.queue_seconds}};
+  const int64_t tokens = answer.prompt_tokens();
+  json["usage"] = {{"prompt_tokens", tokens}, {"total_tokens", tokens}};
+  return json;
+}
+
+}  // namespace headwise::serve

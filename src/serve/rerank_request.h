@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// What this file is: a request and its answer as the service handles them, whatever dialect the client spoke.
+// Dialects turn bodies into these and these into bodies; the queue and the engine see nothing else.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "headwise/explanation.h"
+#include "headwise/reranker.h"
+
+namespace headwise::serve {
+
+// What a request wants otherwise than the server's own flags say, by flag name without dashes: {"encoding",
+// "list"}. Requests with equal settings share an engine.
+using RequestSettings = std::map<std::string, std::string>;
+
+// raw: what `rerank` prints, bit for bit. softmax and minmax are over the query's passages, before top_n.
+enum class ScoreScale { kRaw, kSoftmax, kMinmax };
+
+struct RerankQuery {
+  std::string id;
+  std::string text;
+  std::vector<Passage> passages;
+};
+
+struct ExplainWish {
+  int passages = 10;  // of each query, the best
+  int per_head = 0;   // heads whose tokens are shown each for itself: those that give most
+};
+
+struct RerankRequest {
+  std::string model;                 // as the client named it; there is one model
+  std::vector<RerankQuery> queries;  // one, except in the dialects `score` and `headwise`
+  int64_t top_n = 0;                 // results of each query; 0: all
+  bool return_documents = false;
+  ScoreScale scale = ScoreScale::kRaw;
+  RequestSettings settings;
+  std::optional<ExplainWish> explain;
+  bool timings = false;
+};
+
+struct QueryAnswer {
+  std::vector<ScoredPassage> results;  // best first, all of them, scores as the model gave them
+  std::vector<HeadId> heads;
+  RankingStatistics statistics;
+  std::optional<Explanation> explanation;
+  double seconds = 0.0;  // in the engine
+};
+
+struct RerankAnswer {
+  std::vector<QueryAnswer> queries;
+  double queue_seconds = 0.0;
+
+  int64_t prompt_tokens() const {
+    int64_t sum = 0;
+    for (const QueryAnswer& query : queries) sum += query.statistics.prompt_tokens;
+    return sum;
+  }
+};
+
+}  // namespace headwise::serve

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// What the service answers besides rankings: health, the model, metrics, the page and the description of the
+// interface.
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+
+#include "serve/service.h"
+#include "serve/web_files.h"
+
+namespace headwise::serve {
+namespace {
+
+struct ContentType {
+  std::string_view ending;
+  const char* type;
+};
+constexpr std::array<ContentType, 6> kTypes{{
+    {".html", "text/html; charset=utf-8"},
+    {".css", "text/css; charset=utf-8"},
+    {".js", "text/javascript; charset=utf-8"},
+    {".json", "application/json"},
+    {".svg", "image/svg+xml"},
+    {".jsonl", "application/x-ndjson; charset=utf-8"},
+}};
+
+const char* type_of(std::string_view name) {
+  for (const ContentType& row : kTypes) {
+    if (name.ends_with(row.ending)) return row.type;
+  }
+  return "text/plain; charset=utf-8";
+}
+
+// A page of ours runs our scripts and asks this server, nothing else.
+HttpResponse file_response(const WebFile& file) {
+  HttpResponse response;
+  response.content_type = type_of(file.name);
+  response.body = file.text;
+  response.headers = {{"Content-Security-Policy",
+                       "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src "
+                       "'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
+                      {"Cache-Control", "no-cache"},
+                      {"Referrer-Policy", "no-referrer"}};
+  return response;
+}
+
+double resident_bytes() {
+  std::FILE* file = std::fopen("/proc/self/statm", "r");
+  if (file == nullptr) return 0.0;
+  long size = 0, resident = 0;
+  const int read = std::fscanf(file, "%ld %ld", &size, &resident);
+  std::fclose(file);
+  return read == 2 ? static_cast<double>(resident) * static_cast<double>(::sysconf(_SC_PAGESIZE)) : 0.0;
+}
+
+}  // namespace
+
+void Service::add_page_routes() {
+  for (const WebFile& file : web_files()) {
+    const std::string path = file.name == "index.html"  ? "/"
+                             : file.name == "docs.html" ? "/docs"
+                                                        : "/" + std::string(file.name);
+    routes_.push_back(
+        {"GET", path, true, [&file](const HttpRequest&, Trace&) { return file_response(file); }});
+  }
+}
+
+HttpResponse Service::health() {
+  const JobQueue::Load load = queue_.load();
+  const bool stopping = draining_;
+  Json json;
+  json["status"] = stopping ? "stopping" : "ok";
+  json["model"] = engine_.card().id;
+  json["version"] = options_.version;
+  json["queue"] = {{"waiting", load.waiting}, {"running", load.running}, {"tokens", load.tokens}};
+  HttpResponse response;
+  response.status = stopping ? 503 : 200;
+  response.body = json_text(json);
+  return response;
+}
+
+HttpResponse Service::models() {
+  const ModelCard& card = engine_.card();
+  Json model;
+  model["id"] = card.id;
+  model["object"] = "model";
+  model["created"] = std::chrono::duration_cast<std::chrono::seconds>(started_.time_since_epoch()).count();
+  model["owned_by"] = "headwise";
+  model["fingerprint"] = card.fingerprint;
+  model["context"] = card.context;
+  model["layers"] = card.layers;
+  model["heads_per_layer"] = card.heads_per_layer;
+  model["heads"] = card.heads;
+  model["encoding"] = card.encoding;
+  model["calibration"] = card.calibration;
+  model["head_sets"] = card.head_sets;
+  model["adapters"] = card.adapters;
+  model["max_documents"] = options_.limits.max_documents;
+  Json json;
+  json["object"] = "list";
+  json["data"] = Json::array({std::move(model)});
+  HttpResponse response;
+  response.body = json_text(json);
+  return response;
+}
+
+HttpResponse Service::metrics() {
+  const JobQueue::Load load = queue_.load();
+  HttpResponse response;
+  response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  const auto started = std::chrono::duration<double>(started_.time_since_epoch()).count();
+  response.body =
+      metrics_.text() +
+      gauge_text("headwise_queue_requests", "Requests that wait.", static_cast<double>(load.waiting)) +
+      gauge_text("headwise_running_requests", "Requests taken from the queue and not answered yet.",
+                 static_cast<double>(load.running)) +
+      gauge_text("headwise_queue_tokens", "Estimated tokens waiting and running.",
+                 static_cast<double>(load.tokens)) +
+      gauge_text("headwise_connections", "Open connections.",
+                 options_.connections ? static_cast<double>(options_.connections()) : 0.0) +
+      gauge_text("process_resident_memory_bytes", "Resident memory.", resident_bytes()) +
+      gauge_text("process_start_time_seconds", "Start of the server, seconds since 1970.", started);
+  return response;
+}
+
+}  // namespace headwise::serve

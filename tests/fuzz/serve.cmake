@@ -1,0 +1,1 @@
+headwise_fuzz(serve_request serve_request_fuzz.cc LIBRARIES headwise_serve)

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: headwise contributors
+"""Every dialect's request and answer, and that all give the binary's scores, bit for bit."""
+import math
+
+import pytest
+from serving import DOCUMENTS, ROOT, TINY, Server, rerank
+
+QUERY = "which leaf is of the sea?"
+
+
+@pytest.fixture(scope="module")
+def expected():
+    return [(hit["index"], hit["score"]) for hit in rerank(QUERY, DOCUMENTS)]
+
+
+def pairs(results, score="relevance_score"):
+    return [(hit["index"], hit[score]) for hit in results]
+
+
+@pytest.mark.parametrize("path", ["/v2/rerank", "/v1/rerank", "/rerank", "/v1/reranking", "/reranking"])
+def test_cohere_and_jina(server, expected, path):
+    answer = server.post(path, {"model": "rerank-v3.5", "query": QUERY, "documents": DOCUMENTS})
+    assert answer.status == 200 and answer.headers["content-type"] == "application/json"
+    body = answer.json
+    assert pairs(body["results"]) == expected
+    assert body["object"] == "list" and body["model"] == "tiny-qwen3" and body["score_scale"] == "raw"
+    assert body["id"] == answer.headers["x-request-id"] and answer.headers["x-score-scale"] == "raw"
+    assert body["usage"]["prompt_tokens"] == body["usage"]["total_tokens"] == body["meta"]["tokens"]["input_tokens"] > 0
+    assert all("document" not in hit for hit in body["results"])
+
+
+@pytest.mark.parametrize("path", ["/v2/rerank", "/v1/rerank", "/rerank"])
+def test_top_n_and_documents(server, expected, path):
+    objects = [{"text": text, "anything": 1} for text in DOCUMENTS]
+    body = server.post(path, {"query": QUERY, "documents": objects, "top_n": 2, "return_documents": True}).json
+    assert pairs(body["results"]) == expected[:2]
+    assert [hit["document"] for hit in body["results"]] == [{"text": DOCUMENTS[index]} for index, _ in expected[:2]]
+
+
+def test_titles_are_part_of_a_passage(server):
+    objects = [{"text": text, "title": "lamp"} for text in DOCUMENTS]
+    body = server.post("/v1/rerank", {"query": QUERY, "documents": objects}).json
+    assert pairs(body["results"]) == [(hit["index"], hit["score"]) for hit in rerank(QUERY, objects)]
+
+
+def test_tei(server, expected):
+    body = server.post("/rerank", {"query": QUERY, "texts": DOCUMENTS, "raw_scores": True, "truncate": False}).json
+    assert pairs(body, "score") == expected and all(set(hit) == {"index", "score"} for hit in body)
+    body = server.post("/rerank", {"query": QUERY, "texts": DOCUMENTS, "return_text": True}).json
+    assert [hit["text"] for hit in body] == [DOCUMENTS[index] for index, _ in expected]
+
+
+@pytest.mark.parametrize("path", ["/v1/rerank", "/rerank"])
+def test_voyage(server, expected, path):
+    body = server.post(path, {"query": QUERY, "documents": DOCUMENTS, "top_k": None, "truncation": True}).json
+    assert body["object"] == "list" and pairs(body["data"]) == expected and body["usage"]["total_tokens"] > 0
+    body = server.post(path, {"query": QUERY, "documents": DOCUMENTS, "top_k": 1, "return_documents": True}).json
+    assert body["data"] == [{"index": expected[0][0], "relevance_score": expected[0][1], "document": DOCUMENTS[expected[0][0]]}]
+
+
+@pytest.mark.parametrize("path", ["/score", "/v1/score"])
+def test_score(server, expected, path):
+    body = server.post(path, {"text_1": QUERY, "text_2": DOCUMENTS}).json
+    assert [(hit["index"], hit["score"]) for hit in body["data"]] == sorted(expected)
+    many = server.post(path, {"text_1": [QUERY] * 2, "text_2": DOCUMENTS[:2]}).json["data"]
+    alone = [server.post(path, {"text_1": QUERY, "text_2": text}).json["data"][0]["score"] for text in DOCUMENTS[:2]]
+    assert [hit["score"] for hit in many] == alone
+
+
+def test_scales(server, expected):
+    raw = [score for _, score in expected]
+    body = server.post("/v1/rerank", {"query": QUERY, "documents": DOCUMENTS, "score_scale": "softmax", "top_n": 2})
+    assert body.json["score_scale"] == body.headers["x-score-scale"] == "softmax"
+    whole = sum(math.exp(score) for score in raw)
+    for hit, score in zip(body.json["results"], raw):
+        assert math.isclose(hit["relevance_score"], math.exp(score) / whole, rel_tol=1e-12)
+    hits = server.post("/rerank", {"query": QUERY, "texts": DOCUMENTS, "score_scale": "minmax"}).json
+    assert hits[0]["score"] == 1 and hits[-1]["score"] == 0
+    assert math.isclose(hits[1]["score"], (raw[1] - raw[2]) / (raw[0] - raw[2]), rel_tol=1e-12)
+    assert server.post("/rerank", {"query": QUERY, "texts": DOCUMENTS[:1], "score_scale": "minmax"}).json[0]["score"] == 1
+
+
+def test_own_dialect_has_the_options_of_rerank(server):
+    settings = {"encoding": "list", "calibration": "na", "heads": "1-0,0-1", "order": "reversed", "max_words": 3, "token_filter": "none"}
+    flags = ["--encoding", "list", "--calibration", "na", "--heads", "1-0,0-1", "--order", "reversed", "--max-words", 3,
+             "--token-filter", "none"]
+    answer = server.post("/v1/headwise/rerank", {"query": QUERY, "documents": DOCUMENTS, **settings, "timings": True}).json
+    query = answer["queries"][0]
+    assert pairs(query["results"]) == [(hit["index"], hit["score"]) for hit in rerank(QUERY, DOCUMENTS, *flags)]
+    assert query["heads"] == ["1-0", "0-1"] and query["statistics"]["heads_read"] == 2
+    assert query["statistics"]["truncated_passages"] == 3
+    assert all(query["timings"][name] >= 0 for name in ("tokenize_seconds", "prefill_seconds", "read_seconds", "seconds"))
+    assert answer["timings"]["queue_seconds"] >= 0
+
+
+def test_settings_of_one_request_do_not_reach_the_next(server, expected):
+    for n in range(12):  # more than are kept
+        server.post("/v1/headwise/rerank", {"query": QUERY, "documents": DOCUMENTS, "max_words": n + 1})
+    assert pairs(server.post("/v1/rerank", {"query": QUERY, "documents": DOCUMENTS}).json["results"]) == expected
+
+
+def test_max_tokens_per_doc(server):
+    body = server.post("/v2/rerank", {"query": QUERY, "documents": DOCUMENTS, "max_tokens_per_doc": 2}).json
+    assert pairs(body["results"]) == [(hit["index"], hit["score"]) for hit in rerank(QUERY, DOCUMENTS, "--max-tokens", 2)]
+
+
+def test_many_queries(server, expected):
+    answer = server.post("/v1/headwise/rerank", {"queries": [{"id": "a", "query": QUERY, "documents": DOCUMENTS},
+                                                             {"query": "salt", "documents": DOCUMENTS[:2]}]}).json
+    assert [query["id"] for query in answer["queries"]] == ["a", "2"]
+    assert pairs(answer["queries"][0]["results"]) == expected and len(answer["queries"][1]["results"]) == 2
+
+
+def test_fusion(server):
+    scored = [{"text": text, "score": place * 1.5} for place, text in enumerate(DOCUMENTS)]
+    body = {"query": QUERY, "documents": scored, "fuse": 0.7}
+    fused = server.post("/v1/headwise/rerank", body).json["queries"][0]["results"]
+    assert pairs(fused) == [(hit["index"], hit["score"]) for hit in rerank(QUERY, scored, "--fuse", "0.7")]
+    ranks = server.post("/v1/headwise/rerank", {"query": QUERY, "documents": DOCUMENTS, "fuse": "rrf"}).json
+    assert pairs(ranks["queries"][0]["results"]) == [(hit["index"], hit["score"]) for hit in rerank(QUERY, DOCUMENTS, "--fuse", "rrf")]
+    wrong = server.post("/v1/headwise/rerank", {"query": QUERY, "documents": DOCUMENTS, "fuse": 0.7})
+    assert wrong.status == 400 and "score" in wrong.message
+
+
+def test_explanation_adds_up(server, expected):
+    body = {"query": QUERY, "documents": DOCUMENTS, "explain": {"passages": 2, "per_head": 3}, "return_documents": True}
+    query = server.post("/v1/headwise/rerank", body).json["queries"][0]
+    assert pairs(query["results"]) == expected
+    assert len(query["head_weights"]) == len(query["heads"])
+    for hit in query["results"][:2]:
+        explanation = hit["explanation"]
+        assert explanation["text"].strip() == hit["document"]["text"]
+        total = 0.0
+        for token in explanation["tokens"]:
+            total += token["weight"]
+        assert total == explanation["attention_score"] == hit["relevance_score"]
+        assert math.isclose(sum(explanation["head_shares"]), total, rel_tol=1e-6, abs_tol=1e-6)
+        assert len(explanation["heads"]) == 3
+        for head in explanation["heads"]:
+            share = explanation["head_shares"][query["heads"].index(head["head"])]
+            assert math.isclose(sum(head["weights"]), share, rel_tol=1e-6, abs_tol=1e-6)
+    assert "explanation" not in query["results"][2]
+
+
+def test_own_flags_are_the_default(expected):
+    with Server("--encoding", "list", "--heads", "1-1") as other:
+        body = other.post("/v1/rerank", {"query": QUERY, "documents": DOCUMENTS}).json
+    assert pairs(body["results"]) == [(hit["index"], hit["score"])
+                                      for hit in rerank(QUERY, DOCUMENTS, "--encoding", "list", "--heads", "1-1")] != expected
+
+
+def test_adapter_and_the_model_without_it():
+    base, adapter = TINY.parent / "tiny-llama-linear", ROOT / "tests" / "data" / "adapters" / "lora"
+    with Server("--adapter", adapter, model=base) as server:
+        assert server.get("/v1/models").json["data"][0]["adapters"] == ["lora", "none"]
+        own = {"query": QUERY, "documents": DOCUMENTS}
+        answers = [pairs(server.post("/v1/headwise/rerank", {**own, **more}).json["queries"][0]["results"])
+                   for more in ({}, {"adapter": "lora"}, {"adapter": "none"}, {"adapter": "none", "max_words": 3})]
+    with_it, without, cut = ([(hit["index"], hit["score"]) for hit in rerank(QUERY, DOCUMENTS, *flags, model=base)]
+                             for flags in (["--adapter", adapter], [], ["--max-words", 3]))
+    assert answers == [with_it, with_it, without, cut] and with_it != without

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// The service with an engine that scores by length and works as long as it is told to.
+#include "serve/service.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+
+namespace headwise::serve {
+namespace {
+
+class LengthEngine : public RankingEngine {
+ public:
+  LengthEngine() { card_.id = "length"; }
+  const ModelCard& card() const override { return card_; }
+
+  Result<RerankAnswer> answer(const RerankRequest& request, ProgressSink& progress) override {
+    ++started;
+    while (held && !progress.stop_requested()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    if (progress.stop_requested()) return fail(ErrorCode::kCancelled, "stopped");
+    if (request.queries.front().text == "throw") throw std::runtime_error("thrown");
+    if (request.queries.front().text == "memory") throw std::bad_alloc();
+    RerankAnswer answer;
+    for (const RerankQuery& query : request.queries) {
+      QueryAnswer one;
+      for (size_t i = 0; i < query.passages.size(); ++i) {
+        one.results.push_back({static_cast<int>(i), static_cast<double>(query.passages[i].text.size())});
+      }
+      std::stable_sort(one.results.begin(), one.results.end(),
+                       [](const auto& a, const auto& b) { return a.score > b.score; });
+      one.statistics.prompt_tokens = 3;
+      answer.queries.push_back(std::move(one));
+    }
+    return answer;
+  }
+
+  std::atomic<bool> held{false};
+  std::atomic<int> started{0};
+
+ private:
+  ModelCard card_;
+};
+
+class TestLink : public ClientLink {
+ public:
+  bool gone() const override { return is_gone; }
+  std::atomic<bool> is_gone{false};
+};
+
+HttpRequest post(const char* body, const char* path = "/v1/rerank") {
+  HttpRequest request;
+  request.method = "POST";
+  request.path = path;
+  request.body = body;
+  return request;
+}
+
+constexpr const char* kGood = R"({"query": "q", "documents": ["a", "bbb", "cc"]})";
+
+void wait_until(const std::function<bool()>& condition) {
+  for (int i = 0; i < 20000 && !condition(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  ASSERT_TRUE(condition());
+}
+
+TEST(Service, Ranks) {
+  LengthEngine engine;
+  Service service(engine, {});
+  const HttpResponse response = service.handle(post(kGood));
+  EXPECT_EQ(response.status, 200);
+  const auto body = parse_body(response.body);
+  ASSERT_TRUE(body);
+  EXPECT_EQ((*body)["results"][0]["index"], 1);
+  EXPECT_EQ((*body)["model"], "length");
+}
+
+TEST(Service, TurnsWhatIsThrownIntoErrors) {
+  LengthEngine engine;
+  Service service(engine, {});
+  EXPECT_EQ(service.handle(post(R"({"query": "throw", "documents": ["a"]})")).status, 500);
+  EXPECT_EQ(service.handle(post(R"({"query": "memory", "documents": ["a"]})")).status, 413);
+  EXPECT_EQ(service.handle(post(kGood)).status, 200);
+}
+
+TEST(Service, AnswersManyAtOnce) {
+  LengthEngine engine;
+  std::mutex mutex;
+  size_t lines = 0;
+  ServiceOptions options;
+  options.log = [&](const std::string&) {
+    const std::lock_guard lock(mutex);
+    ++lines;
+  };
+  options.queue.requests = 1000;
+  Service service(engine, std::move(options));
+  std::vector<std::thread> clients;
+  std::atomic<int> good{0};
+  for (int t = 0; t < 8; ++t) {
+    clients.emplace_back([&] {
+      for (int i = 0; i < 50; ++i) {
+        good += service.handle(post(kGood)).status == 200 ? 1 : 0;
+        HttpRequest metrics;
+        metrics.method = "GET";
+        metrics.path = "/metrics";
+        service.handle(metrics);
+      }
+    });
+  }
+  for (std::thread& client : clients) client.join();
+  EXPECT_EQ(good, 400);
+  EXPECT_EQ(lines, 800U);
+}
+
+TEST(Service, RefusesWhenFullAndDropsWhoWentAway) {
+  LengthEngine engine;
+  ServiceOptions options;
+  options.queue.requests = 1;
+  Service service(engine, std::move(options));
+  engine.held = true;
+  TestLink running_client, waiting_client;
+  HttpRequest running = post(kGood), waiting = post(kGood);
+  running.client = &running_client;
+  waiting.client = &waiting_client;
+  int running_status = 0, waiting_status = 0;
+  std::thread first([&] { running_status = service.handle(running).status; });
+  wait_until([&] { return engine.started == 1; });
+  std::thread second([&] { waiting_status = service.handle(waiting).status; });
+  HttpRequest health;
+  health.method = "GET";
+  health.path = "/health";
+  wait_until([&] { return service.handle(health).body.find("\"waiting\":1") != std::string::npos; });
+  const HttpResponse refused = service.handle(post(kGood));
+  EXPECT_EQ(refused.status, 429);
+  waiting_client.is_gone = true;
+  int third_status = 0;
+  std::thread third([&] { third_status = service.handle(post(kGood)).status; });
+  second.join();
+  EXPECT_EQ(waiting_status, 499);
+  running_client.is_gone = true;
+  first.join();
+  EXPECT_EQ(running_status, 499);
+  engine.held = false;
+  third.join();
+  EXPECT_EQ(third_status, 200);
+}
+
+TEST(Service, DrainAnswersWhatItTookAndStopsWhatTakesTooLong) {
+  LengthEngine engine;
+  Service service(engine, {});
+  engine.held = true;
+  int running_status = 0, waiting_status = 0;
+  std::thread first([&] { running_status = service.handle(post(kGood)).status; });
+  wait_until([&] { return engine.started == 1; });
+  std::thread second([&] { waiting_status = service.handle(post(kGood)).status; });
+  std::thread drain([&] { service.drain(std::chrono::milliseconds(50)); });
+  wait_until([&] { return service.admit(post(kGood)).has_value(); });
+  EXPECT_EQ(service.admit(post(kGood))->status, 503);
+  drain.join();
+  first.join();
+  second.join();
+  EXPECT_EQ(running_status, 503);
+  EXPECT_EQ(waiting_status, 503);
+}
+
+TEST(Service, AdmitsByPathMethodAndKey) {
+  LengthEngine engine;
+  ServiceOptions options;
+  options.api_key = "key";
+  Service service(engine, std::move(options));
+  HttpRequest request = post(kGood);
+  EXPECT_EQ(service.admit(request)->status, 401);
+  request.headers["authorization"] = "bearer key";
+  EXPECT_FALSE(service.admit(request));
+  request.method = "GET";
+  EXPECT_EQ(service.admit(request)->status, 405);
+  request.path = "/nowhere";
+  EXPECT_EQ(service.admit(request)->status, 404);
+  request.path = "/health";
+  request.headers.clear();
+  EXPECT_FALSE(service.admit(request));
+}
+
+}  // namespace
+}  // namespace headwise::serve
