@@ -169,6 +169,12 @@ def server_tests() -> Counts:
     return pytest("server", "tests/server", jobs="0")  # they measure how soon /health answers
 
 
+def client_tests() -> Counts:
+    if not logged("setup-clients", "scripts/setup", "clients"):
+        return Counts(failed=1, notes=["failed: scripts/setup clients"])
+    return pytest("clients", "tests/clients", interpreter=".venv-clients/bin/python", jobs="0")
+
+
 def peer_tests() -> Counts:
     return pytest("peers", "tests/e2e", *(f"--ignore={name}" for name in INSTALL_FILES))
 
@@ -220,6 +226,7 @@ SECTIONS = [
     Section("peers", "pytest: the binary against pytrec_eval, Hugging Face tokenizers, sentencepiece", peer_tests, "default"),
     Section("install", "pytest: the installed library, its example, the scripts", install_tests, "default"),
     Section("python", "pytest: the Python package and its adapters against the binary", python_tests, "default"),
+    Section("clients", "pytest: other people's clients, schemathesis and a browser against the server", client_tests, "slow"),
     Section("scale-out", "pytest: Ray, Spark and Slurm on loopback write the file of one process", scale_out_tests, "slow"),
     Section("asan", "the same tests under AddressSanitizer and UndefinedBehaviorSanitizer", sanitizer_tests("dev"), "slow"),
     Section("tsan", "the same tests under ThreadSanitizer", sanitizer_tests("tsan"), "slow"),

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: headwise contributors
+"""Tests that need other people's packages (scripts/requirements-clients.txt, .venv-clients): a server on the default model."""
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "server"))
+from serving import ROOT, Server, binary, rerank  # noqa: E402
+
+DEFAULT_MODEL = "SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ready():
+    home = os.environ.get("HEADWISE_HOME")
+    model = (Path(home) if home else Path.home() / ".cache" / "headwise") / "models" / DEFAULT_MODEL
+    for path in (binary(), model):
+        if not path.is_file():
+            pytest.skip(f"{path} is missing; run scripts/setup")
+
+
+@pytest.fixture(scope="session")
+def server():
+    with Server(model=None) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def question() -> str:
+    return (ROOT / "examples/demo/questions.tsv").read_text().splitlines()[1].split("\t")[1]
+
+
+@pytest.fixture(scope="session")
+def passages() -> list[str]:
+    """The demo's twenty."""
+    texts = [json.loads(line)["text"] for line in (ROOT / "examples/demo/venus.jsonl").read_text().splitlines()]
+    assert len(texts) == 20
+    return texts
+
+
+@pytest.fixture(scope="session")
+def expected(question, passages):
+    """Index and score as the binary gives them."""
+    return [(hit["index"], hit["score"]) for hit in rerank(question, passages, model=None)]

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: headwise contributors
+"""The page in headless Chromium: rank, explain, switch heads and encoding, by keyboard, light and dark. Screenshots are kept in
+build/screenshots for people to look at."""
+import json
+import re
+import shutil
+
+import pytest
+from conftest import ROOT, Server
+
+SHOTS = ROOT / "build" / "screenshots"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api")
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("chromium is missing; run scripts/setup clients")
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def open_page(browser):
+    """Opens the page; at the end nothing may have gone wrong in it, and it may have asked this server alone."""
+    contexts, problems = [], []
+
+    def opened(server, path="/", **options):
+        context = browser.new_context(viewport={"width": 1280, "height": 1000}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(120_000)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+        page.on("request", lambda request: problems.append(request.url) if not request.url.startswith((server.url, "data:")) else None)
+        page.goto(server.url + path)
+        return page
+
+    opened.problems = problems
+    yield opened
+    for context in contexts:
+        context.close()
+    assert problems == []
+
+
+def ranked(page):
+    """Titles in their order."""
+    page.wait_for_selector("#status:empty", state="attached")
+    page.wait_for_selector("#answer", state="visible")
+    return page.locator("#ranking .title").evaluate_all("list => list.map(each => each.firstChild.textContent)")
+
+
+def demo_titles():
+    return [json.loads(line)["title"] for line in (ROOT / "examples/demo/venus.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def demo_order(server, question):
+    documents = [json.loads(line) for line in (ROOT / "examples/demo/venus.jsonl").read_text().splitlines()]
+    answer = server.post("/v1/headwise/rerank", {"query": question, "documents": documents}).json
+    return [documents[hit["index"]]["title"] for hit in answer["queries"][0]["results"]]
+
+
+def test_rank_explain_and_switch(server, open_page, demo_order):
+    page = open_page(server, color_scheme="light")
+    page.wait_for_selector("#demo option:nth-child(2)", state="attached")
+    page.select_option("#demo", index=1)
+    assert ranked(page) == demo_order
+    page.screenshot(path=SHOTS / "light.png", full_page=True)
+
+    # Tokens are shaded, the best passage has all its text, the picture has every head and the read ones stand out.
+    shaded = page.locator("#ranking li:first-child .t").evaluate_all("list => list.filter(each => each.style.backgroundColor).length")
+    assert shaded > 5
+    text = page.locator("#ranking li:first-child .text").text_content()
+    assert demo_order[0] in text
+    assert page.locator("#head-map rect").count() == 270 and page.locator("#head-map rect.read").count() == 32
+    assert "through the model" in page.locator("#timings").text_content()
+
+    # One head alone: the shades change, and choosing it again gives the sum back.
+    before = page.locator("#ranking li:first-child .text").inner_html()
+    head = page.locator("#head-map rect[data-head]").nth(5)
+    name = head.get_attribute("data-head")
+    head.click()
+    assert name in page.locator("#head-chosen").text_content()
+    assert page.locator("#ranking li:first-child .text").inner_html() != before
+    page.screenshot(path=SHOTS / "one-head.png", full_page=True)
+    page.locator(f'#head-map rect[data-head="{name}"]').click()
+    assert page.locator("#ranking li:first-child .text").inner_html() == before
+
+    # Another head set and encoding.
+    page.select_option("#heads", "all")
+    page.select_option("#encoding", "list")
+    page.click("button[type=submit]")
+    assert sorted(ranked(page)) == sorted(demo_order)
+    assert page.locator("#head-map rect.read").count() == 270
+    page.screenshot(path=SHOTS / "all-heads.png", full_page=True)
+    page.select_option("#heads", "*own*")
+    page.fill("#own-heads", "13-5,14-2")
+    page.click("button[type=submit]")
+    ranked(page)
+    assert page.locator("#head-map rect.read").count() == 2
+
+
+def test_by_keyboard_alone_in_the_dark(server, open_page):
+    page = open_page(server, color_scheme="dark")
+    page.wait_for_selector("#heads option:nth-child(2)", state="attached")
+    page.focus("#query")
+    page.keyboard.type("who wrote Emma?")
+    page.keyboard.press("Tab")  # the demo's list
+    page.keyboard.press("Tab")
+    page.keyboard.type("The Moon circles the Earth.\nEmma is a novel by Jane Austen.\n<b>Bold</b> & <script>bees</script> dance: ünïcödé 🐝.")
+    page.keyboard.press("Control+Enter")
+    assert ranked(page)[0] == "Passage 2"
+    assert "<b>Bold</b> & <script>bees</script> dance: ünïcödé 🐝." in page.locator("#ranking").text_content()
+    for _ in range(12):  # to the picture
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.dataset && document.activeElement.dataset.head"):
+            break
+    first = page.evaluate("document.activeElement.dataset.head")
+    assert first
+    page.keyboard.press("ArrowDown")
+    second = page.evaluate("document.activeElement.dataset.head")
+    assert second != first
+    page.keyboard.press("Enter")
+    assert second in page.locator("#head-chosen").text_content()
+    assert page.evaluate("document.activeElement.dataset.head") == second
+    page.screenshot(path=SHOTS / "dark.png", full_page=True)
+
+
+def test_narrow(server, open_page):
+    page = open_page(server, color_scheme="dark")
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.fill("#query", "who wrote Emma?")
+    page.fill("#passages", "The Moon circles the Earth.\nEmma is a novel by Jane Austen.")
+    page.click("button[type=submit]")
+    ranked(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.screenshot(path=SHOTS / "narrow.png", full_page=True)
+
+
+def test_errors_are_said(server, open_page):
+    page = open_page(server)
+    page.wait_for_selector("#heads option:nth-child(2)", state="attached")
+    page.fill("#query", "who wrote Emma?")
+    page.fill("#passages", "Emma is a novel by Jane Austen.")
+    page.select_option("#heads", "*own*")
+    page.fill("#own-heads", "99-99")
+    page.click("button[type=submit]")
+    page.wait_for_selector("#status.bad")
+    assert "99-99" in page.locator("#status").text_content()
+    open_page.problems[:] = [problem for problem in open_page.problems if "400" not in problem]
+
+
+def test_key(open_page):
+    with Server("--api-key", "s3cret") as locked:
+        page = open_page(locked)
+        page.wait_for_selector("#key", state="visible")
+        page.fill("#key", "s3cret")
+        page.press("#key", "Tab")
+        page.wait_for_selector("#model:has-text('tiny')")
+        page.fill("#query", "which leaf?")
+        page.fill("#passages", "the lamp\nthe tea leaf")
+        page.click("button[type=submit]")
+        assert len(ranked(page)) == 2
+    open_page.problems[:] = [problem for problem in open_page.problems if "401" not in problem]
+
+
+def test_adapter(open_page):
+    models = ROOT / "tests" / "data"
+    with Server("--adapter", models / "adapters" / "lora", model=models / "golden" / "models" / "tiny-llama-linear") as adapted:
+        page = open_page(adapted)
+        page.wait_for_selector("#adapter", state="visible")
+        page.fill("#query", "which leaf?")
+        page.fill("#passages", "the lamp\nthe tea leaf")
+        scores = []
+        for adapter in ("lora", "none"):
+            page.select_option("#adapter", adapter)
+            page.click("button[type=submit]")
+            ranked(page)
+            scores.append(page.locator("#ranking .score").all_text_contents())
+        assert scores[0] != scores[1]
+
+
+def test_docs(server, open_page):
+    page = open_page(server, "/docs")
+    page.wait_for_selector("details")
+    page.click("summary:has-text('/v2/rerank')")
+    assert re.search(r"curl http\S+/v2/rerank", page.locator("details[open]").text_content())
+    page.screenshot(path=SHOTS / "docs.png", full_page=True)
