@@ -52,3 +52,17 @@ if(HEADWISE_APPS)
   endif()
   add_library(headwise::httplib ALIAS PkgConfig::HEADWISE_HTTPLIB)
 endif()
+
+# libtorch, for `headwise align` alone: Debian's libtorch-dev, or the one inside PyPI's torch with
+# -DTorch_DIR=.../torch/share/cmake/Torch. Without it everything else is built.
+option(HEADWISE_ALIGN "Build headwise-align where libtorch is found" ON)
+set(HEADWISE_TRAINING OFF)
+if(HEADWISE_ALIGN)
+  # Its CMake files want to tell us about Python, protobuf and what they did not find.
+  find_package(Torch QUIET)
+  if(Torch_FOUND)
+    set(HEADWISE_TRAINING ON)
+  else()
+    message(STATUS "libtorch not found: headwise-align is not built (install libtorch-dev)")
+  endif()
+endif()

@@ -296,6 +296,18 @@ void ModelWeights::merge(const Adapter& adapter) {
   }
 }
 
+std::vector<float> ModelWeights::values(int64_t layer, LayerTensor tensor) const {
+  const TensorView& view = layers[static_cast<size_t>(layer)][static_cast<size_t>(tensor)];
+  if (view.data == nullptr) return {};
+  const bool rotated = tensor == LayerTensor::kQuery || tensor == LayerTensor::kKey ||
+                       tensor == LayerTensor::kQueryBias || tensor == LayerTensor::kKeyBias;
+  if (!is_matrix(tensor)) return dequantize_vector(view, config.permuted_qk && rotated, config.head_width);
+  std::vector<float> values(static_cast<size_t>(view.elements()));
+  dequantize_rows(view, 0, view.shape[0], view.shape[1], config.permuted_qk && rotated, config.head_width,
+                  values.data());
+  return values;
+}
+
 void ModelWeights::embed(int32_t id, float* out) const {
   HW_CHECK(id >= 0 && id < config.vocabulary);
   dequantize_rows(embedding, id, 1, config.width, false, config.head_width, out);

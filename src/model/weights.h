@@ -80,6 +80,10 @@ struct ModelWeights {
   // Writes the embedding of token `id` (0 <= id < V) as fp32 [C].
   void embed(int32_t id, float* out) const;
 
+  // A tensor of a layer as fp32, the rows of q and k in the order of transformers; empty where the model has
+  // none.
+  std::vector<float> values(int64_t layer, LayerTensor tensor) const;
+
   // The layer in fp32: from the cache (kFloat32, made at first use) or made in `scratch` for this pass
   // (kStored). `gemms` has one entry per worker of `pool`.
   const PackedLayer& layer(int64_t index, const LayerDemand& demand, ThreadPool& pool,

@@ -29,7 +29,7 @@ struct Pieces {
   std::vector<Ids> passages;  // by request index
   Ids separator;
   Ids instruction;
-  Ids query;
+  std::vector<Ids> queries;
   Ids content_free;
   Ids closing;
 };
@@ -118,9 +118,9 @@ Status tokenize_passages(const PieceTokenizer& tokenize, const PromptRules& rule
   return {};
 }
 
-Result<Pieces> tokenize_all(const Tokenizer& tokenizer, const PromptRules& rules, std::string_view query,
-                            std::span<const Passage> passages, std::span<const int> order,
-                            BuiltPrompt& built) {
+Result<Pieces> tokenize_all(const Tokenizer& tokenizer, const PromptRules& rules,
+                            std::span<const std::string_view> queries, std::span<const Passage> passages,
+                            std::span<const int> order, BuiltPrompt& built) {
   const PieceTokenizer tokenize(tokenizer, rules);
   Pieces pieces;
   if (rules.chat.bos) {
@@ -133,11 +133,14 @@ Result<Pieces> tokenize_all(const Tokenizer& tokenizer, const PromptRules& rules
   auto closing = tokenize.chat(rules.wording.closing.value_or(rules.chat.closing), "");
   HW_RETURN_IF_ERROR(closing);
   pieces.closing = std::move(*closing);
-  const std::pair<std::string, Ids*> texts[] = {
+  pieces.queries.resize(queries.size());
+  std::vector<std::pair<std::string, Ids*>> texts{
       {rules.wording.separator, &pieces.separator},
       {rules.wording.instruction, &pieces.instruction},
-      {rules.wording.query_prefix + std::string(query), &pieces.query},
       {rules.wording.query_prefix + std::string(kContentFreeQuery), &pieces.content_free}};
+  for (size_t i = 0; i < queries.size(); ++i) {
+    texts.emplace_back(rules.wording.query_prefix + std::string(queries[i]), &pieces.queries[i]);
+  }
   for (const auto& [text, target] : texts) {
     auto ids = tokenize.text(text);
     if (!ids) return fail(std::move(ids.error()).with_context("reading the query"));
@@ -150,9 +153,9 @@ int64_t size_of(const Ids& ids) { return static_cast<int64_t>(ids.size()); }
 
 // Context is a matter of positions: in `blocks`, passages share them.
 Status check_length(const PromptRules& rules, const Pieces& pieces, std::span<const int> order) {
-  const int64_t tail = size_of(pieces.instruction) +
-                       std::max(size_of(pieces.query), size_of(pieces.content_free)) +
-                       size_of(pieces.closing);
+  int64_t longest_query = size_of(pieces.content_free);
+  for (const Ids& query : pieces.queries) longest_query = std::max(longest_query, size_of(query));
+  const int64_t tail = size_of(pieces.instruction) + longest_query + size_of(pieces.closing);
   const int64_t fixed = size_of(pieces.prefix) + tail;
   int64_t positions = fixed;
   int64_t tokens = fixed;
@@ -212,12 +215,19 @@ RowGroup add_query_segment(const PromptRules& rules, const Pieces& pieces, const
 
 Result<BuiltPrompt> build_prompt(const Tokenizer& tokenizer, const PromptRules& rules, std::string_view query,
                                  std::span<const Passage> passages, std::span<const int> order) {
-  if (is_white_space(query))
+  return build_prompt(tokenizer, rules, std::span(&query, 1), passages, order);
+}
+
+Result<BuiltPrompt> build_prompt(const Tokenizer& tokenizer, const PromptRules& rules,
+                                 std::span<const std::string_view> queries, std::span<const Passage> passages,
+                                 std::span<const int> order) {
+  HW_CHECK(!queries.empty());
+  if (std::any_of(queries.begin(), queries.end(), is_white_space))
     return fail(ErrorCode::kInvalidInput, "the query is empty; write a question or keywords");
   if (passages.empty())
     return fail(ErrorCode::kInvalidInput, "there are no passages to order; give at least one");
   BuiltPrompt built;
-  auto tokenized = tokenize_all(tokenizer, rules, query, passages, order, built);
+  auto tokenized = tokenize_all(tokenizer, rules, queries, passages, order, built);
   HW_RETURN_IF_ERROR(tokenized);
   const Pieces& pieces = *tokenized;
   HW_RETURN_IF_ERROR(check_length(rules, pieces, order));
@@ -263,7 +273,9 @@ Result<BuiltPrompt> build_prompt(const Tokenizer& tokenizer, const PromptRules& 
     position += size_of(pieces.instruction);
   }
   if (rules.rows == QueryRows::kQuery) built.shared_rows.tokens = 0;
-  built.query_rows = add_query_segment(rules, pieces, pieces.query, position, seen, layout);
+  for (const Ids& query : pieces.queries) {
+    built.query_rows.push_back(add_query_segment(rules, pieces, query, position, seen, layout));
+  }
   if (rules.content_free) {
     built.content_free_rows = add_query_segment(rules, pieces, pieces.content_free, position, seen, layout);
   }

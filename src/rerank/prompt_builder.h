@@ -6,7 +6,8 @@
 //
 // `list`:   [opening lead p1 sep p2 sep ... instruction] [query closing] [content-free query closing]
 // `blocks`: [opening lead] [p1 sep] [p2 sep] ... [instruction] [query closing] [content-free query closing]
-// A bracket is one segment of the layout. The last two see the same context and start at the same position.
+// A bracket is one segment of the layout. The last two see the same context and start at the same position; so do all
+// queries where several share the passages (training, src/align).
 #pragma once
 
 #include <cstdint>
@@ -33,10 +34,10 @@ struct PassageSpan {
 struct BuiltPrompt {
   PromptLayout layout;
   std::vector<PassageSpan> spans;  // in request order
-  // Rows to read: instruction rows that both queries share (may be none), the query's, the content-free
+  // Rows to read: instruction rows that all queries share (may be none), each query's, the content-free
   // query's.
   RowGroup shared_rows;
-  RowGroup query_rows;
+  std::vector<RowGroup> query_rows;  // one a query
   RowGroup content_free_rows;  // tokens 0 when not asked for
   int64_t passage_tokens = 0;
   int64_t truncated_passages = 0;
@@ -59,5 +60,9 @@ struct PromptRules {
 // text that is not UTF-8. kResourceLimit: too long, saying how many passages fit.
 Result<BuiltPrompt> build_prompt(const Tokenizer& tokenizer, const PromptRules& rules, std::string_view query,
                                  std::span<const Passage> passages, std::span<const int> order);
+// The same with several queries, each as if it were alone.
+Result<BuiltPrompt> build_prompt(const Tokenizer& tokenizer, const PromptRules& rules,
+                                 std::span<const std::string_view> queries, std::span<const Passage> passages,
+                                 std::span<const int> order);
 
 }  // namespace headwise

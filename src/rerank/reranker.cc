@@ -187,7 +187,7 @@ Result<Reading> Reranker::Impl::read(std::string_view query, std::span<const Pas
                                                   .per_head = wishes.explain->per_head});
     collector.observe([&](const HeadReading& head) { attribution->add(head); });
   }
-  const RowGroup groups[] = {prompt->shared_rows, prompt->query_rows, prompt->content_free_rows};
+  const RowGroup groups[] = {prompt->shared_rows, prompt->query_rows.front(), prompt->content_free_rows};
   DecodeRequest request;
   request.prompt = &prompt->layout;
   request.heads = scores.heads;

@@ -83,7 +83,7 @@ void ScoreCollector::keep_token_sums(std::vector<double> head_weights) {
 void ScoreCollector::add(const LayerAttention& attention) {
   const bool content_free = prompt_.content_free_rows.tokens > 0;
   const auto shared_rows = static_cast<double>(prompt_.shared_rows.tokens);
-  const auto query_rows = static_cast<double>(prompt_.query_rows.tokens);
+  const auto query_rows = static_cast<double>(prompt_.query_rows.front().tokens);
   const auto content_free_rows = static_cast<double>(prompt_.content_free_rows.tokens);
   const size_t passages = prompt_.spans.size();
   std::vector<double> of_query;

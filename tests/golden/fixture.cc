@@ -75,7 +75,7 @@ BuiltPrompt Fixture::prompt(QueryRows rows) const {
     built.layout.add_segment(segment, position, seen);
     return group;
   };
-  built.query_rows = add_query(ids, query_text);
+  built.query_rows = {add_query(ids, query_text)};
   built.content_free_rows = add_query(empty_ids, empty_text);
   return built;
 }
@@ -104,7 +104,7 @@ PassResult run_pass(const std::shared_ptr<const ModelWeights>& weights, const Bu
   Decoder decoder = value_or_throw(Decoder::create(weights, options.threads));
   ScoreCollector filtered(prompt, heads, TokenFilter::kLow);
   ScoreCollector unfiltered(prompt, heads, TokenFilter::kNone);
-  const RowGroup groups[] = {prompt.shared_rows, prompt.query_rows, prompt.content_free_rows};
+  const RowGroup groups[] = {prompt.shared_rows, prompt.query_rows.front(), prompt.content_free_rows};
   PassResult result;
   DecodeRequest request;
   request.prompt = &prompt.layout;

@@ -96,7 +96,7 @@ TEST_F(PromptTest, ListIsTheTemplateOfTheMethod) {
       << "what looks like a special token in a passage is text";
   EXPECT_GT(prompt.spans[1].tokens, 20);
   EXPECT_EQ(rows_text(prompt, prompt.shared_rows), kTail);
-  EXPECT_EQ(rows_text(prompt, prompt.query_rows), " why?<|im_end|>\n<|im_start|>assistant\n");
+  EXPECT_EQ(rows_text(prompt, prompt.query_rows.front()), " why?<|im_end|>\n<|im_start|>assistant\n");
   // Both queries start at the same position and see the same keys.
   EXPECT_EQ(layout.positions[static_cast<size_t>(layout.segments[1].token_begin)], layout.segments[0].tokens);
   EXPECT_EQ(layout.positions[static_cast<size_t>(layout.segments[2].token_begin)], layout.segments[0].tokens);
@@ -105,7 +105,7 @@ TEST_F(PromptTest, ListIsTheTemplateOfTheMethod) {
 TEST_F(PromptTest, RowsFollowTheChoice) {
   PromptRules chosen = rules("default", Encoding::kList);
   chosen.rows = QueryRows::kInstructionAndQuery;
-  EXPECT_EQ(rows_text(*build(chosen), build(chosen)->query_rows), " why?");
+  EXPECT_EQ(rows_text(*build(chosen), build(chosen)->query_rows.front()), " why?");
   EXPECT_EQ(rows_text(*build(chosen), build(chosen)->shared_rows), kTail);
   chosen.rows = QueryRows::kQuery;
   EXPECT_EQ(build(chosen)->shared_rows.tokens, 0);
@@ -118,7 +118,7 @@ TEST_F(PromptTest, CoreKeepsTheMarkerOutOfTheSpan) {
   const BuiltPrompt prompt = build(rules("core", Encoding::kList), {1, 0}).value();
   EXPECT_EQ(text(prompt.layout, prompt.spans[0].token_begin, prompt.spans[0].tokens), "Tea\nleaves");
   EXPECT_EQ(text(prompt.layout, prompt.spans[0].token_begin - 13, 13), "[document 2] ");
-  EXPECT_EQ(rows_text(prompt, prompt.query_rows), " why?");
+  EXPECT_EQ(rows_text(prompt, prompt.query_rows.front()), " why?");
 }
 
 TEST_F(PromptTest, BlocksShareOnlyTheLead) {

@@ -39,7 +39,7 @@ struct Example {
   Example() : sums(3 * 128, 0.0f) {
     prompt.spans = {{0, 2, 0}, {64, 1, 2}};
     prompt.shared_rows = {10, 3};
-    prompt.query_rows = {13, 1};
+    prompt.query_rows = {{13, 1}};
     prompt.content_free_rows = {14, 2};
     const auto set = [&](int64_t group, int64_t slot, float value) {
       sums[static_cast<size_t>(group * 128 + slot)] = value;

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+#include "align/align_flags.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <utility>
+
+#include "base/check.h"
+#include "common/model_path.h"
+#include "rerank/option_words.h"
+
+namespace headwise {
+namespace {
+
+constexpr std::array<std::pair<const char*, LayerTensor>, 7> kProjections{{{"q", LayerTensor::kQuery},
+                                                                           {"k", LayerTensor::kKey},
+                                                                           {"v", LayerTensor::kValue},
+                                                                           {"o", LayerTensor::kOutput},
+                                                                           {"gate", LayerTensor::kGate},
+                                                                           {"up", LayerTensor::kUp},
+                                                                           {"down", LayerTensor::kDown}}};
+
+std::vector<std::string> with_empty(std::vector<std::string> words) {
+  words.emplace_back();
+  return words;
+}
+
+std::vector<std::string> projection_words() {
+  std::vector<std::string> words;
+  for (const auto& row : kProjections) words.emplace_back(row.first);
+  return words;
+}
+
+// "FILE" or "FILE=WEIGHT".
+Result<WeightedFile> weighted_file(const std::string& text) {
+  const size_t sign = text.rfind('=');
+  if (sign == std::string::npos) return WeightedFile{text, 1.0};
+  WeightedFile file{text.substr(0, sign), 0.0};
+  const char* end = text.data() + text.size();
+  const auto [read, error] = std::from_chars(text.data() + sign + 1, end, file.weight);
+  if (error != std::errc() || read != end || !(file.weight >= 0.0)) {
+    return fail(ErrorCode::kUsage, "--targets '" + text + "': expected FILE or FILE=WEIGHT with a weight of 0 or more");
+  }
+  return file;
+}
+
+}  // namespace
+
+void add_align_flags(CLI::App& program, AlignFlags& flags) {
+  AlignOptions& options = flags.options;
+  TrainingModelOptions& training = flags.training;
+  const char* group = "Preferences";
+  const auto add = [&](const char* name, auto& target, const char* help) {
+    return program.add_option(name, target, help)->group(group)->capture_default_str();
+  };
+  add("--graded", flags.graded,
+      "A BEIR folder with graded judgements: dir=FOLDER,run=FILE[,split=NAME][,skip=N][,first=N][,depth=N][,weight=W]; "
+      "several times for several");
+  add("--targets", flags.targets, "A teacher's scores, FILE or FILE=WEIGHT (docs/formats.md); several times for several");
+  add("--held-out", flags.held_out, "Queries that say when to stop and which update is kept; form of --graded");
+  add("--list-size", options.list_size, "Passages of a graded list")->check(CLI::Range(2, 1000));
+  add("--lists", options.lists, "Graded lists of a batch, which share their passages")->check(CLI::PositiveNumber);
+  add("--max-words", options.max_words, "A passage is cut after this many words, 0: not cut")
+      ->check(CLI::NonNegativeNumber);
+
+  group = "Model";
+  add("--model", flags.model, kModelHelp);
+  add("--heads", flags.heads, "Heads that are trained: a head-set file, a list, or 'default'");
+  add("--encoding", flags.encoding, "blocks or list; else as the head set says")
+      ->check(CLI::IsMember(with_empty(words_of(kEncodingWords))));
+  add("--calibration", flags.calibration, "ratio, na or none; else as the head set says")
+      ->check(CLI::IsMember(with_empty(words_of(kCalibrationWords))));
+  add("--token-filter", flags.token_filter, "low or none; else as the head set says")
+      ->check(CLI::IsMember(with_empty(words_of(kTokenFilterWords))));
+  add("--rows", flags.rows, "Rows that are read; else as the head set says")
+      ->check(CLI::IsMember(with_empty(words_of(kRowsWords))));
+  add("--template", flags.prompt_template, "Prompt template; else as the head set says");
+
+  group = "What is trained";
+  add("--train", flags.projections, "Projections")->delimiter(',')->check(CLI::IsMember(projection_words()));
+  add("--first-layer", training.first_layer, "Layers before it stay frozen")->check(CLI::NonNegativeNumber);
+  program.add_flag("--whole-matrices", training.whole_matrices, "Train the matrices instead of low-rank factors")
+      ->group(group);
+  add("--rank", training.rank, "Of the factors")->check(CLI::PositiveNumber);
+  add("--alpha", training.alpha, "Scale of the change: alpha / rank");
+  program.add_flag("--train-weights", flags.train_weights, "Train the heads' weights too")->group(group);
+  add("--gain", flags.gain, "Of the logits, at the start")->check(CLI::PositiveNumber);
+
+  group = "Loss";
+  add("--pairs", options.pairs.pairs, "Hardest pairs of each boundary between grades, 0: all")
+      ->check(CLI::NonNegativeNumber);
+  add("--pair-scale", options.pairs.scale, "Of a pair's margin")->check(CLI::PositiveNumber);
+  add("--pair-margin", options.pairs.margin, "Asked for, in scaled units");
+  program.add_flag("--reference", options.against_frozen, "Pair margins less the frozen model's")->group(group);
+  add("--regulariser", flags.regulariser, "Of graded lists")->check(CLI::IsMember({"kl", "var", "ent", "none"}));
+  add("--regulariser-weight", options.regulariser_weight, "Its weight")->check(CLI::NonNegativeNumber);
+  add("--graded-loss-weight", options.graded_loss_weight, "Of graded queries against a teacher's")
+      ->check(CLI::NonNegativeNumber);
+  add("--temperature", options.temperature, "Of the teacher's scores")->check(CLI::PositiveNumber);
+
+  group = "Optimisation";
+  add("--updates", options.updates, "At most")->check(CLI::PositiveNumber);
+  add("--accumulate", options.accumulate, "Batches an update")->check(CLI::PositiveNumber);
+  add("--learning-rate", options.learning_rate, "AdamW's")->check(CLI::PositiveNumber);
+  add("--weights-learning-rate", options.weights_learning_rate, "Of gain and heads' weights; 0: they stay")
+      ->check(CLI::NonNegativeNumber);
+  add("--weight-decay", options.weight_decay, "AdamW's")->check(CLI::NonNegativeNumber);
+  add("--warm-up", options.warm_up, "Share of the updates over which the learning rate rises")->check(CLI::Range(0.0, 1.0));
+  add("--floor", options.floor, "Share of the learning rate that is left at the end")->check(CLI::Range(0.0, 1.0));
+  add("--clip", options.clip, "Longest gradient, 0: any")->check(CLI::NonNegativeNumber);
+  add("--seed", options.seed, "Of the first factors, lists and order");
+  add("--evaluate-every", options.evaluate_every, "Updates; 0: at the start and the end alone")
+      ->check(CLI::NonNegativeNumber);
+  add("--patience", options.patience, "Evaluations without a better one before it stops; 0: never")
+      ->check(CLI::NonNegativeNumber);
+
+  group = "Machine";
+  add("--precision", flags.precision, "Of products")->check(CLI::IsMember({"fp32", "bf16"}));
+  program.add_flag("--checkpoint-layers", training.checkpoint, "Run every layer twice to need less memory")->group(group);
+  add("--device", flags.device, "cpu, cuda, cuda:1");
+  add("--threads", flags.threads, "0: as libtorch likes")->check(CLI::NonNegativeNumber);
+
+  group = "Result";
+  add("--output", options.output, "Folder for the adapter, head set, model card, report and log");
+  add("--checkpoint-every", options.checkpoint_every, "Updates")->check(CLI::PositiveNumber);
+  program.add_flag("--restart", flags.restart, "Begin anew instead of going on from the folder's checkpoint")->group(group);
+}
+
+Status settle_options(AlignFlags& flags) {
+  AlignOptions& options = flags.options;
+  if (options.output.empty()) return fail(ErrorCode::kUsage, "--output FOLDER is missing");
+  const std::pair<const std::vector<std::string>*, std::vector<DataSetSpec>*> sets[] = {
+      {&flags.graded, &options.graded}, {&flags.held_out, &options.held_out}};
+  for (const auto& [texts, specs] : sets) {
+    for (const std::string& text : *texts) {
+      auto spec = parse_data_set(text);
+      HW_RETURN_IF_ERROR(spec);
+      specs->push_back(std::move(*spec));
+    }
+  }
+  for (const std::string& text : flags.targets) {
+    auto file = weighted_file(text);
+    HW_RETURN_IF_ERROR(file);
+    options.targets.push_back(std::move(*file));
+  }
+  auto regulariser = regulariser_named(flags.regulariser);
+  HW_RETURN_IF_ERROR(regulariser);
+  options.regulariser = *regulariser;
+  flags.training.targets.clear();
+  for (const auto& [word, tensor] : kProjections) {
+    if (std::find(flags.projections.begin(), flags.projections.end(), word) != flags.projections.end()) {
+      flags.training.targets.push_back(tensor);
+    }
+  }
+  flags.training.seed = options.seed;
+  flags.training.bf16 = flags.precision == "bf16";
+  try {
+    flags.training.device = torch::Device(flags.device);
+  } catch (const c10::Error&) {
+    return fail(ErrorCode::kUsage, "--device '" + flags.device + "': expected cpu, cuda or cuda:N");
+  }
+  if (flags.training.device.is_cuda() && !torch::cuda::is_available()) {
+    return fail(ErrorCode::kUnsupported, "--device " + flags.device + ": this libtorch finds no CUDA device");
+  }
+  return {};
+}
+
+Json settings_json(const AlignFlags& flags, const HeadSet& set) {
+  const AlignOptions& options = flags.options;
+  const TrainingModelOptions& training = flags.training;
+  Json json;
+  json["graded"] = flags.graded;
+  json["targets"] = flags.targets;
+  json["held-out"] = flags.held_out;
+  json["list-size"] = options.list_size;
+  json["lists"] = options.lists;
+  json["max-words"] = options.max_words;
+  json["heads"] = set.selection().to_string();
+  json["encoding"] = set.encoding;
+  json["calibration"] = set.calibration;
+  json["token-filter"] = set.token_filter;
+  json["rows"] = set.rows;
+  json["template"] = set.prompt_template;
+  json["train"] = flags.projections;
+  json["first-layer"] = training.first_layer;
+  json["whole-matrices"] = training.whole_matrices;
+  json["rank"] = training.rank;
+  json["alpha"] = training.alpha;
+  json["train-weights"] = flags.train_weights;
+  json["gain"] = flags.gain;
+  json["pairs"] = options.pairs.pairs;
+  json["pair-scale"] = options.pairs.scale;
+  json["pair-margin"] = options.pairs.margin;
+  json["reference"] = options.against_frozen;
+  json["regulariser"] = flags.regulariser;
+  json["regulariser-weight"] = options.regulariser_weight;
+  json["graded-loss-weight"] = options.graded_loss_weight;
+  json["temperature"] = options.temperature;
+  json["updates"] = options.updates;
+  json["accumulate"] = options.accumulate;
+  json["learning-rate"] = options.learning_rate;
+  json["weights-learning-rate"] = options.weights_learning_rate;
+  json["weight-decay"] = options.weight_decay;
+  json["warm-up"] = options.warm_up;
+  json["floor"] = options.floor;
+  json["clip"] = options.clip;
+  json["seed"] = options.seed;
+  json["evaluate-every"] = options.evaluate_every;
+  json["patience"] = options.patience;
+  json["precision"] = flags.precision;
+  json["device"] = flags.device;
+  return json;
+}
+
+}  // namespace headwise

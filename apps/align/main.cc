@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// The program headwise-align, which `headwise align` starts: flags to a training, and its result to files. Apart from the
+// main binary because libtorch is large.
+#include <torch/torch.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "align/adapter_files.h"
+#include "align/align_flags.h"
+#include "align/trainer.h"
+#include "align/training_log.h"
+#include "base/check.h"
+#include "base/file.h"
+#include "common/diagnostics.h"
+#include "common/help.h"
+#include "common/model_path.h"
+#include "common/named_heads.h"
+#include "common/output.h"
+#include "common/progress_bar.h"
+#include "common/settings.h"
+#include "common/signals.h"
+#include "headwise/head_catalogue.h"
+#include "rerank/option_words.h"
+#include "rerank/prompt_template.h"
+
+namespace headwise {
+namespace {
+
+constexpr const char* kVerb = "align";
+constexpr const char* kExample =
+    "headwise align --graded dir=nfcorpus,run=run.bm25.train.trec,split=train --held-out "
+    "dir=nfcorpus,run=run.bm25.dev.trec,split=dev,first=50 --output adapters/nfcorpus";
+
+// The heads to train, as a set that says how they are read.
+Result<HeadSet> heads_to_train(const AlignFlags& flags, const Model& model) {
+  HeadSet set;
+  if (flags.heads == "default") {
+    const HeadSet* shipped = default_head_set(model.base_fingerprint());
+    if (shipped == nullptr) {
+      return fail(ErrorCode::kUsage,
+                  "no head set ships for this model; find one with `headwise heads select` and give it as --heads FILE");
+    }
+    set = *shipped;
+  } else {
+    auto named = named_head_set(flags.heads);
+    HW_RETURN_IF_ERROR(named);
+    if (*named) {
+      set = std::move(**named);
+    } else {
+      auto selection = HeadSelection::parse(flags.heads);
+      HW_RETURN_IF_ERROR(selection);
+      auto heads = selection->resolve(static_cast<int>(model.config().layers), static_cast<int>(model.config().heads));
+      HW_RETURN_IF_ERROR(heads);
+      set.heads = std::move(*heads);
+    }
+  }
+  HW_RETURN_IF_ERROR(check_head_set(set, model));
+  set.model = model.base_fingerprint();
+  // What flags say wins over the set, and the set over what is usual.
+  const auto settle = [](std::string& member, const std::string& flag, const char* usual) {
+    if (!flag.empty()) member = flag;
+    if (member.empty()) member = usual;
+  };
+  settle(set.encoding, flags.encoding, "blocks");
+  settle(set.calibration, flags.calibration, "ratio");
+  settle(set.token_filter, flags.token_filter, "low");
+  settle(set.rows, flags.rows, "template");
+  settle(set.prompt_template, flags.prompt_template, set.encoding == "blocks" ? "blocks" : "default");
+  return set;
+}
+
+Result<ScorerOptions> scorer_options(const AlignFlags& flags, HeadSet set, const Model& model) {
+  ScorerOptions options;
+  const auto encoding = meaning_of(kEncodingWords, set.encoding);
+  const auto calibration = meaning_of(kCalibrationWords, set.calibration);
+  const auto filter = meaning_of(kTokenFilterWords, set.token_filter);
+  const auto rows = meaning_of(kRowsWords, set.rows);
+  if (!encoding || !calibration || !filter || !rows) {
+    return fail(ErrorCode::kUsage, "the head set asks for a way of reading that is unknown: encoding '" + set.encoding +
+                                       "', calibration '" + set.calibration + "', token filter '" + set.token_filter +
+                                       "', rows '" + set.rows + "'");
+  }
+  options.calibration = *calibration;
+  options.filter = *filter;
+  auto wording = find_prompt_template(set.prompt_template);
+  HW_RETURN_IF_ERROR(wording);
+  auto chat = find_chat_format(model.tokenizer(), "");
+  HW_RETURN_IF_ERROR(chat);
+  options.rules.wording = std::move(*wording);
+  options.rules.chat = std::move(*chat);
+  options.rules.encoding = *encoding;
+  options.rules.rows = rows->value_or(options.rules.wording.rows);
+  options.rules.max_words = flags.options.max_words;
+  options.rules.context = model.config().context;
+  options.gain = flags.gain;
+  options.train_weights = flags.train_weights;
+  options.heads = std::move(set);
+  return options;
+}
+
+int deepest_layer(const HeadSet& set) {
+  int deepest = 0;
+  for (const HeadId& head : set.heads) deepest = std::max(deepest, head.layer);
+  return deepest;
+}
+
+void show_evaluation(const EvaluationRecord& record, bool quiet) {
+  std::string text = record.update == 0 ? "before training" : "after update " + std::to_string(record.update);
+  text += ", nDCG@10 of held-out queries (first stage, alone, fused):";
+  for (const HeldOutFigures& set : record.result.sets) {
+    char figures[96];
+    std::snprintf(figures, sizeof figures, " %.4f %.4f %.4f", set.first_stage, set.alone, set.fused);
+    text += " " + set.set + figures + ";";
+  }
+  print_note(kVerb, quiet, text);
+}
+
+Status run_align(AlignFlags flags, bool quiet) {
+  AlignOptions& options = flags.options;
+  HW_RETURN_IF_ERROR(settle_options(flags));
+  if (flags.threads > 0) at::set_num_threads(flags.threads);
+  auto path = resolve_model(flags.model);
+  HW_RETURN_IF_ERROR(path);
+  auto model = Model::load(*path, {});
+  if (!model) return fail(std::move(model.error()).with_context("loading the model '" + path->string() + "'"));
+  auto set = heads_to_train(flags, **model);
+  HW_RETURN_IF_ERROR(set);
+  auto scorer_settings = scorer_options(flags, *set, **model);
+  HW_RETURN_IF_ERROR(scorer_settings);
+  flags.training.deepest_layer = deepest_layer(*set);
+  auto training_model = TrainingModel::create(**model, flags.training);
+  HW_RETURN_IF_ERROR(training_model);
+  auto data = TrainingData::load(options);
+  HW_RETURN_IF_ERROR(data);
+  std::error_code failure;
+  std::filesystem::create_directories(options.output, failure);
+  if (failure) return fail(ErrorCode::kIo, "cannot make the folder '" + options.output.string() + "': " + failure.message());
+
+  for (const std::string& line : data->describe()) print_note(kVerb, quiet, line);
+  Json decide = settings_json(flags, *set);
+  decide["model"] = (*model)->fingerprint();
+  decide["data"] = std::to_string(data->hash());
+
+  Scorer scorer((*model)->tokenizer(), std::move(*training_model), std::move(*scorer_settings));
+  const StopSignals signals;
+  ProgressBar bar(kVerb, quiet);
+  TrainingEvents events;
+  events.stop = stop_signalled;
+  events.on_note = [&](const std::string& note) { print_note(kVerb, quiet, note); };
+  events.on_update = [&](const UpdateRecord& record) {
+    char what[64];
+    std::snprintf(what, sizeof what, "updates, loss %.4f,", record.loss);
+    bar.advance(what, record.update, options.updates);
+  };
+  events.on_evaluation = [&](const EvaluationRecord& record) {
+    bar.finish();
+    show_evaluation(record, quiet);
+  };
+  auto outcome = train(scorer, *data, options, decide.dump(), flags.restart, events);
+  bar.finish();
+  HW_RETURN_IF_ERROR(outcome);
+
+  auto history = read_training_log(options.output / "log.jsonl");
+  HW_RETURN_IF_ERROR(history);
+  HeadSet trained = scorer.trained_heads();
+  trained.method = "aligned";
+  trained.head_scores.clear();
+  trained.data = data->describe();
+  trained.ndcg.reset();
+  HW_RETURN_IF_ERROR(write_adapter(options.output, scorer.model(), (*model)->config().name));
+  HW_RETURN_IF_ERROR(
+      write_result(options.output / "heads.json", format_head_set(trained, HeadSetFormat::kHeadwise)));
+  HW_RETURN_IF_ERROR(write_training_pages(options.output, flags, **model, *data, *history, *outcome, decide));
+  Json result;
+  result["output"] = options.output.string();
+  result["updates"] = outcome->updates;
+  result["best_update"] = outcome->best_update;
+  result["stopped_early"] = outcome->stopped_early;
+  return write_stdout(json_text(result) + "\n");
+}
+
+int run(int argc, char** argv) {
+  CLI::App program("headwise align: train attention heads to rank");
+  program.name("headwise align");
+  program.formatter(std::make_shared<HelpFormat>());
+  AlignFlags flags;
+  bool quiet = false;
+  add_align_flags(program, flags);
+  program.add_flag("--quiet", quiet, "No progress and no notes on stderr; errors still appear")->group("Everywhere");
+  program.footer(help_footer(kExample));
+  bind_environment(program);
+  bind_settings_file(program);
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::Success& success) {
+    return program.exit(success);
+  } catch (const CLI::FileError& error) {
+    return report_error(kVerb, Error(ErrorCode::kNotFound, std::string("--config: ") + error.what()));
+  } catch (const CLI::ParseError& error) {
+    return report_error(kVerb, Error(ErrorCode::kUsage, error.what()), "see 'headwise align --help'");
+  }
+  const Status done = run_align(std::move(flags), quiet);
+  return done ? 0 : report_error(kVerb, done.error());
+}
+
+}  // namespace
+}  // namespace headwise
+
+int main(int argc, char** argv) {
+  using headwise::Error;
+  using headwise::ErrorCode;
+  std::signal(SIGXFSZ, SIG_IGN);
+  try {
+    return headwise::run(argc, argv);
+  } catch (const std::bad_alloc&) {
+    return headwise::report_error("align", Error(ErrorCode::kResourceLimit, "memory ran out"),
+                                  "--checkpoint-layers, shorter passages (--max-words) or smaller lists need less");
+  } catch (const c10::Error& error) {
+    return headwise::report_error("align", Error(ErrorCode::kInternal, "libtorch: " + error.msg()));
+  } catch (const std::exception& error) {
+    return headwise::report_error("align", Error(ErrorCode::kInternal, std::string("internal error: ") + error.what()));
+  }
+}
