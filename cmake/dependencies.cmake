@@ -53,14 +53,22 @@ if(HEADWISE_APPS)
   add_library(headwise::httplib ALIAS PkgConfig::HEADWISE_HTTPLIB)
 endif()
 
-# libtorch, for `headwise align` alone: Debian's libtorch-dev, or the one inside PyPI's torch with
-# -DTorch_DIR=.../torch/share/cmake/Torch. Without it everything else is built.
+# libtorch, for `headwise align` alone: Debian's libtorch-dev, or whatever find_package(Torch) finds. HEADWISE_TORCH_DIR
+# points at another one (include/ and lib/), such as the folder of PyPI's torch, whose CMake files ask for the very CUDA
+# it was built with. Without libtorch everything else is built.
 option(HEADWISE_ALIGN "Build headwise-align where libtorch is found" ON)
+set(HEADWISE_TORCH_DIR "" CACHE PATH "A libtorch with include and lib folders to use instead of find_package(Torch)")
 set(HEADWISE_TRAINING OFF)
-if(HEADWISE_ALIGN)
-  # Its CMake files want to tell us about Python, protobuf and what they did not find.
+if(HEADWISE_APPS AND HEADWISE_ALIGN AND HEADWISE_TORCH_DIR)
+  set(TORCH_INCLUDE_DIRS "${HEADWISE_TORCH_DIR}/include" "${HEADWISE_TORCH_DIR}/include/torch/csrc/api/include")
+  set(TORCH_LIBRARIES "")
+  foreach(library torch torch_cpu c10)
+    list(APPEND TORCH_LIBRARIES "${HEADWISE_TORCH_DIR}/lib/lib${library}.so")
+  endforeach()
+  set(HEADWISE_TRAINING ON)
+elseif(HEADWISE_APPS AND HEADWISE_ALIGN)
   find_package(Torch QUIET)
-  if(Torch_FOUND)
+  if(TORCH_FOUND)
     set(HEADWISE_TRAINING ON)
   else()
     message(STATUS "libtorch not found: headwise-align is not built (install libtorch-dev)")

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// The training graph against the engine, its multi-query prompts against single ones, and checkpointed layers against
+// plain ones.
+#include "align/training_model.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "align/scorer.h"
+#include "headwise/reranker.h"
+#include "rerank/prompt_template.h"
+
+namespace headwise {
+namespace {
+
+const std::filesystem::path kModels = std::filesystem::path(HEADWISE_TEST_DATA) / "golden" / "models";
+
+const std::vector<Passage> kPassages{{.id = "1", .title = "", .text = "one two three, and more of it"},
+                                     {.id = "2", .title = "A title", .text = "some other words"},
+                                     {.id = "3", .title = "", .text = "a cat and a dog"},
+                                     {.id = "4", .title = "", .text = "x"},
+                                     {.id = "5", .title = "", .text = "the last of them all is the longest one"}};
+const std::vector<std::string_view> kQueries{"what is it?", "a cat", "which of all these is the longest one, then?"};
+
+struct Way {
+  Encoding encoding;
+  Calibration calibration;
+  QueryRows rows;
+};
+const Way kWays[] = {{Encoding::kBlocks, Calibration::kRatio, QueryRows::kAll},
+                     {Encoding::kBlocks, Calibration::kNa, QueryRows::kAll},
+                     {Encoding::kBlocks, Calibration::kNone, QueryRows::kQuery},
+                     {Encoding::kBlocks, Calibration::kNa, QueryRows::kInstructionAndQuery},
+                     {Encoding::kList, Calibration::kRatio, QueryRows::kAll},
+                     {Encoding::kList, Calibration::kNa, QueryRows::kQuery},
+                     {Encoding::kList, Calibration::kNone, QueryRows::kAll}};
+
+std::vector<HeadId> heads_of(const Model& model) {
+  const auto layers = static_cast<int>(model.config().layers);
+  const auto heads = static_cast<int>(model.config().heads);
+  return {{layers - 1, heads - 1}, {0, 1 % heads}, {layers / 2, 0}};
+}
+
+Scorer make_scorer(const Model& model, const Way& way, TrainingModelOptions options) {
+  const std::vector<HeadId> heads = heads_of(model);
+  options.deepest_layer = static_cast<int>(model.config().layers) - 1;
+  ScorerOptions scoring;
+  scoring.heads.heads = heads;
+  scoring.heads.weights = {1.0, 0.5, -2.0};
+  scoring.calibration = way.calibration;
+  scoring.rules.wording = *find_prompt_template(way.encoding == Encoding::kBlocks ? "blocks" : "default");
+  scoring.rules.chat = *find_chat_format(model.tokenizer(), "");
+  scoring.rules.encoding = way.encoding;
+  scoring.rules.rows = way.rows;
+  scoring.rules.context = model.config().context;
+  return Scorer(model.tokenizer(), TrainingModel::create(model, options).value(), scoring);
+}
+
+std::vector<double> engine_scores(const std::shared_ptr<const Model>& model, const Way& way, std::string_view query) {
+  RerankerOptions options;
+  options.heads.kind = HeadSelection::Kind::kList;
+  options.heads.list = heads_of(*model);
+  options.heads.weights = {1.0, 0.5, -2.0};
+  options.encoding = way.encoding;
+  options.calibration = way.calibration;
+  options.rows = way.rows;
+  auto reranker = Reranker::create(model, options).value();
+  std::vector<double> scores(kPassages.size());
+  for (const ScoredPassage& hit : reranker.rank(query, kPassages)->passages) {
+    scores[static_cast<size_t>(hit.index)] = hit.score;
+  }
+  return scores;
+}
+
+class EveryModel : public testing::TestWithParam<const char*> {};
+
+TEST_P(EveryModel, ScoresAreTheEngines) {
+  const auto model = Model::load(kModels / GetParam(), {});
+  ASSERT_TRUE(model) << model.error().to_string();
+  torch::NoGradGuard no_grad;
+  for (const Way& way : kWays) {
+    SCOPED_TRACE(std::string("encoding ") + (way.encoding == Encoding::kBlocks ? "blocks" : "list") + ", calibration " +
+                 std::to_string(static_cast<int>(way.calibration)) + ", rows " +
+                 std::to_string(static_cast<int>(way.rows)));
+    const Scorer scorer = make_scorer(**model, way, {});
+    // All queries over the same passages at once: each is as if it were alone.
+    const auto logits = scorer.logits(kQueries, kPassages);
+    ASSERT_TRUE(logits) << logits.error().to_string();
+    for (size_t q = 0; q < kQueries.size(); ++q) {
+      const std::vector<double> expected = engine_scores(*model, way, kQueries[q]);
+      double most = 0.0;
+      for (const double score : expected) most = std::max(most, std::abs(score));
+      for (size_t p = 0; p < kPassages.size(); ++p) {
+        double found = (*logits)[static_cast<int64_t>(q)][static_cast<int64_t>(p)].item<double>();
+        if (way.calibration == Calibration::kNone) {
+          if (expected[p] + 1e-9 <= 0.0) continue;  // the logarithm of a negative sum
+          found = std::exp(found) - 1e-9;
+        }
+        EXPECT_NEAR(found, expected[p], 1e-4 * std::max(1e-3, most)) << "query " << q << ", passage " << p;
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Tiny, EveryModel,
+                         testing::Values("tiny-llama", "tiny-llama-linear-f32.gguf", "tiny-llama-llama3",
+                                         "tiny-llama-yarn", "tiny-mistral", "tiny-qwen2", "tiny-qwen3"),
+                         [](const testing::TestParamInfo<const char*>& info) {
+                           std::string name = info.param;
+                           for (char& c : name) c = std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
+                           return name;
+                         });
+
+std::vector<torch::Tensor> gradients(Scorer& scorer) {
+  for (torch::Tensor& parameter : scorer.model().parameters()) parameter.mutable_grad().reset();
+  const torch::Tensor logits = *scorer.logits(kQueries, kPassages);
+  (torch::log_softmax(logits, -1).select(1, 2).sum() * -1.0).backward();
+  std::vector<torch::Tensor> found;
+  for (const torch::Tensor& parameter : scorer.model().parameters()) found.push_back(parameter.grad().clone());
+  return found;
+}
+
+// Factors away from zero, so that every gradient is.
+void stir(Scorer& scorer) {
+  torch::NoGradGuard no_grad;
+  torch::manual_seed(5);
+  for (torch::Tensor& parameter : scorer.model().parameters()) parameter.add_(torch::randn_like(parameter) * 0.05);
+}
+
+TrainingModelOptions every_projection() {
+  TrainingModelOptions options;
+  options.targets = {LayerTensor::kQuery, LayerTensor::kKey, LayerTensor::kValue, LayerTensor::kOutput,
+                     LayerTensor::kGate,  LayerTensor::kUp,  LayerTensor::kDown};
+  options.rank = 2;
+  options.alpha = 4.0;
+  return options;
+}
+
+class TinyLlama : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto loaded = Model::load(kModels / "tiny-llama-linear", {});
+    ASSERT_TRUE(loaded) << loaded.error().to_string();
+    model_ = *loaded;
+  }
+  std::shared_ptr<const Model> model_;
+};
+
+TEST_F(TinyLlama, CheckpointedLayersGiveTheSameGradients) {
+  for (const Way& way : {kWays[0], kWays[4]}) {
+    TrainingModelOptions options = every_projection();
+    Scorer plain = make_scorer(*model_, way, options);
+    options.checkpoint = true;
+    Scorer checkpointed = make_scorer(*model_, way, options);
+    stir(plain);
+    stir(checkpointed);
+    const auto expected = gradients(plain);
+    const auto found = gradients(checkpointed);
+    ASSERT_EQ(found.size(), expected.size());
+    for (size_t i = 0; i < found.size(); ++i) {
+      EXPECT_TRUE(torch::equal(found[i], expected[i])) << "parameter " << i;
+      EXPECT_GT(expected[i].abs().max().item<double>(), 0.0) << "parameter " << i;
+    }
+  }
+}
+
+// Along random directions, in fp32: the graph's own precision.
+TEST_F(TinyLlama, GradientsAreThoseOfFiniteDifferences) {
+  for (const bool whole : {false, true}) {
+    for (const Way& way : {kWays[0], kWays[1], kWays[4]}) {
+      TrainingModelOptions options = every_projection();
+      options.whole_matrices = whole;
+      Scorer scorer = make_scorer(*model_, way, options);
+      stir(scorer);
+      const auto slopes = gradients(scorer);
+      auto parameters = scorer.model().parameters();
+      torch::NoGradGuard no_grad;
+      const auto loss_at = [&](double step, const std::vector<torch::Tensor>& direction) {
+        for (size_t i = 0; i < parameters.size(); ++i) parameters[i].add_(direction[i], step);
+        const torch::Tensor logits = scorer.logits(kQueries, kPassages)->to(torch::kFloat64);
+        for (size_t i = 0; i < parameters.size(); ++i) parameters[i].sub_(direction[i], step);
+        return -torch::log_softmax(logits, -1).select(1, 2).sum().item<double>();
+      };
+      for (int trial = 0; trial < 3; ++trial) {
+        std::vector<torch::Tensor> direction;
+        double slope = 0.0;
+        for (size_t i = 0; i < parameters.size(); ++i) {
+          // Along the gradient, stirred: a slope that rounding cannot hide.
+          direction.push_back(slopes[i] + torch::randn_like(slopes[i]) * slopes[i].abs().mean());
+          slope += (direction.back() * slopes[i]).sum().item<double>();
+        }
+        const double step = 1e-2 / std::sqrt(std::max(1e-12, slope));
+        const double measured = (loss_at(step, direction) - loss_at(-step, direction)) / (2 * step);
+        EXPECT_NEAR(measured, slope, 0.02 * std::abs(slope)) << (whole ? "whole" : "factors") << ", trial " << trial;
+      }
+    }
+  }
+}
+
+TEST_F(TinyLlama, WithoutTheChangeScoresAreTheFrozenOnes) {
+  Scorer scorer = make_scorer(*model_, kWays[0], every_projection());
+  torch::NoGradGuard no_grad;
+  const torch::Tensor before = *scorer.logits(kQueries, kPassages);
+  stir(scorer);
+  EXPECT_FALSE(torch::allclose(*scorer.logits(kQueries, kPassages), before));
+  EXPECT_TRUE(torch::equal(*scorer.frozen_logits(kQueries, kPassages), before));
+}
+
+TEST_F(TinyLlama, WrongLayersAndRanksAreRefused) {
+  TrainingModelOptions options;
+  options.deepest_layer = 99;
+  EXPECT_FALSE(TrainingModel::create(*model_, options));
+  options.deepest_layer = 1;
+  options.first_layer = 2;
+  EXPECT_FALSE(TrainingModel::create(*model_, options));
+  options.first_layer = 0;
+  options.rank = 100000;
+  const auto made = TrainingModel::create(*model_, options);
+  ASSERT_FALSE(made);
+  EXPECT_NE(made.error().message().find("--rank"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace headwise
