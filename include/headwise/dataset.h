@@ -100,8 +100,10 @@ Result<Dataset> read_beir(const std::filesystem::path& folder, const BeirOptions
 
 // queries.jsonl, or "id <tab> text" lines as MS MARCO has them, told apart by content.
 Result<Queries> read_queries(const std::filesystem::path& path, const std::optional<IdSet>& wanted = {});
-// corpus.jsonl, or "id <tab> text" lines.
-Result<Documents> read_documents(const std::filesystem::path& path, const std::optional<IdSet>& wanted = {});
+// corpus.jsonl, or "id <tab> text" lines. Ids that are wanted and not there: an error, or left out.
+enum class Missing { kError, kLeaveOut };
+Result<Documents> read_documents(const std::filesystem::path& path, const std::optional<IdSet>& wanted = {},
+                                 Missing missing = Missing::kError);
 
 // Passages for one query: one a line (the id is the line's number; blank lines are left out), JSONL or a JSON
 // array of objects with `text` or `contents`, and optionally `_id`, `id` or `docid`, and `title`; or an array

@@ -82,24 +82,31 @@ Result<std::vector<GradedQuery>> gather(const DataSetSpec& spec, const Run& run,
   HW_RETURN_IF_ERROR(judgements);
   qrels = std::move(*judgements);
   const Grades grades = grades_of(qrels);
-  IdSet wanted = document_ids(run);
+  auto data = read_beir(spec.folder, {.split = "", .documents = document_ids(run), .queries = query_ids(run)});
+  HW_RETURN_IF_ERROR(data);
+  Documents judged_documents;
   if (judged_too) {
+    IdSet wanted;
     for (const RunQuery& query : run.queries) {
       const auto found = grades.find(query.id);
       if (found == grades.end()) continue;
       for (const auto& [id, grade] : found->second) {
-        if (grade > 0) wanted.insert(id);
+        if (grade > 0 && data->documents.find(id) == nullptr) wanted.insert(id);
       }
     }
+    // Collections cut to their runs (TREC's, often) lack judged documents: those cannot be trained on.
+    auto found = read_documents(spec.folder / "corpus.jsonl", wanted, Missing::kLeaveOut);
+    HW_RETURN_IF_ERROR(found);
+    judged_documents = std::move(*found);
   }
-  auto data = read_beir(spec.folder, {.split = "", .documents = std::move(wanted), .queries = query_ids(run)});
-  HW_RETURN_IF_ERROR(data);
   std::vector<GradedQuery> queries;
   for (const RunQuery& found : run.queries) {
     GradedQuery query{found.id, data->queries.find(found.id)->text, {}};
     const auto judged = grades.find(found.id);
     const auto add = [&](const std::string& id, int first_stage, double score) {
       const Document* document = data->documents.find(id);
+      if (document == nullptr) document = judged_documents.find(id);
+      if (document == nullptr) return;
       GradedCandidate candidate{{document->id, document->title, document->text, score}, 0, first_stage};
       if (judged != grades.end()) {
         if (const auto grade = judged->second.find(id); grade != judged->second.end()) candidate.grade = grade->second;

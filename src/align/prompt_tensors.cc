@@ -65,11 +65,13 @@ PromptTensors prompt_tensors(const BuiltPrompt& prompt, const torch::Device& dev
   const TokenTable query_table = token_table(queries);
   tensors.query_tokens = query_table.tokens.to(device);
   tensors.query_places = query_table.places.to(device);
-  Tensor read = torch::zeros({static_cast<int64_t>(rows.size()), query_table.longest});
+  tensors.query_rows = (query_table.tokens - tensors.query_begin).to(device);
+  Tensor read = torch::zeros({static_cast<int64_t>(rows.size()), layout.tokens() - tensors.query_begin});
   Tensor count = torch::zeros({static_cast<int64_t>(rows.size())});
   for (size_t q = 0; q < rows.size(); ++q) {
     HW_CHECK(rows[q].token_begin == queries[q].token_begin);
-    read[static_cast<int64_t>(q)].slice(0, 0, rows[q].tokens).fill_(1.0);
+    const int64_t first = rows[q].token_begin - tensors.query_begin;
+    read[static_cast<int64_t>(q)].slice(0, first, first + rows[q].tokens).fill_(1.0);
     count[static_cast<int64_t>(q)] = static_cast<float>(rows[q].tokens + tensors.shared_rows);
   }
   tensors.rows_read = read.to(device);

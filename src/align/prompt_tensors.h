@@ -30,7 +30,8 @@ struct PromptTensors {
   torch::Tensor slot_places;   // [slot tokens] int64, into the flat [P * M]
   torch::Tensor query_tokens;  // [Q, R], likewise
   torch::Tensor query_places;
-  torch::Tensor rows_read;  // [Q, R] float: 1 for a row that is read
+  torch::Tensor query_rows;  // [Q, R] int64: the places of query_tokens among the n tokens of all queries
+  torch::Tensor rows_read;   // [Q, n] float: 1 for a row of the query that is read
   torch::Tensor row_count;  // [Q] float: rows read, shared ones included
 
   torch::Tensor summed_tokens;     // [S] int64, below instruction_begin

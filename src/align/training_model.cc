@@ -139,15 +139,19 @@ Tensor attend_slots(const Tensor& q, const Tensor& k, const Tensor& v, const Pro
   return mixed.reshape({P * M, H, D}).index_select(0, prompt.slot_places);
 }
 
-// Attention of the instruction's and the queries' rows.
+// Attention of the instruction's and the queries' rows, n of the latter in all.
 struct TailAttention {
-  Tensor instruction;  // [H, I, instruction_begin + I]
-  Tensor queries;      // [H, Q, R, query_begin + R]
+  Tensor instruction;  // [H, I, query_begin]
+  Tensor queries;      // [H, n, query_begin + R]: what stands before the queries, then the row's own query
 };
 
-TailAttention attend_tail(const Tensor& q, const Tensor& k, const PromptTensors& prompt, int64_t kv_heads,
-                          double scale) {
-  // `q` holds the rows from instruction_begin on.
+// [H, Q, R, x] of padded rows to [H, n, x] of real ones.
+Tensor real_rows(const Tensor& padded, const PromptTensors& prompt) {
+  return padded.flatten(1, 2).index_select(1, prompt.query_places);
+}
+
+// Rows of `q` from instruction_begin on, already scaled.
+TailAttention attend_tail(const Tensor& q, const Tensor& k, const PromptTensors& prompt, int64_t kv_heads) {
   const int64_t I = prompt.instruction();
   const int64_t Q = prompt.queries();
   const int64_t R = prompt.query_tokens.size(1);
@@ -155,27 +159,29 @@ TailAttention attend_tail(const Tensor& q, const Tensor& k, const PromptTensors&
   const int64_t D = q.size(2);
   const int64_t group = H / kv_heads;
   const Tensor context = by_head(k.slice(0, 0, prompt.query_begin)).transpose(1, 2);  // [K, D, query_begin]
+  // Softmax in fp32, whatever its input's type.
+  const auto shares = [](const Tensor& logits) { return torch::softmax(logits, -1, torch::kFloat32); };
   TailAttention tail;
   const Tensor instruction_mask =
       torch::cat({torch::zeros({I, prompt.instruction_begin}, causal_mask(1, q.device()).options()),
                   causal_mask(I, q.device())},
                  1)
           .repeat({group, 1});
-  const Tensor instruction = torch::matmul(by_key_head(q.slice(0, 0, I), kv_heads), context).to(torch::kFloat32);
-  tail.instruction = torch::softmax(instruction * scale + instruction_mask, -1).view({H, I, prompt.query_begin});
+  const Tensor instruction = torch::matmul(by_key_head(q.slice(0, 0, I), kv_heads), context);
+  tail.instruction = shares(instruction + instruction_mask).view({H, I, prompt.query_begin});
 
-  const Tensor rows = (prompt.query_tokens - prompt.instruction_begin).view({-1});
-  const Tensor queries = q.index_select(0, rows);  // [Q R, H, D]
+  // The queries' rows lie together behind the instruction: no padding where the table is large.
+  const int64_t n = q.size(0) - I;
   const Tensor to_context =
-      torch::matmul(by_key_head(queries, kv_heads), context).to(torch::kFloat32).view({H, Q, R, prompt.query_begin});
+      torch::matmul(by_key_head(q.slice(0, I), kv_heads), context).view({H, n, prompt.query_begin});
+  const Tensor rows = (prompt.query_tokens - prompt.instruction_begin).view({-1});
+  const Tensor own_rows = q.index_select(0, rows).view({Q, R, H, D}).permute({2, 0, 1, 3});  // [H, Q, R, D]
   const Tensor own_keys = k.index_select(0, prompt.query_tokens.view({-1}))
                               .view({Q, R, kv_heads, D})
-                              .permute({0, 2, 3, 1})
-                              .repeat_interleave(group, 1);  // [Q, H, D, R]
-  const Tensor own_rows = queries.view({Q, R, H, D}).permute({0, 2, 1, 3});
-  const Tensor to_own = torch::matmul(own_rows, own_keys).to(torch::kFloat32).permute({1, 0, 2, 3});  // [H, Q, R, R]
-  tail.queries = torch::softmax(
-      torch::cat({to_context * scale, to_own * scale + causal_mask(R, q.device())}, -1), -1);
+                              .permute({2, 0, 3, 1})
+                              .repeat_interleave(group, 0);  // [H, Q, D, R]
+  const Tensor to_own = torch::matmul(own_rows, own_keys) + causal_mask(R, q.device()).to(q.scalar_type());
+  tail.queries = shares(torch::cat({to_context, real_rows(to_own, prompt)}, -1));
   return tail;
 }
 
@@ -187,31 +193,29 @@ Tensor mix_tail(const TailAttention& tail, const Tensor& v, const PromptTensors&
   const int64_t D = v.size(2);
   const int64_t group = H / kv_heads;
   const Tensor context = by_head(v.slice(0, 0, prompt.query_begin));  // [K, query_begin, D]
-  const auto mix = [&](const Tensor& shares, int64_t rows) {         // [H, rows, query_begin] -> [H, rows, D]
+  // [H, rows, query_begin] -> [H, rows, D]
+  const auto mix = [&](const Tensor& shares) {
+    const int64_t rows = shares.size(1);
     return torch::matmul(shares.to(v.scalar_type()).reshape({kv_heads, group * rows, prompt.query_begin}), context)
         .view({H, rows, D});
   };
-  const Tensor instruction = mix(tail.instruction, prompt.instruction()).transpose(0, 1);
-  const Tensor from_context =
-      mix(tail.queries.slice(3, 0, prompt.query_begin).reshape({H, Q * R, prompt.query_begin}), Q * R)
-          .view({H, Q, R, D});
   const Tensor own_values = v.index_select(0, prompt.query_tokens.view({-1}))
                                 .view({Q, R, kv_heads, D})
                                 .permute({2, 0, 1, 3})
                                 .repeat_interleave(group, 0);  // [H, Q, R, D]
-  const Tensor from_own =
-      torch::matmul(tail.queries.slice(3, prompt.query_begin).to(v.scalar_type()), own_values);
+  const Tensor own = tail.queries.slice(2, prompt.query_begin).to(v.scalar_type());  // [H, n, R]
+  const Tensor padded = own.index_select(1, prompt.query_rows.view({-1})).view({H, Q, R, R});
   const Tensor queries =
-      (from_context + from_own).permute({1, 2, 0, 3}).reshape({Q * R, H, D}).index_select(0, prompt.query_places);
-  return torch::cat({instruction, queries}, 0);
+      mix(tail.queries.slice(2, 0, prompt.query_begin)) + real_rows(torch::matmul(padded, own_values), prompt);
+  return torch::cat({mix(tail.instruction), queries}, 1).transpose(0, 1);
 }
 
 // Mean attention of each query's rows to the summed tokens: [Q, S].
 Tensor mean_attention(const TailAttention& tail, int head, const PromptTensors& prompt) {
-  const Tensor own = tail.queries[head].index_select(2, prompt.summed_tokens);  // [Q, R, S]
-  Tensor sum = (own * prompt.rows_read.unsqueeze(2)).sum(1);
-  if (prompt.shared_rows > 0) sum = sum + tail.instruction[head].index_select(1, prompt.summed_tokens).sum(0);
-  return sum / prompt.row_count.unsqueeze(1);
+  // A product with the table of who reads what: sums each query's rows at once.
+  Tensor sum = torch::matmul(prompt.rows_read, tail.queries[head].slice(1, 0, prompt.instruction_begin));
+  if (prompt.shared_rows > 0) sum = sum + tail.instruction[head].slice(1, 0, prompt.instruction_begin).sum(0);
+  return sum.index_select(1, prompt.summed_tokens) / prompt.row_count.unsqueeze(1);
 }
 
 // Sums over each passage's tokens: [Q, S] -> [Q, P].
@@ -364,7 +368,7 @@ std::vector<Tensor> TrainingModel::run_layer(int layer, const Tensor& hidden, co
   const int64_t first_row = deepest ? prompt.instruction_begin : 0;
   const Tensor q = project(normed.slice(0, first_row), layer, LayerTensor::kQuery, LayerTensor::kQueryBias,
                            LayerTensor::kQueryNorm, config_.heads, prompt.positions.slice(0, first_row));
-  const TailAttention tail = attend_tail(q.slice(0, prompt.instruction_begin - first_row), k, prompt, K, scale);
+  const TailAttention tail = attend_tail(q.slice(0, prompt.instruction_begin - first_row) * scale, k, prompt, K);
   std::vector<Tensor> out{Tensor()};
   for (const int head : heads) out.push_back(mean_attention(tail, head, prompt));
   if (deepest) return out;

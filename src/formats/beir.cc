@@ -75,7 +75,8 @@ Status require_all(const ById<Item>& items, const std::optional<IdSet>& wanted, 
 // Maps the file, for a corpus may be larger than memory, and hands on the records that are wanted.
 template <typename Item, typename Make>
 Result<ById<Item>> read_records(const std::filesystem::path& path, const std::optional<IdSet>& wanted,
-                                std::string_view what, std::string_view plural, const Make& make) {
+                                Missing missing, std::string_view what, std::string_view plural,
+                                const Make& make) {
   Result<MappedFile> file = MappedFile::open(path);
   HW_RETURN_IF_ERROR(file);
   const std::string source = path.string();
@@ -102,7 +103,7 @@ Result<ById<Item>> read_records(const std::filesystem::path& path, const std::op
     return fail(ErrorCode::kInvalidInput,
                 source + " is empty: expected one " + std::string(what) + " a line");
   }
-  HW_RETURN_IF_ERROR(require_all(items, wanted, source, plural));
+  if (missing == Missing::kError) HW_RETURN_IF_ERROR(require_all(items, wanted, source, plural));
   return items;
 }
 
@@ -120,13 +121,14 @@ Status require_file(const std::filesystem::path& path, std::string_view what) {
 }  // namespace
 
 Result<Queries> read_queries(const std::filesystem::path& path, const std::optional<IdSet>& wanted) {
-  return read_records<Query>(path, wanted, "query", "queries", [](Record record) {
+  return read_records<Query>(path, wanted, Missing::kError, "query", "queries", [](Record record) {
     return Query{std::move(record.id), std::move(record.text)};
   });
 }
 
-Result<Documents> read_documents(const std::filesystem::path& path, const std::optional<IdSet>& wanted) {
-  return read_records<Document>(path, wanted, "document", "documents", [](Record record) {
+Result<Documents> read_documents(const std::filesystem::path& path, const std::optional<IdSet>& wanted,
+                                 Missing missing) {
+  return read_records<Document>(path, wanted, missing, "document", "documents", [](Record record) {
     return Document{std::move(record.id), std::move(record.title), std::move(record.text)};
   });
 }
