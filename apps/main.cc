@@ -45,6 +45,10 @@ constexpr std::array kVerbs{
          "printf 'The Moon circles the Earth.\\nEmma is a novel by Jane Austen.\\n' | headwise rerank "
          "--query 'who wrote Emma?' --documents -",
          add_rerank},
+    Verb{"search", "From a question to answers: BM25 over a collection, then the engine orders the best",
+         "printf 'The Moon circles the Earth.\\nEmma is a novel by Jane Austen.\\n' > facts.txt; headwise "
+         "search --corpus facts.txt --query 'who wrote Emma?'",
+         add_search},
     Verb{"explain", "Which tokens of which passage the read heads look at",
          "printf 'The Moon circles the Earth.\\nEmma is a novel by Jane Austen.\\n' | headwise explain "
          "--query 'who wrote Emma?' --documents - --report emma.html",

@@ -44,7 +44,7 @@ struct Answer {
   std::string query;
   std::span<const Passage> passages;
   const Ranking* ranking = nullptr;
-  std::string heads;     // Engine::describe_heads()
+  std::string heads;     // Engine::describe_heads(); empty: the engine was not asked
   double seconds = 0.0;  // from request to ranking
   bool timings = true;   // jsonl: statistics with seconds; off where the same work must give the same bytes
 };

@@ -53,6 +53,7 @@ std::string passage_line(const Passage& passage, int columns) {
 
 std::string footer(const Answer& answer) {
   const RankingStatistics& statistics = answer.ranking->statistics;
+  if (answer.heads.empty()) return "the first stage's order; " + print("%.3f s", answer.seconds);
   std::string text = "read " + answer.heads + "; " + std::to_string(statistics.layers_run) + " layers run; " +
                      grouped(statistics.prompt_tokens) + " tokens; " + print("%.2f s", answer.seconds);
   if (answer.seconds > 0) {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -14,7 +15,9 @@
 #include "common/app.h"
 #include "common/diagnostics.h"
 #include "common/engine_flags.h"
+#include "common/progress_bar.h"
 #include "common/signals.h"
+#include "search/index.h"
 #include "serve/model_engine.h"
 #include "serve/service.h"
 
@@ -23,6 +26,7 @@ namespace {
 
 struct ServeFlags {
   EngineFlags engine;
+  SearchPlace place;
   serve::TransportOptions transport;
   serve::ServiceOptions service;
   int64_t max_connections = 2048;
@@ -78,11 +82,29 @@ Status warm_up(serve::ModelEngine& engine) {
   return {};
 }
 
+Result<SearchIndex> open_corpus(const SearchPlace& place, const AppContext& context) {
+  ProgressBar bar(context.verb, context.quiet);
+  auto index = SearchIndex::open(place, &bar);
+  bar.finish();
+  if (index) {
+    print_note(context.verb, context.quiet,
+               "searching " + std::to_string(index->documents()) + " documents; their index is '" +
+                   index->file().string() + "'");
+  }
+  return index;
+}
+
 Status run_serve(const ServeFlags& flags, const AppContext& context) {
   HW_RETURN_IF_ERROR(check_key(flags.service.api_key));
   HW_RETURN_IF_ERROR(check_cors(flags.service.cors));
   const StopSignals signals;
-  auto engine = serve::ModelEngine::create(settings_of(flags.engine));
+  std::optional<SearchIndex> corpus;
+  if (!flags.place.corpus.empty()) {
+    auto index = open_corpus(flags.place, context);
+    if (!index) return fail(std::move(index.error()));
+    corpus.emplace(std::move(*index));
+  }
+  auto engine = serve::ModelEngine::create(settings_of(flags.engine), std::move(corpus));
   if (!engine) return fail(std::move(engine.error()));
   if (!flags.no_warm_up) HW_RETURN_IF_ERROR(warm_up(**engine));
 
@@ -142,6 +164,13 @@ Action add_serve(CLI::App& verb, AppContext& context) {
   add(kNetwork, "--max-connections", flags->max_connections,
       "Open connections; above, the one that was idle longest is closed")
       ->check(CLI::Range(8, 100000));
+
+  constexpr const char* kSearch = "Search";
+  add(kSearch, "--corpus", flags->place.corpus,
+      "What /v1/headwise/search and the page search: a BEIR folder, a folder of text files, a JSONL, TSV or "
+      "text "
+      "file");
+  add(kSearch, "--index", flags->place.index, "Its BM25 index (default: beside it, CORPUS.bm25)");
 
   constexpr const char* kBounds = "Bounds";
   add(kBounds, "--max-queue", flags->service.queue.requests,

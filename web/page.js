@@ -61,23 +61,35 @@ function read_passages(text) {
   return documents;
 }
 
+const in_corpus = () => Boolean(card && card.corpus_documents && $("source").value);
+
 async function rank(event) {
   if (event) event.preventDefault();
-  const documents = read_passages($("passages").value);
+  const searching = in_corpus();
+  const documents = searching ? [] : read_passages($("passages").value);
   const query = $("query").value.trim();
-  if (!query || !documents.length) return say("A question and at least one passage are needed.", true);
-  const body = { query, documents, explain: { passages: 50, per_head: documents.length <= 50 ? HEADS_SHOWN : 0 }, timings: true, score_scale: $("scale").value };
+  if (!query) return say("A question is needed.", true);
+  if (!searching && !documents.length) return say("A question and at least one passage are needed.", true);
+  const body = { query, explain: { passages: 50, per_head: documents.length <= 50 ? HEADS_SHOWN : 0 }, timings: true, score_scale: $("scale").value };
+  if (searching) Object.assign(body, { depth: Number($("depth").value) || 40, top_n: 20 });
+  else body.documents = documents;
   const heads = $("heads").value === OWN ? $("own-heads").value.trim() : $("heads").value;
   if (heads) body.heads = heads;
   if ($("adapter").value) body.adapter = $("adapter").value;
   if ($("encoding").value) body.encoding = $("encoding").value;
   const button = document.querySelector("button[type=submit]");
   button.disabled = true;
-  say("Reading " + documents.length + " passages …");
+  say(searching ? "Searching " + card.corpus_documents.toLocaleString("en") + " documents …" : "Reading " + documents.length + " passages …");
   const start = performance.now();
   try {
     if (!card) await load_card();
-    const answer = await (await ask("/v1/headwise/rerank", body)).json();
+    const answer = await (await ask(searching ? "/v1/headwise/search" : "/v1/headwise/rerank", body)).json();
+    const results = answer.queries[0].results;
+    if (searching) for (const result of results) documents[result.index] = { ...result.document, id: result.id };
+    if (!results.length) {
+      $("answer").hidden = true;
+      return say("No document has a word of the question.");
+    }
     shown = { query: answer.queries[0], scale: answer.score_scale, documents, queue: answer.timings.queue_seconds, whole: (performance.now() - start) / 1000 };
     chosen = null;
     show();
@@ -306,8 +318,17 @@ async function load_card() {
   $("heads").replaceChildren(
     ...model.head_sets.map((set) => element("option", { value: set === "default" ? "" : set }, names[set] || set)),
     element("option", { value: OWN }, "layers or heads of your own"));
+  $("source").options[0].textContent = `the corpus: ${model.corpus_documents.toLocaleString("en")} documents`;
+  show_source();
   $("adapter-label").hidden = model.adapters.length < 2;
   $("adapter").replaceChildren(...model.adapters.map((name) => element("option", { value: name }, name)));
+}
+
+function show_source() {
+  $("source-row").hidden = !card || !card.corpus_documents;
+  $("depth-label").hidden = !in_corpus();
+  $("passages-label").hidden = in_corpus();
+  $("passages").required = !in_corpus();
 }
 
 async function load_demo() {
@@ -321,6 +342,8 @@ async function load_demo() {
 async function pick_demo() {
   const file = $("demo").value;
   if (!file) return;
+  $("source").value = "";
+  show_source();
   $("passages").value = (await (await ask("/demo/" + file)).text()).trim();
   $("query").value = $("demo").selectedOptions[0].textContent;
   rank();
@@ -332,6 +355,7 @@ $("heads").addEventListener("change", () => {
   $("own-label").hidden = $("heads").value !== OWN;
   if ($("heads").value === OWN) $("own-heads").focus();
 });
+$("source").addEventListener("change", show_source);
 $("key").addEventListener("change", () => load_card().catch((problem) => say(problem.message, true)));
 $("head-map").addEventListener("click", (event) => choose(event.target.closest("rect[data-head]")));
 $("head-map").addEventListener("keydown", move);

@@ -42,6 +42,7 @@ Action add_route_label(CLI::App& verb, AppContext& context);
 Action add_route_train(CLI::App& verb, AppContext& context);
 Action add_route_report(CLI::App& verb, AppContext& context);
 Action add_inspect(CLI::App& verb, AppContext& context);
+Action add_search(CLI::App& verb, AppContext& context);
 Action add_serve(CLI::App& verb, AppContext& context);
 Action add_tokenize(CLI::App& verb, AppContext& context);
 Action add_bench(CLI::App& verb, AppContext& context);

@@ -25,6 +25,7 @@ Result<RerankRequest> parse_tei(const ParsedJson& body, const RequestLimits& lim
 Result<RerankRequest> parse_voyage(const ParsedJson& body, const RequestLimits& limits);
 Result<RerankRequest> parse_score(const ParsedJson& body, const RequestLimits& limits);
 Result<RerankRequest> parse_own(const ParsedJson& body, const RequestLimits& limits);
+Result<RerankRequest> parse_search(const ParsedJson& body, const RequestLimits& limits);
 
 Json render_results(const RerankRequest& request, const RerankAnswer& answer, const AnswerContext& context);
 Json render_tei(const RerankRequest& request, const RerankAnswer& answer, const AnswerContext& context);

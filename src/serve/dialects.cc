@@ -17,19 +17,21 @@ constexpr const char* kShort[] = {"/rerank", "/v1/rerank"};
 constexpr const char* kRerank[] = {"/rerank", "/v1/rerank", "/reranking", "/v1/reranking"};
 constexpr const char* kScore[] = {"/score", "/v1/score"};
 constexpr const char* kOwn[] = {"/v1/headwise/rerank"};
+constexpr const char* kSearch[] = {"/v1/headwise/search"};
 
 bool has_texts(const ParsedJson& body) { return body.contains("texts"); }
 // voyageai sends both, null or not; no other dialect has them.
 bool has_top_k(const ParsedJson& body) { return body.contains("top_k") || body.contains("truncation"); }
 
 // Cohere v1 and Jina share a path and a body; what either adds stands beside the other's.
-constexpr std::array<Dialect, 6> kDialects{{
+constexpr std::array<Dialect, 7> kDialects{{
     {"cohere", kCohere2, nullptr, parse_cohere, render_results, error_body},
     {"tei", kShort, has_texts, parse_tei, render_tei, tei_error_body},
     {"voyage", kShort, has_top_k, parse_voyage, render_voyage, voyage_error_body},
     {"jina", kRerank, nullptr, parse_jina, render_results, error_body},
     {"score", kScore, nullptr, parse_score, render_score, error_body},
     {"headwise", kOwn, nullptr, parse_own, render_own, error_body},
+    {"search", kSearch, nullptr, parse_search, render_own, error_body},
 }};
 
 bool heard_at(const Dialect& dialect, std::string_view path) {

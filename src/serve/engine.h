@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "headwise/error.h"
@@ -27,12 +28,16 @@ struct ModelCard {
   std::string encoding, calibration;
   std::vector<std::string> head_sets;  // names that "heads" of a request may take
   std::vector<std::string> adapters;   // and "adapter": the server's own first, none where it has none
+  int64_t corpus_documents = 0;        // that find() searches; 0: there is no corpus
 };
 
 class RankingEngine {
  public:
   virtual ~RankingEngine() = default;
   virtual const ModelCard& card() const = 0;
+  // The first stage: the best `depth` of the corpus, none where no word of the query is in it. From any
+  // thread.
+  virtual Result<std::vector<Passage>> find(std::string_view query, int depth) = 0;
   // Every query of the request, in order. Called by one thread at a time. kCancelled when `progress` asks to
   // stop.
   virtual Result<RerankAnswer> answer(const RerankRequest& request, ProgressSink& progress) = 0;

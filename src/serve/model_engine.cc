@@ -147,16 +147,18 @@ Result<QueryAnswer> answer_query(Engine& engine, const RerankQuery& query,
 
 }  // namespace
 
-Result<std::unique_ptr<ModelEngine>> ModelEngine::create(const EngineSettings& settings) {
+Result<std::unique_ptr<ModelEngine>> ModelEngine::create(const EngineSettings& settings,
+                                                         std::optional<SearchIndex> corpus) {
   EngineSettings all = settings;
   all.options.top_k = 0;  // the service cuts, after scaling
   auto engine = load_engine(all);
   if (!engine) return fail(std::move(engine.error()));
-  return std::unique_ptr<ModelEngine>(new ModelEngine(std::move(all), std::move(*engine)));
+  return std::unique_ptr<ModelEngine>(new ModelEngine(std::move(all), std::move(*engine), std::move(corpus)));
 }
 
-ModelEngine::ModelEngine(EngineSettings settings, Engine first)
-    : settings_(std::move(settings)), model_(first.model) {
+ModelEngine::ModelEngine(EngineSettings settings, Engine first, std::optional<SearchIndex> corpus)
+    : settings_(std::move(settings)), model_(first.model), corpus_(std::move(corpus)) {
+  if (corpus_) card_.corpus_documents = corpus_->documents();
   const ModelConfig& config = model_->config();
   std::filesystem::path name = model_->path();
   card_.id = name.extension() == ".gguf" ? name.stem().string() : name.filename().string();
@@ -210,6 +212,21 @@ Result<Engine*> ModelEngine::engine_for(RequestSettings asked) {
   }
   ready_.push_front({.asked = std::move(asked), .engine = std::move(*engine)});
   return &ready_.front().engine;
+}
+
+Result<std::vector<Passage>> ModelEngine::find(std::string_view query, int depth) {
+  if (!corpus_) return fail(ErrorCode::kNotFound, "there is no corpus");
+  const std::lock_guard lock(searching_);
+  auto hits = corpus_->search(query, depth);
+  if (!hits) return fail(std::move(hits.error()));
+  std::vector<Passage> passages;
+  for (SearchHit& hit : *hits) {
+    passages.push_back({.id = std::move(hit.document.id),
+                        .title = std::move(hit.document.title),
+                        .text = std::move(hit.document.text),
+                        .first_stage_score = hit.score});
+  }
+  return passages;
 }
 
 Result<RerankAnswer> ModelEngine::answer(const RerankRequest& request, ProgressSink& progress) {

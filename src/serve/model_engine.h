@@ -7,18 +7,25 @@
 
 #include <list>
 #include <memory>
+#include <mutex>
+#include <optional>
+#include <string_view>
+#include <vector>
 
 #include "headwise/engine.h"
+#include "search/index.h"
 #include "serve/engine.h"
 
 namespace headwise::serve {
 
 class ModelEngine : public RankingEngine {
  public:
-  // Loads the model and sets up the engine that the server's own settings ask for.
-  static Result<std::unique_ptr<ModelEngine>> create(const EngineSettings& settings);
+  // Loads the model and sets up the engine that the server's own settings ask for; `corpus` may be empty.
+  static Result<std::unique_ptr<ModelEngine>> create(const EngineSettings& settings,
+                                                     std::optional<SearchIndex> corpus);
 
   const ModelCard& card() const override { return card_; }
+  Result<std::vector<Passage>> find(std::string_view query, int depth) override;
   Result<RerankAnswer> answer(const RerankRequest& request, ProgressSink& progress) override;
 
  private:
@@ -27,7 +34,7 @@ class ModelEngine : public RankingEngine {
     Engine engine;
   };
 
-  ModelEngine(EngineSettings settings, Engine first);
+  ModelEngine(EngineSettings settings, Engine first, std::optional<SearchIndex> corpus);
   Result<Engine*> engine_for(RequestSettings asked);
   // The server's own, or the one without an adapter, which is loaded when it is first asked for.
   Result<std::shared_ptr<const Model>> model_for(const EngineSettings& settings);
@@ -36,6 +43,8 @@ class ModelEngine : public RankingEngine {
   const std::shared_ptr<const Model> model_;
   std::shared_ptr<const Model> base_model_;
   std::list<Ready> ready_;  // the one used last comes first; the one of settings_ is never let go
+  std::mutex searching_;    // one search at a time
+  std::optional<SearchIndex> corpus_;
   ModelCard card_;
 };
 

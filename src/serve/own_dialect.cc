@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// The dialect `headwise`: what `rerank` and `explain` can do, for many queries at once.
+// The dialects `headwise` and `search`: what `rerank` and `explain` can do, for many queries at once, and for
+// one whose passages the first stage finds.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -189,6 +190,9 @@ Json query_json(const RerankRequest& request, const RerankQuery& query, const Qu
     result["index"] = hit.index;
     result["id"] = passage.id;
     result["relevance_score"] = hit.score;
+    if (request.search_depth > 0) {
+      result["first_stage"] = {{"rank", hit.index + 1}, {"score", passage.first_stage_score.value_or(0.0)}};
+    }
     if (request.return_documents) {
       result["document"]["text"] = passage.text;
       if (!passage.title.empty()) result["document"]["title"] = passage.title;
@@ -218,6 +222,16 @@ Json query_json(const RerankRequest& request, const RerankQuery& query, const Qu
   return json;
 }
 
+// What both dialects take.
+void read_options(FieldReader& fields, RerankRequest& request) {
+  read_top(fields, "top_n", 0, request);
+  read_top(fields, "top_k", 0, request);  // as the command line calls it
+  request.return_documents = fields.optional_flag("return_documents").value_or(request.return_documents);
+  request.timings = fields.optional_flag("timings").value_or(false);
+  read_settings(fields, request.settings);
+  read_explain(fields, request);
+}
+
 }  // namespace
 
 Result<RerankRequest> parse_own(const ParsedJson& body, const RequestLimits& limits) {
@@ -225,12 +239,23 @@ Result<RerankRequest> parse_own(const ParsedJson& body, const RequestLimits& lim
   RerankRequest request;
   read_common(fields, request);
   read_queries(fields, limits, request);
-  read_top(fields, "top_n", 0, request);
-  read_top(fields, "top_k", 0, request);  // as the command line calls it
-  request.return_documents = fields.optional_flag("return_documents").value_or(false);
-  request.timings = fields.optional_flag("timings").value_or(false);
-  read_settings(fields, request.settings);
-  read_explain(fields, request);
+  read_options(fields, request);
+  if (!fields.good()) return fail(fields.status().error());
+  return request;
+}
+
+Result<RerankRequest> parse_search(const ParsedJson& body, const RequestLimits& limits) {
+  constexpr int64_t kDepth = 40, kShown = 10;
+  FieldReader fields(body);
+  RerankRequest request;
+  read_common(fields, request);
+  request.queries.push_back({.id = "1", .text = fields.required_text("query"), .passages = {}});
+  const auto most = static_cast<int64_t>(limits.max_documents);
+  request.search_depth =
+      static_cast<int>(fields.optional_integer("depth", 1, most).value_or(std::min(kDepth, most)));
+  request.top_n = kShown;
+  request.return_documents = true;  // the client has no texts of its own
+  read_options(fields, request);
   if (!fields.good()) return fail(fields.status().error());
   return request;
 }

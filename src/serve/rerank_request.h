@@ -37,7 +37,10 @@ struct ExplainWish {
 struct RerankRequest {
   std::string model;                 // as the client named it; there is one model
   std::vector<RerankQuery> queries;  // one, except in the dialects `score` and `headwise`
-  int64_t top_n = 0;                 // results of each query; 0: all
+  // Passages found by the first stage in the server's corpus, for queries that bring none; 0: all bring
+  // theirs.
+  int search_depth = 0;
+  int64_t top_n = 0;  // results of each query; 0: all
   bool return_documents = false;
   ScoreScale scale = ScoreScale::kRaw;
   RequestSettings settings;

@@ -287,6 +287,19 @@ int Service::seconds_to_wait() const {
   return static_cast<int>(std::clamp(std::ceil(seconds), 1.0, 120.0));
 }
 
+HttpResponse Service::answered(const Dialect& dialect, const RerankRequest& request,
+                               const RerankAnswer& answer, const Trace& trace) const {
+  const AnswerContext context{.id = trace.id,
+                              .model = engine_.card().id,
+                              .created = std::chrono::duration_cast<std::chrono::seconds>(
+                                             std::chrono::system_clock::now().time_since_epoch())
+                                             .count()};
+  HttpResponse response;
+  response.body = json_text(dialect.render(request, answer, context));
+  response.headers.emplace_back("X-Score-Scale", scale_name(request.scale));
+  return response;
+}
+
 HttpResponse Service::rank(const HttpRequest& request, Trace& trace) {
   struct InFlight {
     std::atomic<int64_t>& count;
@@ -306,6 +319,18 @@ HttpResponse Service::rank(const HttpRequest& request, Trace& trace) {
                   wanted.error().message(), trace);
   }
   *body = nullptr;  // the texts are in `wanted` now
+  if (wanted->search_depth > 0) {
+    if (engine_.card().corpus_documents == 0) {
+      return failed(dialect, Failure::kNotFound,
+                    "this server has nothing to search: it was started without --corpus", trace);
+    }
+    RerankQuery& query = wanted->queries.front();
+    auto found = engine_.find(query.text, wanted->search_depth);
+    if (!found) return failed(dialect, failure_of(found.error()), found.error().to_string(), trace);
+    query.passages = std::move(*found);
+    // Nothing to order.
+    if (query.passages.empty()) return answered(*dialect, *wanted, {.queries = {QueryAnswer{}}}, trace);
+  }
   for (const RerankQuery& query : wanted->queries) trace.documents += query.passages.size();
   const int64_t tokens = estimated_tokens(*wanted);
   auto job = std::make_shared<RankingJob>(std::move(*wanted), request.client, tokens);
@@ -335,15 +360,7 @@ HttpResponse Service::rank(const HttpRequest& request, Trace& trace) {
   trace.queue_seconds = answer->queue_seconds;
   trace.tokens = answer->prompt_tokens();
   metrics_.documents.add("", static_cast<double>(trace.documents));
-  const AnswerContext context{.id = trace.id,
-                              .model = engine_.card().id,
-                              .created = std::chrono::duration_cast<std::chrono::seconds>(
-                                             std::chrono::system_clock::now().time_since_epoch())
-                                             .count()};
-  HttpResponse response;
-  response.body = json_text(dialect->render(job->request, *answer, context));
-  response.headers.emplace_back("X-Score-Scale", scale_name(job->request.scale));
-  return response;
+  return answered(*dialect, job->request, *answer, trace);
 }
 
 void Service::run_engine() {

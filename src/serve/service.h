@@ -69,6 +69,8 @@ class Service : public HttpHandler {
   HttpResponse finish(const HttpRequest& request, HttpResponse response, const Trace& trace);
 
   HttpResponse rank(const HttpRequest& request, Trace& trace);
+  HttpResponse answered(const Dialect& dialect, const RerankRequest& request, const RerankAnswer& answer,
+                        const Trace& trace) const;
   HttpResponse health();
   HttpResponse models();
   HttpResponse metrics();

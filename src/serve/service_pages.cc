@@ -98,6 +98,7 @@ HttpResponse Service::models() {
   model["calibration"] = card.calibration;
   model["head_sets"] = card.head_sets;
   model["adapters"] = card.adapters;
+  model["corpus_documents"] = card.corpus_documents;
   model["max_documents"] = options_.limits.max_documents;
   Json json;
   json["object"] = "list";

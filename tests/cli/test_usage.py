@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-VERBS = ["rerank", "explain", "eval", "inspect", "tokenize", "bench"]
+VERBS = ["rerank", "search", "explain", "eval", "inspect", "tokenize", "bench"]
 
 
 def test_version(headwise):

@@ -132,6 +132,27 @@ def test_by_keyboard_alone_in_the_dark(server, open_page):
     page.screenshot(path=SHOTS / "dark.png", full_page=True)
 
 
+def test_search(open_page, tmp_path):
+    (tmp_path / "facts.txt").write_text("The Moon circles the Earth.\nEmma is a novel by Jane Austen.\nNobody wrote a novel of the Moon.\n")
+    with Server("--corpus", tmp_path / "facts.txt", model=None) as searching:
+        page = open_page(searching, color_scheme="light")
+        page.wait_for_selector("#source", state="visible")
+        assert "3 documents" in page.locator("#source").text_content() and not page.locator("#passages").is_visible()
+        page.fill("#query", "who wrote the novel Emma?")
+        page.click("button[type=submit]")
+        assert sorted(ranked(page)) == ["2", "3"]
+        assert "Jane Austen" in page.locator("#ranking").text_content()
+        assert page.locator("#ranking .t").evaluate_all("list => list.some(each => each.style.backgroundColor)")
+        page.screenshot(path=SHOTS / "search.png", full_page=True)
+        page.fill("#query", "zebra")
+        page.click("button[type=submit]")
+        page.wait_for_selector("#status:has-text('No document has a word')")
+        page.select_option("#source", "")
+        page.fill("#passages", "Zebras graze.\nEmma is a novel.")
+        page.click("button[type=submit]")
+        assert len(ranked(page)) == 2
+
+
 def test_narrow(server, open_page):
     page = open_page(server, color_scheme="dark")
     page.set_viewport_size({"width": 390, "height": 800})

@@ -16,7 +16,8 @@ def test_two_thousand_cases(tmp_path):
     program = Path(sys.executable).with_name("schemathesis")
     # Two sound fields may contradict each other, or the whole be too long for the model, which no schema can say.
     ours = ["--exclude-checks", "positive_data_acceptance"]
-    with Server("--no-log") as server:
+    (tmp_path / "facts.txt").write_text("The Moon circles the Earth.\nEmma is a novel by Jane Austen.\nA a 0 1 word.\n")
+    with Server("--no-log", "--corpus", tmp_path / "facts.txt") as server:
         done = subprocess.run([program, "run", server.url + "/openapi.json", "--max-examples", "160", "--seed", "20260729", "--continue-on-failure",
                                "--suppress-health-check", "all", "--no-color", *ours], cwd=tmp_path, capture_output=True, text=True, timeout=1500)
         log = ROOT / "build" / "logs" / "schemathesis.log"

@@ -26,7 +26,7 @@ void check_request(const RerankRequest& request) {
   size_t documents = 0;
   require(!request.queries.empty() && request.top_n >= 0);
   for (const headwise::serve::RerankQuery& query : request.queries) {
-    require(!query.text.empty() && !query.passages.empty());
+    require(!query.text.empty() && query.passages.empty() == (request.search_depth > 0));
     require(!headwise::first_invalid_utf8(query.text));
     for (const headwise::Passage& passage : query.passages) {
       require(!passage.text.empty());

@@ -24,7 +24,7 @@ def test_models(server):
     assert body["object"] == "list" and len(body["data"]) == 1
     model = body["data"][0]
     assert model["id"] == "tiny-qwen3" and model["object"] == "model" and model["layers"] * model["heads_per_layer"] > 0
-    assert model["adapters"] == ["none"]
+    assert model["adapters"] == ["none"] and model["corpus_documents"] == 0
     assert model["heads"].startswith("all ") and model["head_sets"][:2] == ["default", "all"] and model["encoding"] == "blocks"
 
 
@@ -88,6 +88,8 @@ def test_openapi_is_the_committed_file_and_has_every_path(server):
         for method, does in methods.items():
             if method == "get":
                 assert server.get(path).status == 200, path
+                continue
+            if path == "/v1/headwise/search":  # tests/server/test_corpus.py
                 continue
             for example in does["requestBody"]["content"]["application/json"]["examples"].values():
                 assert server.post(path, example["value"]).status == 200, (path, example)

@@ -15,8 +15,21 @@ namespace {
 
 class LengthEngine : public RankingEngine {
  public:
-  LengthEngine() { card_.id = "length"; }
+  explicit LengthEngine(int64_t corpus_documents = 0) {
+    card_.id = "length";
+    card_.corpus_documents = corpus_documents;
+  }
   const ModelCard& card() const override { return card_; }
+
+  Result<std::vector<Passage>> find(std::string_view query, int depth) override {
+    std::vector<Passage> found(query == "nothing" ? 0 : static_cast<size_t>(depth));
+    for (size_t i = 0; i < found.size(); ++i)
+      found[i] = {.id = "d" + std::to_string(i),
+                  .title = {},
+                  .text = std::string(i + 1, 'x'),
+                  .first_stage_score = 9.0 - static_cast<double>(i)};
+    return found;
+  }
 
   Result<RerankAnswer> answer(const RerankRequest& request, ProgressSink& progress) override {
     ++started;

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// What this file is: which files a --corpus is made of, and their documents.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "headwise/dataset.h"
+#include "headwise/error.h"
+
+namespace headwise {
+
+struct Corpus {
+  enum class Kind { kLines, kPassages, kFolder };
+  Kind kind = Kind::kPassages;
+  std::vector<std::filesystem::path> files;  // sorted
+  std::filesystem::path root;                // names of a folder's files are relative to it
+};
+
+// kNotFound: nothing there; kInvalidInput: a folder with neither corpus.jsonl nor a text file.
+Result<Corpus> find_corpus(const std::filesystem::path& given);
+Result<Documents> read_corpus(const Corpus& corpus);
+// Changes when a file is added, taken away, or written to.
+Result<std::string> signature_of(const Corpus& corpus);
+
+}  // namespace headwise

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: headwise contributors
+"""The verb `search`: what BM25 finds and with which scores, the index beside the corpus, re-ranking, bad input."""
+import ctypes
+import json
+import math
+import time
+
+import pytest
+from conftest import ROOT
+
+TINY = ROOT / "tests" / "data" / "golden" / "models" / "tiny-qwen3"
+FACTS = ["The moon circles the earth.", "Emma is a novel by Jane Austen.", "The moon has no air; the moon is dry.",
+         "Copper turns green in the open air.", "A novel of the moon and the moon's men."]
+
+
+@pytest.fixture
+def facts(tmp_path):
+    (tmp_path / "facts.txt").write_text("\n".join(FACTS) + "\n")
+    return tmp_path / "facts.txt"
+
+
+def found(headwise, *flags):
+    return json.loads(headwise.ok("search", "--json", "--no-rerank", *flags))["results"]
+
+
+def bm25(query: list[str], documents: list[list[str]], k1=0.9, b=0.4) -> list[float]:
+    """By the formula (docs/method.md)."""
+    average = sum(map(len, documents)) / len(documents)
+    scores = []
+    for document in documents:
+        score = 0.0
+        for term in query:
+            holding = sum(term in other for other in documents)
+            idf = math.log(1 + (len(documents) - holding + 0.5) / (holding + 0.5))
+            count = document.count(term)
+            score += idf * count / (count + k1 * (1 - b + b * len(document) / average))
+        scores.append(score)
+    return scores
+
+
+def test_scores_are_bm25s(headwise, facts):
+    # Without stop words, as Porter's stems.
+    documents = [["moon", "circl", "earth"], ["emma", "novel", "jane", "austen"], ["moon", "ha", "air", "moon", "dry"],
+                 ["copper", "turn", "green", "open", "air"], ["novel", "moon", "moon", "men"]]
+    for question, terms in (("moon", ["moon"]), ("The MOON's air?", ["moon", "air"]), ("moon, moon and a novel", ["moon", "moon", "novel"])):
+        expected = bm25(terms, documents)
+        hits = found(headwise, "--corpus", facts, "--query", question)
+        assert [int(hit["id"]) - 1 for hit in hits] == sorted((place for place in range(5) if expected[place] > 0),
+                                                               key=lambda place: -expected[place])
+        for hit in hits:
+            assert hit["score"] == pytest.approx(expected[int(hit["id"]) - 1], rel=1e-12)
+            assert hit["text"] == FACTS[int(hit["id"]) - 1]
+        assert [hit["rank"] for hit in hits] == list(range(1, len(hits) + 1))
+
+
+def test_the_index_is_kept_and_follows_the_corpus(headwise, facts, tmp_path):
+    first = headwise("search", "--corpus", facts, "--query", "emma", "--no-rerank", "--json")
+    index = tmp_path / "facts.txt.bm25"
+    assert first.returncode == 0 and "indexed 5 documents" in first.stderr and index.is_file()
+    before = index.stat().st_mtime_ns
+    assert headwise("search", "--corpus", facts, "--query", "emma", "--no-rerank").stderr == ""
+    assert index.stat().st_mtime_ns == before
+    facts.write_text(facts.read_text() + "Emma Watson is an actor.\n")
+    again = headwise("search", "--corpus", facts, "--query", "emma", "--no-rerank", "--json")
+    assert "indexed 6 documents" in again.stderr and len(json.loads(again.stdout)["results"]) == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["facts.txt", "facts.txt.bm25"]  # nothing half-made
+
+
+def test_every_kind_of_corpus(headwise, tmp_path):
+    (tmp_path / "beir").mkdir()
+    (tmp_path / "beir" / "corpus.jsonl").write_text("".join(
+        json.dumps({"_id": f"d{place}", "title": "Novels" if "novel" in fact else "", "text": fact}) + "\n" for place, fact in enumerate(FACTS)))
+    (tmp_path / "notes" / "deep").mkdir(parents=True)
+    (tmp_path / "notes" / "a.txt").write_text("On copper.\r\nIt turns green.\r\n\r\n\r\nOn Emma,\na novel.\n")
+    (tmp_path / "notes" / "deep" / "b.md").write_text("# Moon\n\nNo air.")
+    (tmp_path / "notes" / "picture.png").write_bytes(b"\x89PNG\0")
+    (tmp_path / "lines.tsv").write_text("p1\tthe moon\np2\ta novel\n")
+    (tmp_path / "list.json").write_text(json.dumps([{"id": "x", "text": "a novel", "title": "Emma"}]))
+    assert [(hit["id"], hit.get("title")) for hit in found(headwise, "--corpus", "beir", "--query", "emma novels")] == \
+        [("d1", "Novels"), ("d4", "Novels")]
+    assert (tmp_path / "beir" / "corpus.bm25").is_file()
+    hits = found(headwise, "--corpus", "notes", "--query", "emma copper moon")
+    assert {hit["id"]: hit["text"] for hit in hits} == {"a.txt#1": "On copper.\nIt turns green.", "a.txt#2": "On Emma,\na novel.",
+                                                        "deep/b.md#1": "# Moon"}
+    assert [hit["id"] for hit in found(headwise, "--corpus", "lines.tsv", "--query", "novel")] == ["p2"]
+    assert [hit["id"] for hit in found(headwise, "--corpus", "list.json", "--query", "emma")] == ["x"]
+
+
+def test_where_nothing_may_be_written_the_index_is_at_home(headwise, facts, tmp_path):
+    drop_from_bounding_set, may_write_everywhere = 24, 1  # prctl's PR_CAPBSET_DROP, and what root has beyond others
+    tmp_path.chmod(0o500)
+    try:
+        home = tmp_path.parent / (tmp_path.name + "-home")
+        home.mkdir()
+        headwise.ok("search", "--corpus", facts, "--query", "emma", "--no-rerank", env={"HEADWISE_HOME": home},
+                    preexec=lambda: ctypes.CDLL(None).prctl(drop_from_bounding_set, may_write_everywhere, 0, 0, 0))
+        assert len(list((home / "indexes").glob("facts.txt-*.bm25"))) == 1
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_the_engine_orders_what_was_found(headwise, facts):
+    asked = ["--corpus", facts, "--query", "moon novel"]
+    first = found(headwise, *asked)
+    ranked = json.loads(headwise.ok("search", *asked, "--model", TINY, "--json"))
+    assert {hit["id"] for hit in ranked["results"]} == {hit["id"] for hit in first}
+    documents = json.dumps([{"id": hit["id"], "text": hit["text"]} for hit in first])
+    alone = headwise.ok("rerank", "--query", "moon novel", "--documents", "-", "--model", TINY, "--json", stdin=documents)
+    assert [(hit["id"], hit["score"]) for hit in ranked["results"]] == [(hit["id"], hit["score"]) for hit in json.loads(alone)["results"]]
+    places = {hit["id"]: {"rank": hit["rank"], "score": hit["score"]} for hit in first}
+    assert all(hit["first_stage"] == places[hit["id"]] for hit in ranked["results"])
+    assert len(json.loads(headwise.ok("search", *asked, "--model", TINY, "--json", "--depth", "3", "--top-k", "1"))["results"]) == 1
+
+
+def test_an_explained_answer(headwise, facts, tmp_path):
+    asked = ["--corpus", facts, "--query", "who wrote the novel?", "--model", TINY]
+    done = headwise("search", *asked, "--explain", "--report", "page.html")
+    assert done.returncode == 0 and "page written to 'page.html'" in done.stderr
+    assert "1  [" in done.stdout and "score" in done.stdout and "<html" in (tmp_path / "page.html").read_text()
+    explained = json.loads(headwise.ok("search", *asked, "--explain", "--json"))
+    assert explained["passages"][0]["tokens"]
+
+
+def test_a_first_stage_run(headwise, facts, tmp_path):
+    (tmp_path / "queries.tsv").write_text("q1\tmoon\nq2\tzebra\nq3\tnovel\n")
+    lines = headwise.ok("search", "--corpus", facts, "--queries", "queries.tsv", "--no-rerank").splitlines()
+    assert [line.split()[0] for line in lines] == ["q1"] * 3 + ["q3"] * 2
+    headwise.ok("search", "--corpus", facts, "--queries", "queries.tsv", "--no-rerank", "--output", "run.trec", "--top-k", "1")
+    assert [line.split()[:4] for line in (tmp_path / "run.trec").read_text().splitlines()] == [["q1", "Q0", lines[0].split()[2], "1"],
+                                                                                          ["q3", "Q0", lines[3].split()[2], "1"]]
+
+
+def test_a_question_that_nothing_answers(headwise, facts):
+    for question in ("zebra", "the of and", "?!", ""):
+        done = headwise("search", "--corpus", facts, "--query", question, "--json", "--model", TINY)
+        assert done.returncode == 0 and json.loads(done.stdout)["results"] == [], question
+        assert "no document has a word of the query" in done.stderr
+
+
+def test_odd_text(headwise, tmp_path):
+    texts = ["Ünïcödé NAÏVE 漢字 🐝", "x" * 5000 + " bee", "nul\0byte bee", "under_score"]
+    (tmp_path / "odd.jsonl").write_text("".join(json.dumps({"id": str(place), "text": text}) + "\n" for place, text in enumerate(texts)))
+    for question, expected in (("naïve", ["0"]), ("ÜNÏCÖDÉ", ["0"]), ("漢字", ["0"]), ("bee", ["1", "2"]), ("x" * 5000, []), ("score", ["3"])):
+        assert sorted(hit["id"] for hit in found(headwise, "--corpus", "odd.jsonl", "--query", question)) == expected, question
+    assert found(headwise, "--corpus", "odd.jsonl", "--query", "nul")[0]["text"] == texts[2]
+
+
+@pytest.mark.parametrize("status, flags, messages", [
+    (2, [], ["--corpus is required"]),
+    (2, ["--corpus", "facts.txt"], ["nothing to search for"]),
+    (2, ["--corpus", "facts.txt", "--query", "a", "--queries", "q.tsv"], ["give one of the two"]),
+    (2, ["--corpus", "facts.txt", "--queries", "q.tsv"], ["--no-rerank", "headwise rerank"]),
+    (2, ["--corpus", "facts.txt", "--query", "a", "--no-rerank", "--explain"], ["--explain and --report need the engine"]),
+    (2, ["--corpus", "facts.txt", "--query", "a", "--explain", "--format", "trec"], ["--format is for rankings"]),
+    (2, ["--corpus", "facts.txt", "--query", "a", "--depth", "0"], ["--depth"]),
+    (3, ["--corpus", "nowhere", "--query", "a"], ["there is no file or folder 'nowhere'"]),
+    (3, ["--corpus", "empty", "--query", "a"], ["neither corpus.jsonl nor a text file"]),
+    (3, ["--corpus", "blank.txt", "--query", "a"], ["no"]),
+    (3, ["--corpus", "stop.txt", "--query", "a"], ["no word that could be searched for"]),
+    (3, ["--corpus", "broken.jsonl", "--query", "a"], ["broken.jsonl"]),
+    (3, ["--corpus", "latin", "--query", "a"], ["is not UTF-8: byte 3"]),
+    (3, ["--corpus", "facts.txt", "--queries", "nowhere.tsv", "--no-rerank"], ["nowhere.tsv"]),
+    (3, ["--corpus", "facts.txt", "--query", "a", "--index", "nowhere/x.bm25"], ["nowhere/x.bm25"]),
+    (3, ["--corpus", "facts.txt", "--query", "moon", "--index", "facts.txt"], ["facts.txt"]),
+])
+def test_bad_input(headwise, facts, tmp_path, status, flags, messages):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "latin").mkdir()
+    (tmp_path / "latin" / "a.txt").write_bytes(b"caf\xe9\n")
+    (tmp_path / "blank.txt").write_text("\n\n")
+    (tmp_path / "stop.txt").write_text("the of\nand\n")
+    (tmp_path / "broken.jsonl").write_text('{"id": "a", "text": "b"}\n{"id": \n')
+    kept = facts.read_bytes()
+    stderr = headwise.fails(status, "search", *flags)
+    for message in messages:
+        assert message in stderr, stderr
+    assert facts.read_bytes() == kept
+    assert not [path for path in tmp_path.rglob("*building*")]
+
+
+def test_a_damaged_index_is_named(headwise, facts, tmp_path):
+    headwise.ok("search", "--corpus", facts, "--query", "emma", "--no-rerank")
+    index = tmp_path / "facts.txt.bm25"
+    index.write_bytes(index.read_bytes()[:100])
+    assert "facts.txt.bm25" in headwise.fails(3, "search", "--corpus", facts, "--query", "emma", "--no-rerank")
+
+
+def test_ctrl_c_leaves_nothing(headwise, tmp_path):
+    with open(tmp_path / "large.txt", "w") as corpus:
+        for place in range(200_000):
+            corpus.write(f"word{place % 9973} of line {place} in a file that takes a while\n")
+    process = headwise.start("search", "--corpus", "large.txt", "--query", "word", "--no-rerank")
+    end = time.monotonic() + 60
+    while not list(tmp_path.glob("*building*")) and time.monotonic() < end:
+        time.sleep(0.01)
+    process.send_signal(2)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 1 and b"interrupted" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["large.txt"]
