@@ -29,6 +29,9 @@ struct EvalOptions {
   std::vector<std::string> measures{"ndcg@10,map,recip_rank,recall@100,p@10"};
   std::string baseline;
   std::string report;
+  std::string middle_zone;
+  int depth = 40;
+  bool reversed = false;
   EvaluationOptions evaluation;
   PairedTestOptions test;
   EvalPrintOptions print;
@@ -108,7 +111,12 @@ Result<Queries> query_texts(const EvalOptions& options) {
   return Queries();
 }
 
-Result<ComparisonTable> evaluate_all(const EvalOptions& options, const AppContext& context) {
+struct Evaluated {
+  ComparisonTable table;
+  std::vector<MiddleZone> zones;  // one a run, with --middle-zone
+};
+
+Result<Evaluated> evaluate_all(const EvalOptions& options, const AppContext& context) {
   std::string measures;
   for (const std::string& list : options.measures) measures += list + ",";
   Result<std::vector<Measure>> parsed = parse_measures(measures);
@@ -120,7 +128,14 @@ Result<ComparisonTable> evaluate_all(const EvalOptions& options, const AppContex
                                               : fs::path(options.qrels);
   Result<Qrels> qrels = read_qrels(path);
   HW_RETURN_IF_ERROR(qrels);
-  ComparisonTable table{path.string(), *parsed, {}, *baseline, {}};
+  Evaluated evaluated{{path.string(), *parsed, {}, *baseline, {}}, {}};
+  ComparisonTable& table = evaluated.table;
+  Run prompts;
+  if (!options.middle_zone.empty()) {
+    Result<Run> run = read_run(options.middle_zone);
+    HW_RETURN_IF_ERROR(run);
+    prompts = std::move(*run);
+  }
   for (size_t i = 0; i < names.size(); ++i) {
     Result<Run> run = read_run(options.runs[i]);
     HW_RETURN_IF_ERROR(run);
@@ -130,23 +145,31 @@ Result<ComparisonTable> evaluate_all(const EvalOptions& options, const AppContex
     }
     table.runs.push_back({names[i], std::move(*evaluation)});
     note_unmatched(context, table.runs.back(), options.evaluation.only_retrieved);
+    if (options.middle_zone.empty()) continue;
+    auto zone = middle_zone_figures(*run, prompts, *qrels, options.depth, options.reversed);
+    if (!zone)
+      return fail(
+          std::move(zone.error()).with_context("looking at the middle zone of '" + options.runs[i] + "'"));
+    evaluated.zones.push_back(std::move(*zone));
+    evaluated.zones.back().run = names[i];
   }
   compare_with_baseline(table, options.test);
-  return table;
+  return evaluated;
 }
 
 Status run_eval(const EvalOptions& options, const AppContext& context) {
   HW_RETURN_IF_ERROR(check_options(options));
-  Result<ComparisonTable> table = evaluate_all(options, context);
-  HW_RETURN_IF_ERROR(table);
+  Result<Evaluated> evaluated = evaluate_all(options, context);
+  HW_RETURN_IF_ERROR(evaluated);
+  const auto& [table, zones] = *evaluated;
   if (!options.report.empty()) {
     Result<Queries> queries = query_texts(options);
     HW_RETURN_IF_ERROR(queries);
-    HW_RETURN_IF_ERROR(write_file_atomically(options.report, report_html(*table, *queries)));
+    HW_RETURN_IF_ERROR(write_file_atomically(options.report, report_html(table, *queries, zones)));
     print_note(context.verb, context.quiet, "report written to '" + options.report + "'");
   }
-  if (options.json) return write_stdout(json_text(eval_json(*table, options.print)) + "\n");
-  return write_stdout(eval_text(*table, options.print));
+  if (options.json) return write_stdout(json_text(eval_json(table, zones, options.print)) + "\n");
+  return write_stdout(eval_text(table, zones, options.print));
 }
 
 std::string measures_help() {
@@ -190,6 +213,14 @@ Action add_eval(CLI::App& verb, AppContext& context) {
   verb.add_option("--queries", options->queries,
                   "Query texts for the report (queries.jsonl, or id <tab> text)")
       ->type_name("FILE");
+  verb.add_option("--middle-zone", options->middle_zone,
+                  "Also show what became of passages in the middle of their prompts: a run whose order the "
+                  "prompts had")
+      ->type_name("FILE");
+  verb.add_option("--depth", options->depth, "Candidates of that run that a prompt held, 0: all")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  verb.add_flag("--reversed", options->reversed, "The prompts had them best last");
   verb.add_option("--samples", options->test.samples, "Sign flips of the randomisation test")
       ->check(CLI::Range(int64_t{100}, int64_t{100'000'000}))
       ->capture_default_str();

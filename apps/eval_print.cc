@@ -127,20 +127,63 @@ Json comparison_json(const ComparisonTable& table, const PairedComparison& item)
   return value;
 }
 
+std::string zones_text(std::span<const MiddleZone> zones) {
+  if (zones.empty()) return "";
+  std::vector<TableRow> rows{{"run", "relevant", "not relevant", "gap", "deviation inside", "outside"}};
+  const auto percent = [](double share) { return fixed(100.0 * share, 1) + " %"; };
+  for (const MiddleZone& zone : zones) {
+    rows.push_back({cut_to_columns(zone.run, 48),
+                    percent(zone.relevant_rate) + " of " + std::to_string(zone.relevant),
+                    percent(zone.irrelevant_rate) + " of " + std::to_string(zone.irrelevant),
+                    percent(zone.relevant_rate - zone.irrelevant_rate), fixed(zone.deviation_inside, 3),
+                    fixed(zone.deviation_outside, 3) + (zone.log_scores ? " (log)" : "")});
+  }
+  const MiddleZone& first = zones.front();
+  return "\nmiddle zone: share of the passages at places " + std::to_string(first.first) + " to " +
+         std::to_string(first.last) + " of " + std::to_string(first.depth) + " that end at rank " +
+         std::to_string(first.top) + " or better, and the deviation of scores\n" + aligned_table(rows, 1);
+}
+
+Json zone_json(const MiddleZone& zone) {
+  Json value;
+  value["run"] = zone.run;
+  value["depth"] = zone.depth;
+  value["first"] = zone.first;
+  value["last"] = zone.last;
+  value["queries"] = zone.queries;
+  value["relevant"] = zone.relevant;
+  value["irrelevant"] = zone.irrelevant;
+  value["relevant_rate"] = zone.relevant_rate;
+  value["irrelevant_rate"] = zone.irrelevant_rate;
+  value["log_scores"] = zone.log_scores;
+  value["deviation_inside"] = zone.deviation_inside;
+  value["deviation_outside"] = zone.deviation_outside;
+  Json& places = value["places"] = Json::array();
+  for (const PlaceFigures& place : zone.places) {
+    places.push_back({{"place", place.place},
+                      {"relevant", place.relevant},
+                      {"ndcg@10", place.ndcg},
+                      {"deviation", place.deviation}});
+  }
+  return value;
+}
+
 }  // namespace
 
-std::string eval_text(const ComparisonTable& table, const EvalPrintOptions& options) {
+std::string eval_text(const ComparisonTable& table, std::span<const MiddleZone> zones,
+                      const EvalPrintOptions& options) {
   std::string text;
   if (options.per_query) text += per_query_table(table) + "\n";
   text += means_table(table);
-  if (table.runs.size() < 2) return text;
+  if (table.runs.size() < 2) return text + zones_text(zones);
   text += "* best of a column; + or - above or below '" +
           cut_to_columns(table.runs[table.baseline].name, 48) +
           "', paired t-test with Holm's correction, p < 0.05\n\n";
-  return text + tests_table(table);
+  return text + tests_table(table) + zones_text(zones);
 }
 
-Json eval_json(const ComparisonTable& table, const EvalPrintOptions& options) {
+Json eval_json(const ComparisonTable& table, std::span<const MiddleZone> zones,
+               const EvalPrintOptions& options) {
   Json value;
   value["qrels"] = table.title;
   Json& measures = value["measures"] = Json::array();
@@ -149,6 +192,9 @@ Json eval_json(const ComparisonTable& table, const EvalPrintOptions& options) {
   for (const EvaluatedRun& run : table.runs) runs.push_back(run_json(run, options));
   Json& comparisons = value["comparisons"] = Json::array();
   for (const PairedComparison& item : table.comparisons) comparisons.push_back(comparison_json(table, item));
+  if (zones.empty()) return value;
+  Json& middle = value["middle_zone"] = Json::array();
+  for (const MiddleZone& zone : zones) middle.push_back(zone_json(zone));
   return value;
 }
 

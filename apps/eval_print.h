@@ -8,6 +8,7 @@
 
 #include "common/output.h"
 #include "eval/comparison.h"
+#include "eval/middle_zone.h"
 
 namespace headwise {
 
@@ -15,7 +16,9 @@ struct EvalPrintOptions {
   bool per_query = false;
 };
 
-std::string eval_text(const ComparisonTable& table, const EvalPrintOptions& options);
-Json eval_json(const ComparisonTable& table, const EvalPrintOptions& options);
+std::string eval_text(const ComparisonTable& table, std::span<const MiddleZone> zones,
+                      const EvalPrintOptions& options);
+Json eval_json(const ComparisonTable& table, std::span<const MiddleZone> zones,
+               const EvalPrintOptions& options);
 
 }  // namespace headwise

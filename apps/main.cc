@@ -3,10 +3,13 @@
 
 // What this file is: the table of verbs, and what happens around each: parsing, help, bad usage, errors, exit
 // status. What a verb does is in apps/NAME.cc.
+#include <unistd.h>
+
 #include <array>
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <new>
@@ -86,6 +89,34 @@ constexpr std::array kVerbs{
          "headwise bench --repeat 1 --passages 4", add_bench},
 };
 
+// Verbs that are programs of their own beside this one, because of what they link.
+struct Program {
+  const char* verb;
+  const char* purpose;
+  const char* file;
+  const char* advice;  // where it is missing
+};
+
+constexpr std::array kPrograms{
+    Program{"align", "Train attention heads on preferences: a LoRA adapter and its head set",
+            "headwise-align", "install libtorch-dev and build headwise again"},
+};
+
+// Becomes the program: only an error returns.
+int start_program(const Program& program, char** argv) {
+  std::error_code ignored;
+  const auto own = std::filesystem::read_symlink("/proc/self/exe", ignored);
+  const std::filesystem::path path = own.parent_path() / program.file;
+  std::vector<char*> words{const_cast<char*>(program.file)};
+  for (char** word = argv + 2; *word != nullptr; ++word) words.push_back(*word);
+  words.push_back(nullptr);
+  ::execv(path.c_str(), words.data());
+  return report_error(
+      program.verb,
+      Error(ErrorCode::kUnsupported, "cannot start '" + path.string() + "': this build of headwise has no '" +
+                                         program.verb + "'; " + program.advice));
+}
+
 int usage_error(std::string_view verb, const std::string& message, const std::string& hint) {
   const std::string command = verb.empty() ? "headwise --help" : "headwise " + std::string(verb) + " --help";
   return report_error(verb, Error(ErrorCode::kUsage, message), hint + "see '" + command + "'");
@@ -117,6 +148,9 @@ int report_extra_words(const CLI::App& root, const CLI::App* verb, const std::st
 }
 
 int run(int argc, char** argv) {
+  for (const Program& program : kPrograms) {
+    if (argc > 1 && std::string_view(argv[1]) == program.verb) return start_program(program, argv);
+  }
   AppContext context;
   CLI::App root("headwise: re-rank passages by reading the attention heads of a language model");
   root.name("headwise");
@@ -142,6 +176,7 @@ int run(int argc, char** argv) {
     verb->footer(help_footer(row.example));
     bind_environment(*verb);
   }
+  for (const Program& program : kPrograms) root.add_subcommand(program.verb, program.purpose);
   root.footer("A verb's own help: headwise VERB --help");
 
   const CLI::App* chosen = nullptr;

@@ -42,7 +42,8 @@ Result<WeightedFile> weighted_file(const std::string& text) {
   const char* end = text.data() + text.size();
   const auto [read, error] = std::from_chars(text.data() + sign + 1, end, file.weight);
   if (error != std::errc() || read != end || !(file.weight >= 0.0)) {
-    return fail(ErrorCode::kUsage, "--targets '" + text + "': expected FILE or FILE=WEIGHT with a weight of 0 or more");
+    return fail(ErrorCode::kUsage,
+                "--targets '" + text + "': expected FILE or FILE=WEIGHT with a weight of 0 or more");
   }
   return file;
 }
@@ -57,12 +58,16 @@ void add_align_flags(CLI::App& program, AlignFlags& flags) {
     return program.add_option(name, target, help)->group(group)->capture_default_str();
   };
   add("--graded", flags.graded,
-      "A BEIR folder with graded judgements: dir=FOLDER,run=FILE[,split=NAME][,skip=N][,first=N][,depth=N][,weight=W]; "
+      "A BEIR folder with graded judgements: "
+      "dir=FOLDER,run=FILE[,split=NAME][,skip=N][,first=N][,depth=N][,weight=W]; "
       "several times for several");
-  add("--targets", flags.targets, "A teacher's scores, FILE or FILE=WEIGHT (docs/formats.md); several times for several");
-  add("--held-out", flags.held_out, "Queries that say when to stop and which update is kept; form of --graded");
+  add("--targets", flags.targets,
+      "A teacher's scores, FILE or FILE=WEIGHT (docs/formats.md); several times for several");
+  add("--held-out", flags.held_out,
+      "Queries that say when to stop and which update is kept; form of --graded");
   add("--list-size", options.list_size, "Passages of a graded list")->check(CLI::Range(2, 1000));
-  add("--lists", options.lists, "Graded lists of a batch, which share their passages")->check(CLI::PositiveNumber);
+  add("--lists", options.lists, "Graded lists of a batch, which share their passages")
+      ->check(CLI::PositiveNumber);
   add("--max-words", options.max_words, "A passage is cut after this many words, 0: not cut")
       ->check(CLI::NonNegativeNumber);
 
@@ -82,7 +87,8 @@ void add_align_flags(CLI::App& program, AlignFlags& flags) {
   group = "What is trained";
   add("--train", flags.projections, "Projections")->delimiter(',')->check(CLI::IsMember(projection_words()));
   add("--first-layer", training.first_layer, "Layers before it stay frozen")->check(CLI::NonNegativeNumber);
-  program.add_flag("--whole-matrices", training.whole_matrices, "Train the matrices instead of low-rank factors")
+  program
+      .add_flag("--whole-matrices", training.whole_matrices, "Train the matrices instead of low-rank factors")
       ->group(group);
   add("--rank", training.rank, "Of the factors")->check(CLI::PositiveNumber);
   add("--alpha", training.alpha, "Scale of the change: alpha / rank");
@@ -94,8 +100,10 @@ void add_align_flags(CLI::App& program, AlignFlags& flags) {
       ->check(CLI::NonNegativeNumber);
   add("--pair-scale", options.pairs.scale, "Of a pair's margin")->check(CLI::PositiveNumber);
   add("--pair-margin", options.pairs.margin, "Asked for, in scaled units");
-  program.add_flag("--reference", options.against_frozen, "Pair margins less the frozen model's")->group(group);
-  add("--regulariser", flags.regulariser, "Of graded lists")->check(CLI::IsMember({"kl", "var", "ent", "none"}));
+  program.add_flag("--reference", options.against_frozen, "Pair margins less the frozen model's")
+      ->group(group);
+  add("--regulariser", flags.regulariser, "Of graded lists")
+      ->check(CLI::IsMember({"kl", "var", "ent", "none"}));
   add("--regulariser-weight", options.regulariser_weight, "Its weight")->check(CLI::NonNegativeNumber);
   add("--graded-loss-weight", options.graded_loss_weight, "Of graded queries against a teacher's")
       ->check(CLI::NonNegativeNumber);
@@ -108,8 +116,10 @@ void add_align_flags(CLI::App& program, AlignFlags& flags) {
   add("--weights-learning-rate", options.weights_learning_rate, "Of gain and heads' weights; 0: they stay")
       ->check(CLI::NonNegativeNumber);
   add("--weight-decay", options.weight_decay, "AdamW's")->check(CLI::NonNegativeNumber);
-  add("--warm-up", options.warm_up, "Share of the updates over which the learning rate rises")->check(CLI::Range(0.0, 1.0));
-  add("--floor", options.floor, "Share of the learning rate that is left at the end")->check(CLI::Range(0.0, 1.0));
+  add("--warm-up", options.warm_up, "Share of the updates over which the learning rate rises")
+      ->check(CLI::Range(0.0, 1.0));
+  add("--floor", options.floor, "Share of the learning rate that is left at the end")
+      ->check(CLI::Range(0.0, 1.0));
   add("--clip", options.clip, "Longest gradient, 0: any")->check(CLI::NonNegativeNumber);
   add("--seed", options.seed, "Of the first factors, lists and order");
   add("--evaluate-every", options.evaluate_every, "Updates; 0: at the start and the end alone")
@@ -119,14 +129,16 @@ void add_align_flags(CLI::App& program, AlignFlags& flags) {
 
   group = "Machine";
   add("--precision", flags.precision, "Of products")->check(CLI::IsMember({"fp32", "bf16"}));
-  program.add_flag("--checkpoint-layers", training.checkpoint, "Run every layer twice to need less memory")->group(group);
+  program.add_flag("--checkpoint-layers", training.checkpoint, "Run every layer twice to need less memory")
+      ->group(group);
   add("--device", flags.device, "cpu, cuda, cuda:1");
   add("--threads", flags.threads, "0: as libtorch likes")->check(CLI::NonNegativeNumber);
 
   group = "Result";
   add("--output", options.output, "Folder for the adapter, head set, model card, report and log");
   add("--checkpoint-every", options.checkpoint_every, "Updates")->check(CLI::PositiveNumber);
-  program.add_flag("--restart", flags.restart, "Begin anew instead of going on from the folder's checkpoint")->group(group);
+  program.add_flag("--restart", flags.restart, "Begin anew instead of going on from the folder's checkpoint")
+      ->group(group);
 }
 
 Status settle_options(AlignFlags& flags) {

@@ -43,7 +43,7 @@ Status settle_options(AlignFlags& flags);
 Json settings_json(const AlignFlags& flags, const HeadSet& set);
 // README.md (the model card) and training.html in the folder.
 Status write_training_pages(const std::filesystem::path& folder, const AlignFlags& flags, const Model& model,
-                            const TrainingData& data, const TrainingHistory& history, const TrainingOutcome& outcome,
-                            const Json& settings);
+                            const TrainingData& data, const TrainingHistory& history,
+                            const TrainingOutcome& outcome, const Json& settings);
 
 }  // namespace headwise

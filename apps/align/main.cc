@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// The program headwise-align, which `headwise align` starts: flags to a training, and its result to files. Apart from the
-// main binary because libtorch is large.
+// The program headwise-align, which `headwise align` starts: flags to a training, and its result to files.
+// Apart from the main binary because libtorch is large.
 #include <torch/torch.h>
 
 #include <CLI/CLI.hpp>
@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "align/adapter_files.h"
 #include "align/align_flags.h"
@@ -35,6 +36,8 @@ namespace headwise {
 namespace {
 
 constexpr const char* kVerb = "align";
+constexpr const char* kPurpose =
+    "Train attention heads on preferences: a LoRA adapter, its head set, a model card and a report";
 constexpr const char* kExample =
     "headwise align --graded dir=nfcorpus,run=run.bm25.train.trec,split=train --held-out "
     "dir=nfcorpus,run=run.bm25.dev.trec,split=dev,first=50 --output adapters/nfcorpus";
@@ -46,7 +49,8 @@ Result<HeadSet> heads_to_train(const AlignFlags& flags, const Model& model) {
     const HeadSet* shipped = default_head_set(model.base_fingerprint());
     if (shipped == nullptr) {
       return fail(ErrorCode::kUsage,
-                  "no head set ships for this model; find one with `headwise heads select` and give it as --heads FILE");
+                  "no head set ships for this model; find one with `headwise heads select` and give it as "
+                  "--heads FILE");
     }
     set = *shipped;
   } else {
@@ -57,7 +61,8 @@ Result<HeadSet> heads_to_train(const AlignFlags& flags, const Model& model) {
     } else {
       auto selection = HeadSelection::parse(flags.heads);
       HW_RETURN_IF_ERROR(selection);
-      auto heads = selection->resolve(static_cast<int>(model.config().layers), static_cast<int>(model.config().heads));
+      auto heads =
+          selection->resolve(static_cast<int>(model.config().layers), static_cast<int>(model.config().heads));
       HW_RETURN_IF_ERROR(heads);
       set.heads = std::move(*heads);
     }
@@ -84,9 +89,9 @@ Result<ScorerOptions> scorer_options(const AlignFlags& flags, HeadSet set, const
   const auto filter = meaning_of(kTokenFilterWords, set.token_filter);
   const auto rows = meaning_of(kRowsWords, set.rows);
   if (!encoding || !calibration || !filter || !rows) {
-    return fail(ErrorCode::kUsage, "the head set asks for a way of reading that is unknown: encoding '" + set.encoding +
-                                       "', calibration '" + set.calibration + "', token filter '" + set.token_filter +
-                                       "', rows '" + set.rows + "'");
+    return fail(ErrorCode::kUsage, "the head set asks for a way of reading that is unknown: encoding '" +
+                                       set.encoding + "', calibration '" + set.calibration +
+                                       "', token filter '" + set.token_filter + "', rows '" + set.rows + "'");
   }
   options.calibration = *calibration;
   options.filter = *filter;
@@ -130,7 +135,8 @@ Status run_align(AlignFlags flags, bool quiet) {
   auto path = resolve_model(flags.model);
   HW_RETURN_IF_ERROR(path);
   auto model = Model::load(*path, {});
-  if (!model) return fail(std::move(model.error()).with_context("loading the model '" + path->string() + "'"));
+  if (!model)
+    return fail(std::move(model.error()).with_context("loading the model '" + path->string() + "'"));
   auto set = heads_to_train(flags, **model);
   HW_RETURN_IF_ERROR(set);
   auto scorer_settings = scorer_options(flags, *set, **model);
@@ -142,7 +148,9 @@ Status run_align(AlignFlags flags, bool quiet) {
   HW_RETURN_IF_ERROR(data);
   std::error_code failure;
   std::filesystem::create_directories(options.output, failure);
-  if (failure) return fail(ErrorCode::kIo, "cannot make the folder '" + options.output.string() + "': " + failure.message());
+  if (failure)
+    return fail(ErrorCode::kIo,
+                "cannot make the folder '" + options.output.string() + "': " + failure.message());
 
   for (const std::string& line : data->describe()) print_note(kVerb, quiet, line);
   Json decide = settings_json(flags, *set);
@@ -187,21 +195,28 @@ Status run_align(AlignFlags flags, bool quiet) {
   return write_stdout(json_text(result) + "\n");
 }
 
+// As if it were a verb of the main binary, so that settings files and the environment work alike.
 int run(int argc, char** argv) {
-  CLI::App program("headwise align: train attention heads to rank");
-  program.name("headwise align");
-  program.formatter(std::make_shared<HelpFormat>());
+  CLI::App root("headwise");
+  root.name("headwise");
+  bind_settings_file(root);
+  root.formatter(std::make_shared<HelpFormat>());
+  CLI::App* verb = root.add_subcommand(kVerb, kPurpose);
+  verb->fallthrough();
   AlignFlags flags;
   bool quiet = false;
-  add_align_flags(program, flags);
-  program.add_flag("--quiet", quiet, "No progress and no notes on stderr; errors still appear")->group("Everywhere");
-  program.footer(help_footer(kExample));
-  bind_environment(program);
-  bind_settings_file(program);
+  add_align_flags(*verb, flags);
+  verb->add_flag("--quiet", quiet, "No progress and no notes on stderr; errors still appear")
+      ->group("Everywhere");
+  verb->footer(help_footer(kExample));
+  bind_environment(*verb);
+  std::vector<std::string> words;  // CLI11 takes them last first
+  for (int i = argc - 1; i > 0; --i) words.emplace_back(argv[i]);
+  words.emplace_back(kVerb);
   try {
-    program.parse(argc, argv);
+    root.parse(words);
   } catch (const CLI::Success& success) {
-    return program.exit(success);
+    return root.exit(success);
   } catch (const CLI::FileError& error) {
     return report_error(kVerb, Error(ErrorCode::kNotFound, std::string("--config: ") + error.what()));
   } catch (const CLI::ParseError& error) {
@@ -221,11 +236,13 @@ int main(int argc, char** argv) {
   try {
     return headwise::run(argc, argv);
   } catch (const std::bad_alloc&) {
-    return headwise::report_error("align", Error(ErrorCode::kResourceLimit, "memory ran out"),
-                                  "--checkpoint-layers, shorter passages (--max-words) or smaller lists need less");
+    return headwise::report_error(
+        "align", Error(ErrorCode::kResourceLimit, "memory ran out"),
+        "--checkpoint-layers, shorter passages (--max-words) or smaller lists need less");
   } catch (const c10::Error& error) {
     return headwise::report_error("align", Error(ErrorCode::kInternal, "libtorch: " + error.msg()));
   } catch (const std::exception& error) {
-    return headwise::report_error("align", Error(ErrorCode::kInternal, std::string("internal error: ") + error.what()));
+    return headwise::report_error(
+        "align", Error(ErrorCode::kInternal, std::string("internal error: ") + error.what()));
   }
 }

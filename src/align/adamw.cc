@@ -33,7 +33,8 @@ double AdamW::clip(double norm) {
   for (size_t g = 0; g < groups_.size(); ++g) {
     double squares = 0.0;
     for (const Tensor& parameter : groups_[g].parameters) {
-      if (parameter.grad().defined()) squares += parameter.grad().to(torch::kFloat64).pow(2).sum().item<double>();
+      if (parameter.grad().defined())
+        squares += parameter.grad().to(torch::kFloat64).pow(2).sum().item<double>();
     }
     const double found = std::sqrt(squares);
     if (g == 0) first = found;

@@ -44,7 +44,8 @@ std::string line(const CardRow& row) { return "| " + row.name + " | " + row.valu
 
 }  // namespace
 
-Status write_adapter(const std::filesystem::path& folder, const TrainingModel& model, const std::string& base_name) {
+Status write_adapter(const std::filesystem::path& folder, const TrainingModel& model,
+                     const std::string& base_name) {
   const bool whole = model.options().whole_matrices;
   std::vector<std::vector<float>> values;
   std::vector<NamedTensor> tensors;
@@ -55,7 +56,8 @@ Status write_adapter(const std::filesystem::path& folder, const TrainingModel& m
   values.reserve(2 * model.matrices().size());
   for (const TrainedMatrix& matrix : model.matrices()) {
     const Factors factors = whole ? whole_factors(matrix.a) : Factors{matrix.a, matrix.b};
-    const std::string module = "layers." + std::to_string(matrix.layer) + "." + std::string(module_name(matrix.tensor));
+    const std::string module =
+        "layers." + std::to_string(matrix.layer) + "." + std::string(module_name(matrix.tensor));
     const std::string stem = "base_model.model.model." + module;
     values.push_back(float_values(factors.a));
     tensors.push_back({stem + ".lora_A.weight", factors.a.sizes().vec(), values.back()});
@@ -82,8 +84,8 @@ Status write_adapter(const std::filesystem::path& folder, const TrainingModel& m
   config["bias"] = "none";
   config["target_modules"] = modules;
   config["layers_to_transform"] = layers;
-  // In the deepest layer only queries and keys are trained: PEFT adds factors to every target of the layers listed, and
-  // leaves those that the file lacks at zero.
+  // In the deepest layer only queries and keys are trained: PEFT adds factors to every target of the layers
+  // listed, and leaves those that the file lacks at zero.
   HW_RETURN_IF_ERROR(write_file_atomically(folder / "adapter_model.safetensors",
                                            format_safetensors(tensors, {{"format", "pt"}})));
   return write_file_atomically(folder / "adapter_config.json", config.dump(2) + "\n");
@@ -91,16 +93,19 @@ Status write_adapter(const std::filesystem::path& folder, const TrainingModel& m
 
 std::string format_model_card(const ModelCard& card) {
   std::string text = "---\nlibrary_name: peft\nbase_model: " + card.base_model +
-                     "\ntags:\n- headwise\n- reranking\n- lora\n---\n\n# Attention heads of " + card.base_model +
-                     ", aligned for re-ranking\n\n";
+                     "\ntags:\n- headwise\n- reranking\n- lora\n---\n\n# Attention heads of " +
+                     card.base_model + ", aligned for re-ranking\n\n";
   text +=
       "A LoRA adapter that trains what chosen attention heads pay to passages, and the set of those heads "
-      "(heads.json). Made by `headwise align`; used by `headwise rerank --adapter FOLDER`, or by PEFT with any code that "
-      "reads attention.\n\nThe method follows HeadRank (arXiv 2604.17237) as far as its abstract tells it: losses and "
+      "(heads.json). Made by `headwise align`; used by `headwise rerank --adapter FOLDER`, or by PEFT with "
+      "any code that "
+      "reads attention.\n\nThe method follows HeadRank (arXiv 2604.17237) as far as its abstract tells it: "
+      "losses and "
       "settings are a reconstruction.\n";
   if (card.teacher) {
     text +=
-        "Training on a teacher's scores with a listwise divergence is this project's own addition, not part of the "
+        "Training on a teacher's scores with a listwise divergence is this project's own addition, not part "
+        "of the "
         "paper.\n";
   }
   text += "\nBase model: `" + card.base_fingerprint + "`\n\n## Data\n\n";

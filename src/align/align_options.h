@@ -44,8 +44,8 @@ struct AlignOptions {
   double weight_decay = 0.0;
   double beta1 = 0.9;
   double beta2 = 0.99;
-  double warm_up = 0.1;      // share of the updates
-  double floor = 0.05;       // share of the learning rate at the end
+  double warm_up = 0.1;  // share of the updates
+  double floor = 0.05;   // share of the learning rate at the end
   double clip = 1.0;
   uint64_t seed = 1;
 

@@ -11,10 +11,11 @@
 
 namespace headwise {
 
-// What is known of every passage of the batch for one query: grades, or a teacher's scores. The other is empty.
+// What is known of every passage of the batch for one query: grades, or a teacher's scores. The other is
+// empty.
 struct BatchQuery {
   std::string text;
-  std::vector<int> grades;     // 0: not relevant, or not judged
+  std::vector<int> grades;  // 0: not relevant, or not judged
   std::vector<float> teacher;
 };
 

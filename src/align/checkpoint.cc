@@ -38,7 +38,9 @@ constexpr TensorList kLists[] = {{"parameter", &TrainingTensors::parameters},
                                  {"moment", &TrainingTensors::moments},
                                  {"best", &TrainingTensors::best}};
 
-std::string tensor_name(const char* list, size_t place) { return std::string(list) + "." + std::to_string(place); }
+std::string tensor_name(const char* list, size_t place) {
+  return std::string(list) + "." + std::to_string(place);
+}
 
 tl::unexpected<Error> damaged(const std::string& why) {
   return fail(ErrorCode::kInvalidInput, why + "; start again with --restart");
@@ -63,7 +65,8 @@ std::vector<float> float_values(const torch::Tensor& tensor) {
   return {values.data_ptr<float>(), values.data_ptr<float>() + values.numel()};
 }
 
-Status write_checkpoint(const std::filesystem::path& path, const TrainingState& state, const TrainingTensors& tensors) {
+Status write_checkpoint(const std::filesystem::path& path, const TrainingState& state,
+                        const TrainingTensors& tensors) {
   std::vector<std::vector<float>> values;
   std::vector<NamedTensor> named;
   for (const TensorList& list : kLists) {
@@ -92,7 +95,8 @@ Result<TrainingState> read_checkpoint(const std::filesystem::path& path, const s
   auto json = parse_json(text->second);
   HW_RETURN_IF_ERROR(json);
   const Json* saved = json->is_object() ? first_member(*json, {"settings"}) : nullptr;
-  if (saved == nullptr || !saved->is_string()) return damaged("the checkpoint does not say what it was made with");
+  if (saved == nullptr || !saved->is_string())
+    return damaged("the checkpoint does not say what it was made with");
   TrainingState state;
   state.settings = saved->get<std::string>();
   if (state.settings != settings) {
@@ -102,7 +106,8 @@ Result<TrainingState> read_checkpoint(const std::filesystem::path& path, const s
   }
   for (const CountField& field : kCounts) {
     const Json* count = first_member(*json, {field.name});
-    if (count == nullptr || !count->is_number_integer()) return damaged(std::string("'") + field.name + "' is missing");
+    if (count == nullptr || !count->is_number_integer())
+      return damaged(std::string("'") + field.name + "' is missing");
     state.*field.member = count->get<int64_t>();
   }
   const Json* best = first_member(*json, {"best"});

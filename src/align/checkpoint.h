@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// What this file is: everything a stopped training needs to go on as if it had not been stopped, in one safetensors
-// file that is replaced whole: parameters, both moments of AdamW, the best parameters so far, and where the log stood.
+// What this file is: everything a stopped training needs to go on as if it had not been stopped, in one
+// safetensors file that is replaced whole: parameters, both moments of AdamW, the best parameters so far, and
+// where the log stood.
 #pragma once
 
 #include <torch/torch.h>
@@ -17,8 +18,8 @@
 namespace headwise {
 
 struct TrainingState {
-  std::string settings;           // what must be the same for the run to go on
-  int64_t updates = 0;            // done
+  std::string settings;  // what must be the same for the run to go on
+  int64_t updates = 0;   // done
   int64_t optimiser_steps = 0;
   int64_t log_bytes = 0;          // of the log that belong to these updates
   double best = -1.0;             // held-out figure
@@ -33,9 +34,10 @@ struct TrainingTensors {
   std::vector<torch::Tensor> best;  // as many as parameters
 };
 
-Status write_checkpoint(const std::filesystem::path& path, const TrainingState& state, const TrainingTensors& tensors);
-// kInvalidInput for a damaged file or other shapes; kUsage when it was made with other settings: says which member
-// differs.
+Status write_checkpoint(const std::filesystem::path& path, const TrainingState& state,
+                        const TrainingTensors& tensors);
+// kInvalidInput for a damaged file or other shapes; kUsage when it was made with other settings: says which
+// member differs.
 Result<TrainingState> read_checkpoint(const std::filesystem::path& path, const std::string& settings,
                                       TrainingTensors& tensors);
 

@@ -56,7 +56,8 @@ Result<Run> cut_run(const DataSetSpec& spec) {
     queries.resize(static_cast<size_t>(spec.first));
   }
   if (queries.empty()) {
-    return fail(ErrorCode::kInvalidInput, "data set '" + spec.text() + "' has no query left after skip and first");
+    return fail(ErrorCode::kInvalidInput,
+                "data set '" + spec.text() + "' has no query left after skip and first");
   }
   for (RunQuery& query : queries) {
     if (spec.depth > 0 && query.entries.size() > static_cast<size_t>(spec.depth)) {
@@ -71,18 +72,21 @@ using Grades = std::unordered_map<std::string, std::map<std::string, int>>;
 Grades grades_of(const Qrels& qrels) {
   Grades grades;
   for (const JudgedQuery& query : qrels.queries) {
-    for (const Judgement& judgement : query.judgements) grades[query.id][judgement.id] = std::max(0, judgement.grade);
+    for (const Judgement& judgement : query.judgements)
+      grades[query.id][judgement.id] = std::max(0, judgement.grade);
   }
   return grades;
 }
 
 // Queries with texts; `judged_too` adds judged documents that the run lacks (they must be in the corpus).
-Result<std::vector<GradedQuery>> gather(const DataSetSpec& spec, const Run& run, bool judged_too, Qrels& qrels) {
+Result<std::vector<GradedQuery>> gather(const DataSetSpec& spec, const Run& run, bool judged_too,
+                                        Qrels& qrels) {
   auto judgements = read_qrels(spec.folder / "qrels" / (spec.split + ".tsv"));
   HW_RETURN_IF_ERROR(judgements);
   qrels = std::move(*judgements);
   const Grades grades = grades_of(qrels);
-  auto data = read_beir(spec.folder, {.split = "", .documents = document_ids(run), .queries = query_ids(run)});
+  auto data =
+      read_beir(spec.folder, {.split = "", .documents = document_ids(run), .queries = query_ids(run)});
   HW_RETURN_IF_ERROR(data);
   Documents judged_documents;
   if (judged_too) {
@@ -109,7 +113,8 @@ Result<std::vector<GradedQuery>> gather(const DataSetSpec& spec, const Run& run,
       if (document == nullptr) return;
       GradedCandidate candidate{{document->id, document->title, document->text, score}, 0, first_stage};
       if (judged != grades.end()) {
-        if (const auto grade = judged->second.find(id); grade != judged->second.end()) candidate.grade = grade->second;
+        if (const auto grade = judged->second.find(id); grade != judged->second.end())
+          candidate.grade = grade->second;
       }
       query.candidates.push_back(std::move(candidate));
     };
@@ -166,9 +171,11 @@ Result<DataSetSpec> parse_data_set(std::string_view text) {
     const size_t sign = part.find('=');
     if (sign == std::string_view::npos) return wrong("'" + std::string(part) + "' has no '='");
     const std::string_view name = part.substr(0, sign);
-    const auto key = std::find_if(kSpecKeys.begin(), kSpecKeys.end(), [&](const SpecKey& k) { return k.name == name; });
+    const auto key =
+        std::find_if(kSpecKeys.begin(), kSpecKeys.end(), [&](const SpecKey& k) { return k.name == name; });
     if (key == kSpecKeys.end()) return wrong("unknown key '" + std::string(name) + "'");
-    if (!key->put(spec, std::string(part.substr(sign + 1)))) return wrong("'" + std::string(part) + "' is no value");
+    if (!key->put(spec, std::string(part.substr(sign + 1))))
+      return wrong("'" + std::string(part) + "' is no value");
   }
   if (spec.folder.empty()) return wrong("dir is missing");
   if (spec.run.empty()) return wrong("run is missing");
@@ -190,9 +197,10 @@ Result<GradedSet> read_graded_set(const DataSetSpec& spec) {
     }
   }
   if (set.queries.empty()) {
-    return fail(ErrorCode::kInvalidInput,
-                "data set '" + spec.text() +
-                    "' has no query with two grades among its candidates: nothing to prefer; check run and split");
+    return fail(
+        ErrorCode::kInvalidInput,
+        "data set '" + spec.text() +
+            "' has no query with two grades among its candidates: nothing to prefer; check run and split");
   }
   return set;
 }
@@ -208,7 +216,8 @@ Result<HeldOutSet> read_held_out_set(const DataSetSpec& spec) {
   const IdSet wanted = query_ids(set.run);
   std::erase_if(set.qrels.queries, [&](const JudgedQuery& query) { return !wanted.contains(query.id); });
   if (set.qrels.queries.empty()) {
-    return fail(ErrorCode::kInvalidInput, "data set '" + spec.text() + "' has no judgement for the queries of its run");
+    return fail(ErrorCode::kInvalidInput,
+                "data set '" + spec.text() + "' has no judgement for the queries of its run");
   }
   return set;
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// What this file is: preferences from graded judgements (HeadRank's own source): BEIR folders with a first-stage run,
-// and lists sampled from them: all grades that a query has, and hard negatives from the first stage. docs/method.md,
-// section 6.
+// What this file is: preferences from graded judgements (HeadRank's own source): BEIR folders with a
+// first-stage run, and lists sampled from them: all grades that a query has, and hard negatives from the
+// first stage. docs/method.md, section 6.
 //
 // Thread rule: immutable after reading.
 #pragma once
@@ -24,15 +24,15 @@ namespace headwise {
 
 // One data set of a command: "dir=musique,run=run.given.trec,split=test,first=60,weight=2".
 struct DataSetSpec {
-  std::filesystem::path folder;     // dir
-  std::string run;                  // a file in the folder
-  std::string split = "test";       // qrels/SPLIT.tsv
-  int skip = 0;                     // queries of the run left out at the start
-  int first = 0;                    // queries after those; 0: all
-  int depth = 40;                   // candidates of each query
-  double weight = 1.0;              // how often it is drawn, against the others
-  std::string name() const;         // the folder's
-  std::string text() const;         // as it is written
+  std::filesystem::path folder;  // dir
+  std::string run;               // a file in the folder
+  std::string split = "test";    // qrels/SPLIT.tsv
+  int skip = 0;                  // queries of the run left out at the start
+  int first = 0;                 // queries after those; 0: all
+  int depth = 40;                // candidates of each query
+  double weight = 1.0;           // how often it is drawn, against the others
+  std::string name() const;      // the folder's
+  std::string text() const;      // as it is written
 };
 // kUsage names the key that is unknown, missing or has no such value.
 Result<DataSetSpec> parse_data_set(std::string_view text);
@@ -67,12 +67,12 @@ struct HeldOutSet {
 };
 Result<HeldOutSet> read_held_out_set(const DataSetSpec& spec);
 
-// A list of at most `size` candidates in random order: up to half of it relevant, taken from the grades in turn, the
-// rest the first stage's best that are not. Fewer where the query has fewer.
+// A list of at most `size` candidates in random order: up to half of it relevant, taken from the grades in
+// turn, the rest the first stage's best that are not. Fewer where the query has fewer.
 std::vector<int> sample_list(const GradedQuery& query, int size, std::mt19937_64& random);
 
-// `queries` lists of one set as one batch: their passages are pooled, and every query reads them all. A passage that
-// comes from another query's list has grade 0 unless this query's judgements say otherwise.
+// `queries` lists of one set as one batch: their passages are pooled, and every query reads them all. A
+// passage that comes from another query's list has grade 0 unless this query's judgements say otherwise.
 TrainingBatch sample_batch(const GradedSet& set, int queries, int size, std::mt19937_64& random);
 
 }  // namespace headwise

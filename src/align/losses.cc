@@ -20,10 +20,11 @@ using torch::Tensor;
 
 constexpr double kLeastDeviation = 0.5;
 
-constexpr std::array<std::pair<std::string_view, Regulariser>, 4> kRegularisers{{{"none", Regulariser::kNone},
-                                                                                 {"kl", Regulariser::kKl},
-                                                                                 {"var", Regulariser::kVariance},
-                                                                                 {"ent", Regulariser::kEntropy}}};
+constexpr std::array<std::pair<std::string_view, Regulariser>, 4> kRegularisers{
+    {{"none", Regulariser::kNone},
+     {"kl", Regulariser::kKl},
+     {"var", Regulariser::kVariance},
+     {"ent", Regulariser::kEntropy}}};
 
 Tensor numbers(std::span<const int> values, const Tensor& like) {
   return torch::tensor(std::vector<double>(values.begin(), values.end()), torch::kFloat64).to(like.options());
@@ -42,7 +43,8 @@ Result<Regulariser> regulariser_named(std::string_view name) {
   for (const auto& [word, kind] : kRegularisers) {
     if (word == name) return kind;
   }
-  return fail(ErrorCode::kUsage, "unknown regulariser '" + std::string(name) + "'; known are none, kl, var, ent");
+  return fail(ErrorCode::kUsage,
+              "unknown regulariser '" + std::string(name) + "'; known are none, kl, var, ent");
 }
 
 Tensor pair_loss(const Tensor& logits, std::span<const int> grades, const PairLossOptions& options,

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// What this file is: what training makes small: the pair loss over adjacent grades, its regularisers, and the listwise
-// divergence from a teacher's scores. docs/method.md, section 6; HeadRank (arXiv 2604.17237) is known by its abstract:
-// the formulas are our reconstruction, the listwise divergence is our addition.
+// What this file is: what training makes small: the pair loss over adjacent grades, its regularisers, and the
+// listwise divergence from a teacher's scores. docs/method.md, section 6; HeadRank (arXiv 2604.17237) is
+// known by its abstract: the formulas are our reconstruction, the listwise divergence is our addition.
 //
 // All take the logits l [P] of one query's candidates, in any floating type, and give a scalar that can be
 // differentiated. Everything else is plain numbers.
@@ -25,25 +25,27 @@ enum class Regulariser { kNone, kKl, kVariance, kEntropy };
 Result<Regulariser> regulariser_named(std::string_view name);
 
 struct PairLossOptions {
-  int pairs = 16;        // of each boundary between adjacent grades, those with the smallest margin; 0: all
-  double scale = 0.5;    // of margins
-  double margin = 0.1;   // asked for, in scaled units
+  int pairs = 16;       // of each boundary between adjacent grades, those with the smallest margin; 0: all
+  double scale = 0.5;   // of margins
+  double margin = 0.1;  // asked for, in scaled units
 };
 
-// Mean over the chosen pairs (i above j by one step of the grades present) of softplus(-((l_i - l_j) / scale -
-// margin)). `reference`, where given, are the frozen model's logits: its margins are subtracted (the form of DPO,
-// Rafailov et al. 2023). Undefined where the grades are all alike.
-torch::Tensor pair_loss(const torch::Tensor& logits, std::span<const int> grades, const PairLossOptions& options,
+// Mean over the chosen pairs (i above j by one step of the grades present) of softplus(-((l_i - l_j) / scale
+// - margin)). `reference`, where given, are the frozen model's logits: its margins are subtracted (the form
+// of DPO, Rafailov et al. 2023). Undefined where the grades are all alike.
+torch::Tensor pair_loss(const torch::Tensor& logits, std::span<const int> grades,
+                        const PairLossOptions& options,
                         const std::optional<torch::Tensor>& reference = std::nullopt);
 
-// kKl: KL(softmax(grade) || p); kVariance: max(0, 0.5 - std of l over the middle zone); kEntropy: entropy of p over
-// log P. p = softmax(l). `places` are the candidates' places in the prompt, from 0: the middle zone is its middle half
-// (places 10 to 29 of 40). Undefined for kNone.
+// kKl: KL(softmax(grade) || p); kVariance: max(0, 0.5 - std of l over the middle zone); kEntropy: entropy of
+// p over log P. p = softmax(l). `places` are the candidates' places in the prompt, from 0: the middle zone is
+// its middle half (places 10 to 29 of 40). Undefined for kNone.
 torch::Tensor regulariser_loss(Regulariser kind, const torch::Tensor& logits, std::span<const int> grades,
                                std::span<const int> places);
 
 // KL(softmax(teacher / temperature) || softmax(l)).
-torch::Tensor listwise_divergence(const torch::Tensor& logits, std::span<const float> teacher, double temperature);
+torch::Tensor listwise_divergence(const torch::Tensor& logits, std::span<const float> teacher,
+                                  double temperature);
 
 // First and one behind the last place of the middle zone of P candidates.
 std::pair<int, int> middle_zone(int candidates);

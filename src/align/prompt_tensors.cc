@@ -32,7 +32,8 @@ TokenTable token_table(const std::vector<PromptSegment>& segments) {
       if (i < segment.tokens) places.push_back(static_cast<int64_t>(s) * table.longest + i);
     }
   }
-  table.tokens = torch::tensor(tokens, torch::kInt64).view({static_cast<int64_t>(segments.size()), table.longest});
+  table.tokens =
+      torch::tensor(tokens, torch::kInt64).view({static_cast<int64_t>(segments.size()), table.longest});
   table.places = torch::tensor(places, torch::kInt64);
   return table;
 }
@@ -91,9 +92,11 @@ PromptTensors prompt_tensors(const BuiltPrompt& prompt, const torch::Device& dev
   tensors.summed_tokens = torch::tensor(summed, torch::kInt64).to(device);
   tensors.summed_passages = torch::tensor(owners, torch::kInt64).to(device);
   tensors.tokens_of = torch::tensor(counts).to(device);
-  tensors.ids = torch::tensor(std::vector<int64_t>(layout.ids.begin(), layout.ids.end()), torch::kInt64).to(device);
+  tensors.ids =
+      torch::tensor(std::vector<int64_t>(layout.ids.begin(), layout.ids.end()), torch::kInt64).to(device);
   tensors.positions =
-      torch::tensor(std::vector<int64_t>(layout.positions.begin(), layout.positions.end()), torch::kInt64).to(device);
+      torch::tensor(std::vector<int64_t>(layout.positions.begin(), layout.positions.end()), torch::kInt64)
+          .to(device);
   return tensors;
 }
 

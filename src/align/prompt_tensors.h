@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// What this file is: a built prompt as the index tensors that the training graph works with. The tokens of a prompt
-// stand in this order, in both encodings: base (`blocks`: what stands before the passages; `list`: the passages too),
-// slots (`blocks` only: each passage with its separator, which sees the base and itself), instruction, queries (each
-// sees everything before the first of them, and itself). What it is not: the decoder's layout of keys
-// (model/prompt_layout.h).
+// What this file is: a built prompt as the index tensors that the training graph works with. The tokens of a
+// prompt stand in this order, in both encodings: base (`blocks`: what stands before the passages; `list`: the
+// passages too), slots (`blocks` only: each passage with its separator, which sees the base and itself),
+// instruction, queries (each sees everything before the first of them, and itself). What it is not: the
+// decoder's layout of keys (model/prompt_layout.h).
 #pragma once
 
 #include <torch/torch.h>
@@ -16,8 +16,8 @@
 
 namespace headwise {
 
-// T tokens, P passages, Q queries (the content-free one, where there is one, is the last), R rows of the longest query,
-// S summed tokens.
+// T tokens, P passages, Q queries (the content-free one, where there is one, is the last), R rows of the
+// longest query, S summed tokens.
 struct PromptTensors {
   torch::Tensor ids;        // [T] int64
   torch::Tensor positions;  // [T] int64
@@ -32,11 +32,11 @@ struct PromptTensors {
   torch::Tensor query_places;
   torch::Tensor query_rows;  // [Q, R] int64: the places of query_tokens among the n tokens of all queries
   torch::Tensor rows_read;   // [Q, n] float: 1 for a row of the query that is read
-  torch::Tensor row_count;  // [Q] float: rows read, shared ones included
+  torch::Tensor row_count;   // [Q] float: rows read, shared ones included
 
-  torch::Tensor summed_tokens;     // [S] int64, below instruction_begin
-  torch::Tensor summed_passages;   // [S] int64: whose
-  torch::Tensor tokens_of;         // [P] float: summed tokens of each passage
+  torch::Tensor summed_tokens;    // [S] int64, below instruction_begin
+  torch::Tensor summed_passages;  // [S] int64: whose
+  torch::Tensor tokens_of;        // [P] float: summed tokens of each passage
   bool content_free = false;
 
   int64_t tokens() const { return ids.size(0); }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// What this file is: the logits l that every loss is written on: the heads' values of training_model.h, weighted and
-// summed, for each query of a batch. With `none` l = g log(sum + 1e-9), with `na` and `ratio` l = g times the weighted
-// sum (docs/method.md, section 6; `na`'s sums may be negative). The gain g and, if asked for, the heads' weights are
-// trained with the model; both end up in the head set.
+// What this file is: the logits l that every loss is written on: the heads' values of training_model.h,
+// weighted and summed, for each query of a batch. With `none` l = g log(sum + 1e-9), with `na` and `ratio` l
+// = g times the weighted sum (docs/method.md, section 6; `na`'s sums may be negative). The gain g and, if
+// asked for, the heads' weights are trained with the model; both end up in the head set.
 #pragma once
 
 #include <torch/torch.h>
@@ -37,9 +37,11 @@ class Scorer {
   Result<torch::Tensor> logits(std::span<const std::string_view> queries, std::span<const Passage> passages,
                                std::span<const int> order) const;
   // In the order given.
-  Result<torch::Tensor> logits(std::span<const std::string_view> queries, std::span<const Passage> passages) const;
+  Result<torch::Tensor> logits(std::span<const std::string_view> queries,
+                               std::span<const Passage> passages) const;
   // What the same prompt gives without the trained change.
-  Result<torch::Tensor> frozen_logits(std::span<const std::string_view> queries, std::span<const Passage> passages);
+  Result<torch::Tensor> frozen_logits(std::span<const std::string_view> queries,
+                                      std::span<const Passage> passages);
 
   TrainingModel& model() { return model_; }
   const TrainingModel& model() const { return model_; }

@@ -35,7 +35,8 @@ Result<Passage> read_passage(const Json& value) {
 
 Result<std::vector<float>> read_scores(const Json& row, size_t passages) {
   if (!row.is_array() || row.size() != passages) {
-    return wrong("a row of scores for every query, with " + std::to_string(passages) + " numbers, one a passage");
+    return wrong("a row of scores for every query, with " + std::to_string(passages) +
+                 " numbers, one a passage");
   }
   std::vector<float> scores;
   for (const Json& value : row) {
@@ -102,7 +103,8 @@ Result<std::vector<TrainingBatch>> read_targets(const std::filesystem::path& pat
   auto text = read_text_file(path);
   HW_RETURN_IF_ERROR(text);
   auto batches = parse_targets(*text);
-  if (!batches) return fail(std::move(batches.error()).with_context("reading targets '" + path.string() + "'"));
+  if (!batches)
+    return fail(std::move(batches.error()).with_context("reading targets '" + path.string() + "'"));
   return batches;
 }
 

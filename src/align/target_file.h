@@ -6,8 +6,8 @@
 //   {"set": "dl21", "passages": [{"title": "...", "text": "..."}, ...], "queries": ["...", ...],
 //    "scores": [[0.71, ...], ...]}
 //
-// with a number for every query and passage; scripts/teacher_batches.py writes one with a bi-encoder, any other scores
-// will do. docs/formats.md.
+// with a number for every query and passage; scripts/teacher_batches.py writes one with a bi-encoder, any
+// other scores will do. docs/formats.md.
 //
 // Thread rule: immutable after reading.
 #pragma once

@@ -23,7 +23,9 @@ namespace {
 using torch::Tensor;
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 // Running mean that says -1 while empty.
 class Mean {
@@ -187,7 +189,8 @@ Status Training::update() {
     record.tokens += part.tokens;
     sets.insert(batch.set);
   }
-  const auto warm_up = static_cast<int64_t>(std::ceil(options_.warm_up * static_cast<double>(options_.updates)));
+  const auto warm_up =
+      static_cast<int64_t>(std::ceil(options_.warm_up * static_cast<double>(options_.updates)));
   const double share = learning_rate_share(state_.updates, options_.updates, warm_up, options_.floor);
   record.gradient_norm = optimiser_.clip(options_.clip);
   optimiser_.step(share);
@@ -233,12 +236,14 @@ Status Training::save() {
 Result<TrainingOutcome> Training::run(bool restart) {
   HW_RETURN_IF_ERROR(begin(restart));
   TrainingOutcome outcome;
-  const auto out_of_patience = [&] { return options_.patience > 0 && state_.evaluations_since >= options_.patience; };
+  const auto out_of_patience = [&] {
+    return options_.patience > 0 && state_.evaluations_since >= options_.patience;
+  };
   while (state_.updates < options_.updates && !out_of_patience()) {
     const Status done = stopped() ? Status(fail(ErrorCode::kCancelled, "")) : update();
     if (!done && done.error().code() == ErrorCode::kCancelled) {
-      return fail(ErrorCode::kCancelled, "interrupted after update " + std::to_string(state_.updates) + " of " +
-                                             std::to_string(options_.updates) +
+      return fail(ErrorCode::kCancelled, "interrupted after update " + std::to_string(state_.updates) +
+                                             " of " + std::to_string(options_.updates) +
                                              "; the same command goes on from the last checkpoint");
     }
     HW_RETURN_IF_ERROR(done);
@@ -296,7 +301,8 @@ Result<Tensor> batch_loss(Scorer& scorer, const TrainingBatch& batch, const Alig
       margin.add(margin_of(row_values(row), query.grades));
       add(loss, options.graded_loss_weight);
     }
-    if (const Tensor loss = regulariser_loss(options.regulariser, row, query.grades, places); loss.defined()) {
+    if (const Tensor loss = regulariser_loss(options.regulariser, row, query.grades, places);
+        loss.defined()) {
       regulariser.add(loss.item<double>());
       add(loss, options.graded_loss_weight * options.regulariser_weight);
     }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// What this file is: the training loop of HeadRank's alignment (docs/method.md, section 6): batches, losses, AdamW,
-// held-out queries, early stop, checkpoints. What it is not: files of the result (adapter_files.h) or anything printed.
+// What this file is: the training loop of HeadRank's alignment (docs/method.md, section 6): batches, losses,
+// AdamW, held-out queries, early stop, checkpoints. What it is not: files of the result (adapter_files.h) or
+// anything printed.
 //
-// With the same seed, machine and number of threads the result is the same bytes, whether the run was stopped and went
-// on or not. Thread rule: one caller; libtorch's threads inside.
+// With the same seed, machine and number of threads the result is the same bytes, whether the run was stopped
+// and went on or not. Thread rule: one caller; libtorch's threads inside.
 #pragma once
 
 #include <cstdint>
@@ -25,10 +26,10 @@ namespace headwise {
 struct UpdateRecord {
   int64_t update = 0;  // from 1
   double loss = 0.0;
-  double pair = -1.0;        // of graded queries
+  double pair = -1.0;  // of graded queries
   double regulariser = -1.0;
-  double divergence = -1.0;  // of a teacher's queries
-  double margin = 0.0;       // mean l of relevant less mean l of other candidates, graded queries
+  double divergence = -1.0;       // of a teacher's queries
+  double margin = 0.0;            // mean l of relevant less mean l of other candidates, graded queries
   double rank_correlation = 0.0;  // Spearman's, of l and the teacher's scores
   double gradient_norm = 0.0;
   double learning_rate = 0.0;
@@ -60,9 +61,10 @@ struct TrainingOutcome {
 Result<torch::Tensor> batch_loss(Scorer& scorer, const TrainingBatch& batch, const AlignOptions& options,
                                  UpdateRecord& record);
 
-// Trains `scorer` in place and leaves the best parameters (the last ones without held-out sets) in it. `settings` is a
-// JSON object of everything that decides the result. Writes checkpoint.safetensors and log.jsonl in options.output and
-// goes on from them; the checkpoint is left there. kCancelled when stopped: the same call goes on.
+// Trains `scorer` in place and leaves the best parameters (the last ones without held-out sets) in it.
+// `settings` is a JSON object of everything that decides the result. Writes checkpoint.safetensors and
+// log.jsonl in options.output and goes on from them; the checkpoint is left there. kCancelled when stopped:
+// the same call goes on.
 Result<TrainingOutcome> train(Scorer& scorer, const TrainingData& data, const AlignOptions& options,
                               const std::string& settings, bool restart, const TrainingEvents& events);
 

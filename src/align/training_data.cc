@@ -42,7 +42,8 @@ Result<TrainingData> TrainingData::load(const AlignOptions& options) {
   TrainingData data;
   data.options_ = options;
   if (options.graded.empty() && options.targets.empty()) {
-    return fail(ErrorCode::kUsage, "nothing to train on: give --graded dir=FOLDER,run=FILE or --targets FILE");
+    return fail(ErrorCode::kUsage,
+                "nothing to train on: give --graded dir=FOLDER,run=FILE or --targets FILE");
   }
   for (const DataSetSpec& spec : options.graded) {
     auto set = read_graded_set(spec);
@@ -97,8 +98,9 @@ TrainingBatch TrainingData::batch(int64_t number) const {
 std::vector<std::string> TrainingData::describe() const {
   std::vector<std::string> lines;
   for (const GradedSet& set : graded_) {
-    lines.push_back(set.spec.name() + ": " + std::to_string(set.queries.size()) + " graded queries" +
-                    (set.left_out > 0 ? " (" + std::to_string(set.left_out) + " without two grades left out)" : ""));
+    lines.push_back(
+        set.spec.name() + ": " + std::to_string(set.queries.size()) + " graded queries" +
+        (set.left_out > 0 ? " (" + std::to_string(set.left_out) + " without two grades left out)" : ""));
   }
   for (size_t i = 0; i < targets_.size(); ++i) {
     lines.push_back(options_.targets[i].path.filename().string() + ": " + std::to_string(targets_[i].size()) +

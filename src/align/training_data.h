@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// What this file is: every source of batches together, and which batch is the n-th: a function of the seed and n alone,
-// so that a run that goes on after a stop sees what the other would have seen.
+// What this file is: every source of batches together, and which batch is the n-th: a function of the seed
+// and n alone, so that a run that goes on after a stop sees what the other would have seen.
 //
 // Thread rule: immutable after loading.
 #pragma once

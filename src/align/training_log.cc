@@ -30,6 +30,18 @@ constexpr NumberField kNumbers[] = {{"loss", &UpdateRecord::loss},
                                     {"learning_rate", &UpdateRecord::learning_rate},
                                     {"seconds", &UpdateRecord::seconds}};
 
+struct FigureField {
+  const char* name;
+  double HeldOutFigures::*member;
+};
+constexpr FigureField kFigures[] = {{"first_stage", &HeldOutFigures::first_stage},
+                                    {"alone", &HeldOutFigures::alone},
+                                    {"fused", &HeldOutFigures::fused},
+                                    {"relevant_rate", &HeldOutFigures::relevant_rate},
+                                    {"irrelevant_rate", &HeldOutFigures::irrelevant_rate},
+                                    {"deviation_inside", &HeldOutFigures::deviation_inside},
+                                    {"deviation_outside", &HeldOutFigures::deviation_outside}};
+
 UpdateRecord update_of(const Json& line) {
   UpdateRecord record;
   record.update = line["update"].get<int64_t>();
@@ -44,8 +56,10 @@ EvaluationRecord evaluation_of(const Json& line) {
   record.update = line["update"].get<int64_t>();
   record.seconds = line.value("seconds", 0.0);
   for (const Json& set : line["held_out"]) {
-    record.result.sets.push_back({set.value("set", std::string()), set.value("queries", 0), set.value("first_stage", 0.0),
-                                  set.value("alone", 0.0), set.value("fused", 0.0)});
+    HeldOutFigures& figures = record.result.sets.emplace_back();
+    figures.set = set.value("set", std::string());
+    figures.queries = set.value("queries", 0);
+    for (const FigureField& field : kFigures) figures.*field.member = set.value(field.name, 0.0);
   }
   return record;
 }
@@ -61,7 +75,8 @@ Status TrainingLog::cut(int64_t bytes) {
   const auto size = std::filesystem::file_size(path_, failure);
   if (failure || static_cast<int64_t>(size) < bytes) {
     return fail(ErrorCode::kInvalidInput,
-                "'" + path_.string() + "' is missing or shorter than the checkpoint says; start again with --restart");
+                "'" + path_.string() +
+                    "' is missing or shorter than the checkpoint says; start again with --restart");
   }
   std::filesystem::resize_file(path_, static_cast<std::uintmax_t>(bytes), failure);
   if (failure) return fail(ErrorCode::kIo, "cannot cut '" + path_.string() + "': " + failure.message());
@@ -91,11 +106,9 @@ Status TrainingLog::add(const EvaluationRecord& record) {
   line["update"] = record.update;
   line["held_out"] = Json::array();
   for (const HeldOutFigures& set : record.result.sets) {
-    line["held_out"].push_back({{"set", set.set},
-                                {"queries", set.queries},
-                                {"first_stage", set.first_stage},
-                                {"alone", set.alone},
-                                {"fused", set.fused}});
+    Json figures{{"set", set.set}, {"queries", set.queries}};
+    for (const FigureField& field : kFigures) figures[field.name] = set.*field.member;
+    line["held_out"].push_back(std::move(figures));
   }
   line["seconds"] = record.seconds;
   return append(line.dump(-1, ' ', false, Json::error_handler_t::replace));

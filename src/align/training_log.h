@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// What this file is: OUTPUT/log.jsonl: a line an update, a line an evaluation, in order; read again for the report.
+// What this file is: OUTPUT/log.jsonl: a line an update, a line an evaluation, in order; read again for the
+// report.
 #pragma once
 
 #include <cstdint>

@@ -17,14 +17,16 @@ namespace headwise {
 using torch::Tensor;
 using torch::indexing::Slice;
 
-// Runs a layer twice: forward without a graph, and again when its gradients are wanted. The parameters get their
-// gradients from the backward pass inside.
+// Runs a layer twice: forward without a graph, and again when its gradients are wanted. The parameters get
+// their gradients from the backward pass inside.
 class CheckpointedLayer : public torch::autograd::Function<CheckpointedLayer> {
  public:
   struct Call : torch::CustomClassHolder {
     Call(const TrainingModel* of, PromptTensors tensors, int number, std::vector<int> read)
         : model(of), prompt(std::move(tensors)), layer(number), heads(std::move(read)) {}
-    std::vector<Tensor> run(const Tensor& hidden) const { return model->run_layer(layer, hidden, prompt, heads); }
+    std::vector<Tensor> run(const Tensor& hidden) const {
+      return model->run_layer(layer, hidden, prompt, heads);
+    }
 
     const TrainingModel* model;
     PromptTensors prompt;
@@ -33,8 +35,9 @@ class CheckpointedLayer : public torch::autograd::Function<CheckpointedLayer> {
   };
 
   // `anchor` needs a gradient, so that the layer gets one even when its input needs none (the first layer).
-  static torch::autograd::variable_list forward(torch::autograd::AutogradContext* context, const Tensor& hidden,
-                                                const Tensor& anchor, const c10::intrusive_ptr<Call>& call) {
+  static torch::autograd::variable_list forward(torch::autograd::AutogradContext* context,
+                                                const Tensor& hidden, const Tensor& anchor,
+                                                const c10::intrusive_ptr<Call>& call) {
     (void)anchor;
     context->save_for_backward({hidden});
     context->saved_data["call"] = c10::IValue::make_capsule(call);
@@ -78,7 +81,8 @@ constexpr double kLogFloor = 1e-7;  // rerank/scoring.cc
 Tensor matrix_of(const ModelWeights& weights, int layer, LayerTensor tensor) {
   const std::vector<float> values = weights.values(layer, tensor);
   if (values.empty()) return {};
-  const std::vector<int64_t>& shape = weights.layers[static_cast<size_t>(layer)][static_cast<size_t>(tensor)].shape;
+  const std::vector<int64_t>& shape =
+      weights.layers[static_cast<size_t>(layer)][static_cast<size_t>(tensor)].shape;
   return torch::tensor(values).view(shape);
 }
 
@@ -89,14 +93,18 @@ Tensor by_head(const Tensor& x) { return x.transpose(0, 1); }
 Tensor by_key_head(const Tensor& x, int64_t kv_heads) {
   const int64_t n = x.size(0);
   const int64_t group = x.size(1) / kv_heads;
-  return x.view({n, kv_heads, group, x.size(2)}).permute({1, 2, 0, 3}).reshape({kv_heads, group * n, x.size(2)});
+  return x.view({n, kv_heads, group, x.size(2)})
+      .permute({1, 2, 0, 3})
+      .reshape({kv_heads, group * n, x.size(2)});
 }
 
 // And back: [K, G * n, D] as [n, H, D].
 Tensor by_token(const Tensor& x, int64_t rows) {
   const int64_t kv_heads = x.size(0);
   const int64_t group = x.size(1) / rows;
-  return x.view({kv_heads, group, rows, x.size(2)}).permute({2, 0, 1, 3}).reshape({rows, kv_heads * group, x.size(2)});
+  return x.view({kv_heads, group, rows, x.size(2)})
+      .permute({2, 0, 1, 3})
+      .reshape({rows, kv_heads * group, x.size(2)});
 }
 
 // -inf above the diagonal of an [n, n] table, as a number that survives sums.
@@ -109,14 +117,15 @@ Tensor attend_causally(const Tensor& q, const Tensor& k, const Tensor& v, int64_
   const int64_t n = q.size(0);
   const int64_t group = q.size(1) / kv_heads;
   const Tensor mask = causal_mask(n, q.device()).repeat({group, 1});
-  const Tensor logits = torch::matmul(by_key_head(q, kv_heads), by_head(k).transpose(1, 2)).to(torch::kFloat32);
+  const Tensor logits =
+      torch::matmul(by_key_head(q, kv_heads), by_head(k).transpose(1, 2)).to(torch::kFloat32);
   const Tensor shares = torch::softmax(logits * scale + mask, -1).to(v.scalar_type());
   return by_token(torch::matmul(shares, by_head(v)), n);
 }
 
 // Every slot's attention to the base and, causally, to itself: [slot tokens, H, D].
-Tensor attend_slots(const Tensor& q, const Tensor& k, const Tensor& v, const PromptTensors& prompt, int64_t kv_heads,
-                    double scale) {
+Tensor attend_slots(const Tensor& q, const Tensor& k, const Tensor& v, const PromptTensors& prompt,
+                    int64_t kv_heads, double scale) {
   const int64_t P = prompt.slot_tokens.size(0);
   const int64_t M = prompt.slot_tokens.size(1);
   const int64_t D = q.size(2);
@@ -128,14 +137,18 @@ Tensor attend_slots(const Tensor& q, const Tensor& k, const Tensor& v, const Pro
     const Tensor base = x.slice(0, 0, prompt.base).unsqueeze(0).expand({P, prompt.base, x.size(1), D});
     return torch::cat({base, slot_rows(x)}, 1).permute({0, 2, 1, 3});  // [P, K, base + M, D]
   };
-  const Tensor queries =
-      slot_rows(q).view({P, M, kv_heads, group, D}).permute({0, 2, 3, 1, 4}).reshape({P, kv_heads, group * M, D});
-  const Tensor mask =
-      torch::cat({torch::zeros({M, prompt.base}, causal_mask(1, q.device()).options()), causal_mask(M, q.device())}, 1)
-          .repeat({group, 1});
+  const Tensor queries = slot_rows(q)
+                             .view({P, M, kv_heads, group, D})
+                             .permute({0, 2, 3, 1, 4})
+                             .reshape({P, kv_heads, group * M, D});
+  const Tensor mask = torch::cat({torch::zeros({M, prompt.base}, causal_mask(1, q.device()).options()),
+                                  causal_mask(M, q.device())},
+                                 1)
+                          .repeat({group, 1});
   const Tensor logits = torch::matmul(queries, with_base(k).transpose(2, 3)).to(torch::kFloat32);
   const Tensor shares = torch::softmax(logits * scale + mask, -1).to(v.scalar_type());
-  const Tensor mixed = torch::matmul(shares, with_base(v)).view({P, kv_heads, group, M, D}).permute({0, 3, 1, 2, 4});
+  const Tensor mixed =
+      torch::matmul(shares, with_base(v)).view({P, kv_heads, group, M, D}).permute({0, 3, 1, 2, 4});
   return mixed.reshape({P * M, H, D}).index_select(0, prompt.slot_places);
 }
 
@@ -196,17 +209,18 @@ Tensor mix_tail(const TailAttention& tail, const Tensor& v, const PromptTensors&
   // [H, rows, query_begin] -> [H, rows, D]
   const auto mix = [&](const Tensor& shares) {
     const int64_t rows = shares.size(1);
-    return torch::matmul(shares.to(v.scalar_type()).reshape({kv_heads, group * rows, prompt.query_begin}), context)
+    return torch::matmul(shares.to(v.scalar_type()).reshape({kv_heads, group * rows, prompt.query_begin}),
+                         context)
         .view({H, rows, D});
   };
   const Tensor own_values = v.index_select(0, prompt.query_tokens.view({-1}))
                                 .view({Q, R, kv_heads, D})
                                 .permute({2, 0, 1, 3})
-                                .repeat_interleave(group, 0);  // [H, Q, R, D]
+                                .repeat_interleave(group, 0);                        // [H, Q, R, D]
   const Tensor own = tail.queries.slice(2, prompt.query_begin).to(v.scalar_type());  // [H, n, R]
   const Tensor padded = own.index_select(1, prompt.query_rows.view({-1})).view({H, Q, R, R});
-  const Tensor queries =
-      mix(tail.queries.slice(2, 0, prompt.query_begin)) + real_rows(torch::matmul(padded, own_values), prompt);
+  const Tensor queries = mix(tail.queries.slice(2, 0, prompt.query_begin)) +
+                         real_rows(torch::matmul(padded, own_values), prompt);
   return torch::cat({mix(tail.instruction), queries}, 1).transpose(0, 1);
 }
 
@@ -224,7 +238,8 @@ Tensor sum_passages(const Tensor& tokens, const PromptTensors& prompt) {
       .index_add(1, prompt.summed_passages, tokens);
 }
 
-// 1 for the tokens that lie above mean - 2 std of their passage (std with n - 1), as keep_above in rerank/scoring.h.
+// 1 for the tokens that lie above mean - 2 std of their passage (std with n - 1), as keep_above in
+// rerank/scoring.h.
 Tensor kept_tokens(const Tensor& calibrated, const PromptTensors& prompt) {
   const Tensor c = calibrated.detach();
   const Tensor mean = sum_passages(c, prompt) / prompt.tokens_of;
@@ -240,12 +255,14 @@ Tensor kept_tokens(const Tensor& calibrated, const PromptTensors& prompt) {
 Result<TrainingModel> TrainingModel::create(const Model& model, const TrainingModelOptions& options) {
   const ModelConfig& config = model.config();
   if (options.deepest_layer < 0 || options.deepest_layer >= config.layers) {
-    return fail(ErrorCode::kUsage, "the deepest layer read must lie in 0.." + std::to_string(config.layers - 1) +
-                                       ", found " + std::to_string(options.deepest_layer));
+    return fail(ErrorCode::kUsage, "the deepest layer read must lie in 0.." +
+                                       std::to_string(config.layers - 1) + ", found " +
+                                       std::to_string(options.deepest_layer));
   }
   if (options.first_layer < 0 || options.first_layer > options.deepest_layer) {
-    return fail(ErrorCode::kUsage, "the first trained layer must lie in 0.." + std::to_string(options.deepest_layer) +
-                                       " (the deepest layer read), found " + std::to_string(options.first_layer));
+    return fail(ErrorCode::kUsage,
+                "the first trained layer must lie in 0.." + std::to_string(options.deepest_layer) +
+                    " (the deepest layer read), found " + std::to_string(options.first_layer));
   }
   if (options.targets.empty()) return fail(ErrorCode::kUsage, "no projection is to be trained");
   TrainingModel made;
@@ -275,8 +292,8 @@ Result<TrainingModel> TrainingModel::create(const Model& model, const TrainingMo
         continue;
       }
       // Of the deepest layer only queries and keys are computed.
-      const bool runs =
-          layer < options.deepest_layer || name.tensor == LayerTensor::kQuery || name.tensor == LayerTensor::kKey;
+      const bool runs = layer < options.deepest_layer || name.tensor == LayerTensor::kQuery ||
+                        name.tensor == LayerTensor::kKey;
       if (!runs) continue;
       TrainedMatrix matrix{layer, name.tensor, {}, {}};
       const int64_t out = value.size(0);
@@ -345,8 +362,8 @@ Tensor TrainingModel::rotate(const Tensor& x, const Tensor& positions) const {
   return x * cos + torch::cat({-x.slice(-1, half), x.slice(-1, 0, half)}, -1) * sin;
 }
 
-Tensor TrainingModel::project(const Tensor& x, int layer, LayerTensor tensor, LayerTensor bias, LayerTensor head_norm,
-                              int64_t heads, const Tensor& positions) const {
+Tensor TrainingModel::project(const Tensor& x, int layer, LayerTensor tensor, LayerTensor bias,
+                              LayerTensor head_norm, int64_t heads, const Tensor& positions) const {
   Tensor out = linear(x, layer, tensor, bias).view({x.size(0), heads, config_.head_width});
   const Tensor& weight = layers_[static_cast<size_t>(layer)].tensors[static_cast<size_t>(head_norm)];
   if (weight.defined()) out = norm(out.to(torch::kFloat32), weight);
@@ -368,7 +385,8 @@ std::vector<Tensor> TrainingModel::run_layer(int layer, const Tensor& hidden, co
   const int64_t first_row = deepest ? prompt.instruction_begin : 0;
   const Tensor q = project(normed.slice(0, first_row), layer, LayerTensor::kQuery, LayerTensor::kQueryBias,
                            LayerTensor::kQueryNorm, config_.heads, prompt.positions.slice(0, first_row));
-  const TailAttention tail = attend_tail(q.slice(0, prompt.instruction_begin - first_row) * scale, k, prompt, K);
+  const TailAttention tail =
+      attend_tail(q.slice(0, prompt.instruction_begin - first_row) * scale, k, prompt, K);
   std::vector<Tensor> out{Tensor()};
   for (const int head : heads) out.push_back(mean_attention(tail, head, prompt));
   if (deepest) return out;
@@ -379,7 +397,8 @@ std::vector<Tensor> TrainingModel::run_layer(int layer, const Tensor& hidden, co
                                             v.slice(0, 0, prompt.base), K, scale)};
   if (prompt.slot_tokens.defined()) mixed.push_back(attend_slots(q, k, v, prompt, K, scale));
   mixed.push_back(mix_tail(tail, v, prompt, K));
-  const Tensor attention = torch::cat(mixed, 0).reshape({prompt.tokens(), config_.heads * config_.head_width});
+  const Tensor attention =
+      torch::cat(mixed, 0).reshape({prompt.tokens(), config_.heads * config_.head_width});
   const Tensor after = hidden + linear(attention, layer, LayerTensor::kOutput, LayerTensor::kOutputBias);
   const Tensor middle = norm(after, tensor(LayerTensor::kFfnNorm));
   const Tensor gated = torch::silu(linear(middle, layer, LayerTensor::kGate, LayerTensor::kGateBias)) *
@@ -403,8 +422,8 @@ ReadAttention TrainingModel::read(const PromptTensors& prompt, std::span<const H
     }
     std::vector<Tensor> out;
     if (checkpoint) {
-      out = CheckpointedLayer::apply(hidden, anchor,
-                                     c10::make_intrusive<CheckpointedLayer::Call>(this, prompt, layer, wanted));
+      out = CheckpointedLayer::apply(
+          hidden, anchor, c10::make_intrusive<CheckpointedLayer::Call>(this, prompt, layer, wanted));
       if (layer == options_.deepest_layer) out.insert(out.begin(), Tensor());
     } else {
       out = run_layer(layer, hidden, prompt, wanted);
@@ -415,8 +434,8 @@ ReadAttention TrainingModel::read(const PromptTensors& prompt, std::span<const H
   return attention;
 }
 
-Tensor TrainingModel::head_values(const PromptTensors& prompt, std::span<const HeadId> heads, Calibration calibration,
-                                  TokenFilter filter) const {
+Tensor TrainingModel::head_values(const PromptTensors& prompt, std::span<const HeadId> heads,
+                                  Calibration calibration, TokenFilter filter) const {
   HW_CHECK(calibration == Calibration::kNone || prompt.content_free);
   std::vector<Tensor> values;
   for (const Tensor& attention : read(prompt, heads)) {

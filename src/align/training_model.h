@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// What this file is: the decoder (model/decoder.h) once more, as a graph that libtorch differentiates: the same
-// prompt, heads and scores, with trainable low-rank changes to chosen projections (Hu et al. 2021, arXiv 2106.09685),
-// or with whole matrices trained. Scores agree with the engine's to 1e-4 (tests/unit/align).
+// What this file is: the decoder (model/decoder.h) once more, as a graph that libtorch differentiates: the
+// same prompt, heads and scores, with trainable low-rank changes to chosen projections (Hu et al. 2021, arXiv
+// 2106.09685), or with whole matrices trained. Scores agree with the engine's to 1e-4 (tests/unit/align).
 //
-// Memory: without checkpointing every layer keeps what its gradients need, about T * (20 C + 6 F) numbers and the
-// attention; with it one layer at a time does, and each layer runs twice.
-// Thread rule: one caller; libtorch's own threads inside.
+// Memory: without checkpointing every layer keeps what its gradients need, about T * (20 C + 6 F) numbers and
+// the attention; with it one layer at a time does, and each layer runs twice. Thread rule: one caller;
+// libtorch's own threads inside.
 #pragma once
 
 #include <torch/torch.h>
@@ -47,7 +47,8 @@ struct TrainedMatrix {
   torch::Tensor b;  // [out, rank]
 };
 
-// What the read heads give one after the other: each [Q, S], the mean attention of a query's rows to the summed tokens.
+// What the read heads give one after the other: each [Q, S], the mean attention of a query's rows to the
+// summed tokens.
 using ReadAttention = std::vector<torch::Tensor>;
 
 class TrainingModel {
@@ -57,11 +58,11 @@ class TrainingModel {
 
   // Mean attention for each of `heads`, in their order.
   ReadAttention read(const PromptTensors& prompt, std::span<const HeadId> heads) const;
-  // The value that each head adds to each passage's score before its weight, [Q', heads, P] in fp32; Q' is without the
-  // content-free query where the calibration uses it up. Sources: docs/method.md, section 3. The token filter's choice
-  // is taken as given: no gradient goes through it.
-  torch::Tensor head_values(const PromptTensors& prompt, std::span<const HeadId> heads, Calibration calibration,
-                            TokenFilter filter) const;
+  // The value that each head adds to each passage's score before its weight, [Q', heads, P] in fp32; Q' is
+  // without the content-free query where the calibration uses it up. Sources: docs/method.md, section 3. The
+  // token filter's choice is taken as given: no gradient goes through it.
+  torch::Tensor head_values(const PromptTensors& prompt, std::span<const HeadId> heads,
+                            Calibration calibration, TokenFilter filter) const;
 
   // fp32, in a fixed order.
   std::vector<TrainedMatrix>& matrices() { return matrices_; }
@@ -74,8 +75,8 @@ class TrainingModel {
 
  private:
   struct Layer {
-    std::array<torch::Tensor, kLayerTensors> tensors;        // undefined where the model has none
-    std::array<int, kLayerTensors> trained;                  // place in matrices_, -1: frozen
+    std::array<torch::Tensor, kLayerTensors> tensors;  // undefined where the model has none
+    std::array<int, kLayerTensors> trained;            // place in matrices_, -1: frozen
   };
   // One layer's input to its output and what its read heads give; output is undefined for the deepest layer.
   std::vector<torch::Tensor> run_layer(int layer, const torch::Tensor& hidden, const PromptTensors& prompt,
@@ -83,8 +84,8 @@ class TrainingModel {
   torch::Tensor linear(const torch::Tensor& x, int layer, LayerTensor tensor, LayerTensor bias) const;
   torch::Tensor norm(const torch::Tensor& x, const torch::Tensor& weight) const;
   torch::Tensor rotate(const torch::Tensor& x, const torch::Tensor& positions) const;
-  torch::Tensor project(const torch::Tensor& x, int layer, LayerTensor tensor, LayerTensor bias, LayerTensor head_norm,
-                        int64_t heads, const torch::Tensor& positions) const;
+  torch::Tensor project(const torch::Tensor& x, int layer, LayerTensor tensor, LayerTensor bias,
+                        LayerTensor head_norm, int64_t heads, const torch::Tensor& positions) const;
 
   ModelConfig config_;
   TrainingModelOptions options_;

@@ -10,11 +10,13 @@
 
 #include "eval/comparison.h"
 #include "eval/html.h"
+#include "eval/middle_zone.h"
 
 namespace headwise {
 
-// Query texts are shown where `queries` has them.
-std::string report_html(const ComparisonTable& table, const Queries& queries);
+// Query texts are shown where `queries` has them; a section on the middle zone where there are figures.
+std::string report_html(const ComparisonTable& table, const Queries& queries,
+                        std::span<const MiddleZone> zones = {});
 
 // The parts, also tested by themselves.
 

@@ -148,7 +148,8 @@ std::string single_run(const ComparisonTable& table, const Queries& queries) {
 
 }  // namespace
 
-std::string report_html(const ComparisonTable& table, const Queries& queries) {
+std::string report_html(const ComparisonTable& table, const Queries& queries,
+                        std::span<const MiddleZone> zones) {
   const EvaluatedRun& baseline = table.runs[table.baseline];
   std::string html = "<p class=\"soft\">" + html_text(table.title) + " &middot; " +
                      std::to_string(baseline.evaluation.query_ids.size()) + " queries &middot; " +
@@ -159,6 +160,7 @@ std::string report_html(const ComparisonTable& table, const Queries& queries) {
     if (item.measure == 0) html += compared_run(table, item, queries);
   }
   if (table.runs.size() == 1) html += single_run(table, queries);
+  html += middle_zone_html(zones);
   html +=
       "<p class=\"soft small\" style=\"margin-top:20px\">Measures as trec_eval computes them: ties in score "
       "go to the "

@@ -6,8 +6,8 @@
 //
 // `list`:   [opening lead p1 sep p2 sep ... instruction] [query closing] [content-free query closing]
 // `blocks`: [opening lead] [p1 sep] [p2 sep] ... [instruction] [query closing] [content-free query closing]
-// A bracket is one segment of the layout. The last two see the same context and start at the same position; so do all
-// queries where several share the passages (training, src/align).
+// A bracket is one segment of the layout. The last two see the same context and start at the same position;
+// so do all queries where several share the passages (training, src/align).
 #pragma once
 
 #include <cstdint>
@@ -38,7 +38,7 @@ struct BuiltPrompt {
   // query's.
   RowGroup shared_rows;
   std::vector<RowGroup> query_rows;  // one a query
-  RowGroup content_free_rows;  // tokens 0 when not asked for
+  RowGroup content_free_rows;        // tokens 0 when not asked for
   int64_t passage_tokens = 0;
   int64_t truncated_passages = 0;
 };

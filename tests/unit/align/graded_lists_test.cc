@@ -77,7 +77,8 @@ TEST(GradedLists, ABatchSharesPassagesAndKeepsEachQuerysGrades) {
 }
 
 TEST(GradedLists, SpecificationsAreReadAndRefused) {
-  const auto spec = parse_data_set("dir=/data/musique/,run=run.trec,split=train,skip=2,first=60,depth=20,weight=.5");
+  const auto spec =
+      parse_data_set("dir=/data/musique/,run=run.trec,split=train,skip=2,first=60,depth=20,weight=.5");
   ASSERT_TRUE(spec) << spec.error().to_string();
   EXPECT_EQ(spec->name(), "musique");
   EXPECT_EQ(spec->run, "run.trec");
@@ -110,7 +111,8 @@ class Folder : public testing::Test {
     fs::create_directories(folder_ / "qrels");
     write("queries.jsonl", "{\"_id\": \"1\", \"text\": \"one\"}\n{\"_id\": \"2\", \"text\": \"two\"}\n");
     write("corpus.jsonl",
-          "{\"_id\": \"a\", \"text\": \"A\"}\n{\"_id\": \"b\", \"text\": \"B\"}\n{\"_id\": \"c\", \"text\": \"C\"}\n");
+          "{\"_id\": \"a\", \"text\": \"A\"}\n{\"_id\": \"b\", \"text\": \"B\"}\n{\"_id\": \"c\", \"text\": "
+          "\"C\"}\n");
     write("run.trec", "1 Q0 a 1 2 x\n1 Q0 b 2 1 x\n2 Q0 a 1 2 x\n2 Q0 b 2 1 x\n");
     write("qrels/test.tsv", "query-id\tcorpus-id\tscore\n1\tc\t2\n1\ta\t1\n2\ta\t1\n2\tb\t1\n");
   }

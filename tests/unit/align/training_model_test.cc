@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// The training graph against the engine, its multi-query prompts against single ones, and checkpointed layers against
-// plain ones.
+// The training graph against the engine, its multi-query prompts against single ones, and checkpointed layers
+// against plain ones.
 #include "align/training_model.h"
 
 #include <gtest/gtest.h>
@@ -22,12 +22,14 @@ namespace {
 
 const std::filesystem::path kModels = std::filesystem::path(HEADWISE_TEST_DATA) / "golden" / "models";
 
-const std::vector<Passage> kPassages{{.id = "1", .title = "", .text = "one two three, and more of it"},
-                                     {.id = "2", .title = "A title", .text = "some other words"},
-                                     {.id = "3", .title = "", .text = "a cat and a dog"},
-                                     {.id = "4", .title = "", .text = "x"},
-                                     {.id = "5", .title = "", .text = "the last of them all is the longest one"}};
-const std::vector<std::string_view> kQueries{"what is it?", "a cat", "which of all these is the longest one, then?"};
+const std::vector<Passage> kPassages{
+    {.id = "1", .title = "", .text = "one two three, and more of it"},
+    {.id = "2", .title = "A title", .text = "some other words"},
+    {.id = "3", .title = "", .text = "a cat and a dog"},
+    {.id = "4", .title = "", .text = "x"},
+    {.id = "5", .title = "", .text = "the last of them all is the longest one"}};
+const std::vector<std::string_view> kQueries{"what is it?", "a cat",
+                                             "which of all these is the longest one, then?"};
 
 struct Way {
   Encoding encoding;
@@ -48,13 +50,15 @@ std::vector<HeadId> heads_of(const Model& model) {
   return {{layers - 1, heads - 1}, {0, 1 % heads}, {layers / 2, 0}};
 }
 
-Scorer make_scorer(const Model& model, const Way& way, TrainingModelOptions options) {
+Scorer make_scorer(const Model& model, const Way& way, TrainingModelOptions options,
+                   TokenFilter filter = TokenFilter::kLow) {
   const std::vector<HeadId> heads = heads_of(model);
   options.deepest_layer = static_cast<int>(model.config().layers) - 1;
   ScorerOptions scoring;
   scoring.heads.heads = heads;
   scoring.heads.weights = {1.0, 0.5, -2.0};
   scoring.calibration = way.calibration;
+  scoring.filter = filter;
   scoring.rules.wording = *find_prompt_template(way.encoding == Encoding::kBlocks ? "blocks" : "default");
   scoring.rules.chat = *find_chat_format(model.tokenizer(), "");
   scoring.rules.encoding = way.encoding;
@@ -63,7 +67,8 @@ Scorer make_scorer(const Model& model, const Way& way, TrainingModelOptions opti
   return Scorer(model.tokenizer(), TrainingModel::create(model, options).value(), scoring);
 }
 
-std::vector<double> engine_scores(const std::shared_ptr<const Model>& model, const Way& way, std::string_view query) {
+std::vector<double> engine_scores(const std::shared_ptr<const Model>& model, const Way& way,
+                                  std::string_view query) {
   RerankerOptions options;
   options.heads.kind = HeadSelection::Kind::kList;
   options.heads.list = heads_of(*model);
@@ -73,7 +78,8 @@ std::vector<double> engine_scores(const std::shared_ptr<const Model>& model, con
   options.rows = way.rows;
   auto reranker = Reranker::create(model, options).value();
   std::vector<double> scores(kPassages.size());
-  for (const ScoredPassage& hit : reranker.rank(query, kPassages)->passages) {
+  const Ranking ranking = reranker.rank(query, kPassages).value();
+  for (const ScoredPassage& hit : ranking.passages) {
     scores[static_cast<size_t>(hit.index)] = hit.score;
   }
   return scores;
@@ -86,8 +92,8 @@ TEST_P(EveryModel, ScoresAreTheEngines) {
   ASSERT_TRUE(model) << model.error().to_string();
   torch::NoGradGuard no_grad;
   for (const Way& way : kWays) {
-    SCOPED_TRACE(std::string("encoding ") + (way.encoding == Encoding::kBlocks ? "blocks" : "list") + ", calibration " +
-                 std::to_string(static_cast<int>(way.calibration)) + ", rows " +
+    SCOPED_TRACE(std::string("encoding ") + (way.encoding == Encoding::kBlocks ? "blocks" : "list") +
+                 ", calibration " + std::to_string(static_cast<int>(way.calibration)) + ", rows " +
                  std::to_string(static_cast<int>(way.rows)));
     const Scorer scorer = make_scorer(**model, way, {});
     // All queries over the same passages at once: each is as if it were alone.
@@ -112,9 +118,10 @@ TEST_P(EveryModel, ScoresAreTheEngines) {
 INSTANTIATE_TEST_SUITE_P(Tiny, EveryModel,
                          testing::Values("tiny-llama", "tiny-llama-linear-f32.gguf", "tiny-llama-llama3",
                                          "tiny-llama-yarn", "tiny-mistral", "tiny-qwen2", "tiny-qwen3"),
-                         [](const testing::TestParamInfo<const char*>& info) {
-                           std::string name = info.param;
-                           for (char& c : name) c = std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
+                         [](const testing::TestParamInfo<const char*>& model) {
+                           std::string name = model.param;
+                           for (char& c : name)
+                             c = std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
                            return name;
                          });
 
@@ -123,7 +130,8 @@ std::vector<torch::Tensor> gradients(Scorer& scorer) {
   const torch::Tensor logits = *scorer.logits(kQueries, kPassages);
   (torch::log_softmax(logits, -1).select(1, 2).sum() * -1.0).backward();
   std::vector<torch::Tensor> found;
-  for (const torch::Tensor& parameter : scorer.model().parameters()) found.push_back(parameter.grad().clone());
+  for (const torch::Tensor& parameter : scorer.model().parameters())
+    found.push_back(parameter.grad().clone());
   return found;
 }
 
@@ -131,7 +139,8 @@ std::vector<torch::Tensor> gradients(Scorer& scorer) {
 void stir(Scorer& scorer) {
   torch::NoGradGuard no_grad;
   torch::manual_seed(5);
-  for (torch::Tensor& parameter : scorer.model().parameters()) parameter.add_(torch::randn_like(parameter) * 0.05);
+  for (torch::Tensor& parameter : scorer.model().parameters())
+    parameter.add_(torch::randn_like(parameter) * 0.05);
 }
 
 TrainingModelOptions every_projection() {
@@ -177,7 +186,8 @@ TEST_F(TinyLlama, GradientsAreThoseOfFiniteDifferences) {
     for (const Way& way : {kWays[0], kWays[1], kWays[4]}) {
       TrainingModelOptions options = every_projection();
       options.whole_matrices = whole;
-      Scorer scorer = make_scorer(*model_, way, options);
+      // Without the filter: which tokens it keeps jumps, and its gradient is not followed.
+      Scorer scorer = make_scorer(*model_, way, options, TokenFilter::kNone);
       stir(scorer);
       const auto slopes = gradients(scorer);
       auto parameters = scorer.model().parameters();
@@ -198,7 +208,8 @@ TEST_F(TinyLlama, GradientsAreThoseOfFiniteDifferences) {
         }
         const double step = 1e-2 / std::sqrt(std::max(1e-12, slope));
         const double measured = (loss_at(step, direction) - loss_at(-step, direction)) / (2 * step);
-        EXPECT_NEAR(measured, slope, 0.02 * std::abs(slope)) << (whole ? "whole" : "factors") << ", trial " << trial;
+        EXPECT_NEAR(measured, slope, 0.02 * std::abs(slope))
+            << (whole ? "whole" : "factors") << ", trial " << trial;
       }
     }
   }

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: headwise contributors
+"""headwise align on a tiny model: what it writes, that a killed run goes on to the same bytes, that training helps, and bad input."""
+import json
+import re
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pytest
+from conftest import ROOT, must_run, run
+from safetensors.numpy import load_file
+
+MODEL = ROOT / "tests" / "data" / "golden" / "models" / "tiny-llama-linear"
+WORDS = "moon earth novel river cat dog stone house tree bird".split()
+RESULTS = ["adapter_config.json", "adapter_model.safetensors", "heads.json"]
+
+
+@pytest.fixture(scope="module")
+def headwise(build):
+    if not (build / "headwise-align").is_file():
+        pytest.skip("headwise-align is not built: libtorch was not found")
+    return build / "headwise"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Ten queries of a word each; the passage with that word twice has grade 2, the one with it once grade 1."""
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "qrels").mkdir()
+    corpus, queries, run_lines, qrels = [], [], [], ["query-id\tcorpus-id\tscore"]
+    for number, word in enumerate(WORDS):
+        others = [other for other in WORDS if other != word]
+        for place in range(6):
+            text = " ".join([word] * (2 if place == 4 else 1 if place == 2 else 0) + others[place:place + 4])
+            corpus.append({"_id": f"{word}-{place}", "text": text})
+            run_lines.append(f"{number} Q0 {word}-{place} {place + 1} {10 - place} made-up")
+        queries.append({"_id": str(number), "text": f"which one has the {word}?"})
+        qrels += [f"{number}\t{word}-4\t2", f"{number}\t{word}-2\t1"]
+    for name, lines in (("corpus.jsonl", map(json.dumps, corpus)), ("queries.jsonl", map(json.dumps, queries)), ("run.trec", run_lines),
+                        ("qrels/test.tsv", qrels)):
+        (folder / name).write_text("\n".join(lines) + "\n")
+    batch = {"set": "made-up", "passages": [{"text": row["text"]} for row in corpus[:6]], "queries": ["moon", "the earth"],
+             "scores": [[.1, .2, .5, .1, .9, .0], [.5, .4, .3, .2, .1, .0]]}
+    (folder / "targets.jsonl").write_text((json.dumps(batch) + "\n") * 2)
+    return folder
+
+
+def flags(data, output, *more):
+    return ["--model", MODEL, "--heads", "1-3,1-0", "--graded", f"dir={data},run=run.trec,first=8", "--held-out",
+            f"dir={data},run=run.trec,skip=8", "--targets", f"{data}/targets.jsonl=0.5", "--train", "q,k,v,o,gate,up,down", "--train-weights",
+            "--weights-learning-rate", "0.01", "--learning-rate", "0.005", "--list-size", "6", "--lists", "2", "--rank", "4", "--alpha", "8",
+            "--evaluate-every", "5", "--checkpoint-every", "4", "--threads", "1", "--output", output, *more]
+
+
+def log_of(output):
+    return [json.loads(line) for line in (output / "log.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def trained(headwise, data, tmp_path_factory):
+    output = tmp_path_factory.mktemp("trained") / "adapter"
+    answer = json.loads(must_run(headwise, "align", *flags(data, output, "--updates", "30")))
+    assert answer["updates"] == 30
+    return output
+
+
+@pytest.mark.parametrize("encoding", ["blocks", "list"])
+@pytest.mark.parametrize("calibration", ["ratio", "na", "none"])
+def test_the_loss_falls(headwise, data, tmp_path, encoding, calibration):
+    must_run(headwise, "align", "--model", MODEL, "--heads", "1-3,1-0", "--graded", f"dir={data},run=run.trec", "--encoding", encoding, "--calibration",
+             calibration, "--updates", "25", "--learning-rate", "0.01", "--gain", "5", "--list-size", "6", "--lists", "3", "--accumulate", "3", "--regulariser", "none", "--threads", "1",
+             "--output", tmp_path / "a")
+    losses = [line["pair"] for line in log_of(tmp_path / "a")]
+    assert len(losses) == 25 and np.isfinite(losses).all()
+    assert np.mean(losses[-5:]) < np.mean(losses[:5]) - 0.02
+
+
+def test_what_is_written(trained, headwise, data):
+    log = log_of(trained)
+    assert [line["update"] for line in log if "loss" in line] == list(range(1, 31))
+    assert [line["update"] for line in log if "held_out" in line] == [0, 5, 10, 15, 20, 25, 30]
+    config = json.loads((trained / "adapter_config.json").read_text())
+    assert config["peft_type"] == "LORA" and config["r"] == 4 and config["lora_alpha"] == 8
+    tensors = load_file(trained / "adapter_model.safetensors")
+    # Every projection of layer 0, queries and keys of layer 1, the deepest that is read; each with two factors.
+    assert len(tensors) == 2 * (7 + 2)
+    heads = json.loads((trained / "heads.json").read_text())
+    assert heads["heads"] == ["1-3", "1-0"] and heads["method"] == "aligned" and heads["calibration"] == "ratio"
+    card = (trained / "README.md").read_text()
+    assert "HeadRank" in card and "reconstruction" in card and "own addition" in card and "learning-rate" in card
+    page = (trained / "training.html").read_text()
+    assert page.count("<svg") >= 3 and not re.search(r"(src|href)=.http", page)
+
+
+def test_the_engine_ranks_with_it_as_the_training_did(trained, headwise, data, tmp_path):
+    """The held-out figure of the last evaluation is what `rerank --adapter` and `eval` find."""
+    best = json.loads(must_run(headwise, "align", *flags(data, trained, "--updates", "30")))["best_update"]
+    must_run(headwise, "rerank", "--model", MODEL, "--adapter", trained, "--dataset", data, "--run", data / "run.trec", "--depth", "40", "--max-words", "60",
+             "--output", tmp_path / "run.trec")
+    lines = (tmp_path / "run.trec").read_text().splitlines()
+    (tmp_path / "last.trec").write_text("\n".join(line for line in lines if line.split()[0] in ("8", "9")) + "\n")
+    shown = json.loads(must_run(headwise, "eval", "--qrels", data / "qrels" / "test.tsv", "--run", tmp_path / "last.trec", "-m", "ndcg@10", "--only-retrieved",
+                                "--json"))
+    figure = next(line for line in log_of(trained) if "held_out" in line and line["update"] == best)["held_out"][0]["alone"]
+    assert shown["runs"][0]["means"]["ndcg@10"] == pytest.approx(figure, abs=1e-9)
+
+
+@pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGINT])
+def test_a_stopped_run_goes_on_to_the_same_bytes(trained, headwise, data, tmp_path, stop):
+    output = tmp_path / "adapter"
+    command = [str(part) for part in (headwise, "align", *flags(data, output, "--updates", "30"))]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < deadline:
+        if (output / "log.jsonl").exists() and len((output / "log.jsonl").read_text().splitlines()) > 12:
+            break
+        time.sleep(0.005)
+    process.send_signal(stop)
+    assert process.wait(60) != 0, "the run was over before it could be stopped"
+    assert not (output / "adapter_model.safetensors").exists()
+    done = run(*command)
+    assert done.returncode == 0, done.stderr
+    assert "going on after update" in done.stderr
+    for name in RESULTS:
+        assert (output / name).read_bytes() == (trained / name).read_bytes(), name
+    assert [{**line, "seconds": 0} for line in log_of(output)] == [{**line, "seconds": 0} for line in log_of(trained)]
+
+
+def test_other_settings_do_not_go_on(trained, headwise, data):
+    done = run(headwise, "align", *flags(data, trained, "--updates", "30", "--seed", "7"))
+    assert done.returncode == 2
+    assert "'seed' was 1 and is 7" in done.stderr and "--restart" in done.stderr
+
+
+def test_whole_matrices_become_an_adapter_of_full_rank(headwise, data, tmp_path):
+    must_run(headwise, "align", *flags(data, tmp_path / "a", "--updates", "3", "--whole-matrices"))
+    must_run(headwise, "rerank", "--model", MODEL, "--adapter", tmp_path / "a", "--dataset", data, "--run", data / "run.trec", "--output", tmp_path / "run.trec")
+    config = json.loads((tmp_path / "a" / "adapter_config.json").read_text())
+    assert config["rank_pattern"] and config["rank_pattern"] == config["alpha_pattern"]
+
+
+def test_settings_file(headwise, data, tmp_path):
+    (tmp_path / "train.toml").write_text(f'[align]\nmodel = "{MODEL}"\nheads = "1-3"\ngraded = ["dir={data},run=run.trec"]\nupdates = 2\nlist-size = 4\n')
+    answer = json.loads(must_run(headwise, "align", "--config", tmp_path / "train.toml", "--output", tmp_path / "a"))
+    assert answer["updates"] == 2
+
+
+@pytest.mark.parametrize("more, status, words", [
+    (["--graded", "dir=/nowhere,run=x"], 3, "/nowhere"),
+    (["--graded", "dir=x"], 2, "run is missing"),
+    (["--targets", "/nowhere.jsonl"], 3, "/nowhere.jsonl"),
+    (["--heads", "99-0"], 2, "99-0"),
+    (["--heads", "nowhere.json"], 3, "nowhere.json"),
+    (["--train", "q,x"], 2, "--train"),
+    (["--rank", "100000"], 2, "--rank"),
+    (["--first-layer", "7"], 2, "first trained layer"),
+    (["--device", "toaster"], 2, "toaster"),
+    (["--updates", "0"], 2, "--updates"),
+    (["--learning-rate", "-1"], 2, "--learning-rate"),
+    (["--updatse", "3"], 2, "--updatse"),
+])
+def test_bad_input_is_named_and_nothing_is_written(headwise, data, tmp_path, more, status, words):
+    base = ["--model", MODEL, "--heads", "1-3"] + ([] if "--graded" in more else ["--graded", f"dir={data},run=run.trec"])
+    replaced = {base[i] for i in range(0, len(base), 2)} & set(more)
+    kept = [part for i in range(0, len(base), 2) if base[i] not in replaced for part in base[i:i + 2]]
+    done = run(headwise, "align", *kept, *more, "--output", tmp_path / "a")
+    assert done.returncode == status, done.stderr
+    assert words in done.stderr and done.stderr.startswith("headwise align: ")
+    assert not (tmp_path / "a").exists()
+
+
+def test_nothing_to_train_on(headwise, tmp_path):
+    done = run(headwise, "align", "--model", MODEL, "--heads", "1-3", "--output", tmp_path / "a")
+    assert done.returncode == 2 and "nothing to train on" in done.stderr
+
+
+def test_a_broken_checkpoint_is_named(headwise, data, tmp_path):
+    output = tmp_path / "a"
+    must_run(headwise, "align", *flags(data, output, "--updates", "4"))
+    (output / "checkpoint.safetensors").write_bytes((output / "checkpoint.safetensors").read_bytes()[:5000])
+    done = run(headwise, "align", *flags(data, output, "--updates", "4"))
+    assert done.returncode == 3 and "checkpoint.safetensors" in done.stderr
+    must_run(headwise, "align", *flags(data, output, "--updates", "4", "--restart"))
