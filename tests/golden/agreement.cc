@@ -151,6 +151,7 @@ void expect_same_bits_of_few_rows(const std::filesystem::path& model) {
     for (int64_t i = 0; i < tokens; ++i)
       ids.push_back(static_cast<int32_t>((7 * i + 11) % weights->config.vocabulary));
     BuiltPrompt prompt;
+    prompt.query_rows = {RowGroup{}};
     prompt.layout.add_segment(ids, 0, {});
     PassOptions options;
     options.threads = threads;
