@@ -169,12 +169,8 @@ int run(int argc, char** argv) {
     CLI::App& parent = space == std::string::npos ? root : *root.get_subcommand(name.substr(0, space));
     CLI::App* verb =
         parent.add_subcommand(space == std::string::npos ? name : name.substr(space + 1), row.purpose);
-    verb->fallthrough();  // --config and --version are read after the verb too
     actions.emplace_back(verb, row.add(*verb, context));
-    verb->add_flag("--quiet", context.quiet, "No progress and no notes on stderr; errors still appear")
-        ->group("Everywhere");
-    verb->footer(help_footer(row.example));
-    bind_environment(*verb);
+    complete_verb(*verb, context.quiet, row.example);
   }
   for (const Program& program : kPrograms) root.add_subcommand(program.verb, program.purpose);
   root.footer("A verb's own help: headwise VERB --help");

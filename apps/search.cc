@@ -71,19 +71,6 @@ Result<SearchIndex> open_index(const SearchFlags& flags, const AppContext& conte
   return index;
 }
 
-Result<std::vector<Passage>> find(SearchIndex& index, const std::string& query, int depth) {
-  auto hits = index.search(query, depth);
-  if (!hits) return fail(std::move(hits.error()));
-  std::vector<Passage> passages;
-  for (SearchHit& hit : *hits) {
-    passages.push_back({.id = std::move(hit.document.id),
-                        .title = std::move(hit.document.title),
-                        .text = std::move(hit.document.text),
-                        .first_stage_score = hit.score});
-  }
-  return passages;
-}
-
 // The first stage's own order, its best `top_k`.
 Ranking order_found(const std::vector<Passage>& passages, int top_k) {
   Ranking ranking;
@@ -123,7 +110,7 @@ Status write_run(SearchIndex& index, const SearchFlags& flags, const AppContext&
   int64_t done = 0;
   for (const Query& query : queries->items()) {
     if (bar.stop_requested()) return fail(ErrorCode::kCancelled, "interrupted");
-    const auto passages = find(index, query.text, flags.depth);
+    const auto passages = index.candidates(query.text, flags.depth);
     if (!passages) return fail(passages.error());
     const Ranking ranking = order_found(*passages, flags.engine.options.top_k);
     const Answer answer{.query_id = query.id,
@@ -176,7 +163,7 @@ Status run_search(const SearchFlags& flags, const AppContext& context) {
     return write_run(*index, flags, context);
   }
   const auto begun = std::chrono::steady_clock::now();
-  const auto passages = find(*index, flags.query, flags.depth);
+  const auto passages = index->candidates(flags.query, flags.depth);
   if (!passages) return fail(passages.error());
   if (passages->empty()) {
     print_note(context.verb, context.quiet, "no document has a word of the query");

@@ -28,9 +28,9 @@
 #include "common/settings.h"
 #include "common/signals.h"
 #include "engine/named_heads.h"
+#include "engine/settings.h"
+#include "headwise/engine.h"
 #include "headwise/head_catalogue.h"
-#include "rerank/option_words.h"
-#include "rerank/prompt_template.h"
 
 namespace headwise {
 namespace {
@@ -42,8 +42,8 @@ constexpr const char* kExample =
     "headwise align --graded dir=nfcorpus,run=run.bm25.train.trec,split=train --held-out "
     "dir=nfcorpus,run=run.bm25.dev.trec,split=dev,first=50 --output adapters/nfcorpus";
 
-// The heads to train, as a set that says how they are read.
-Result<HeadSet> heads_to_train(const AlignFlags& flags, const Model& model) {
+// The heads to train, and how they are read.
+Result<ScorerOptions> scorer_options(const AlignFlags& flags, const Model& model) {
   HeadSet set;
   if (flags.heads == "default") {
     const HeadSet* shipped = default_head_set(model.base_fingerprint());
@@ -69,45 +69,32 @@ Result<HeadSet> heads_to_train(const AlignFlags& flags, const Model& model) {
   }
   HW_RETURN_IF_ERROR(check_head_set(set, model));
   set.model = model.base_fingerprint();
-  // What flags say wins over the set, and the set over what is usual.
-  const auto settle = [](std::string& member, const std::string& flag, const char* usual) {
-    if (!flag.empty()) member = flag;
-    if (member.empty()) member = usual;
-  };
-  settle(set.encoding, flags.encoding, "blocks");
-  settle(set.calibration, flags.calibration, "ratio");
-  settle(set.token_filter, flags.token_filter, "low");
-  settle(set.rows, flags.rows, "template");
-  settle(set.prompt_template, flags.prompt_template, set.encoding == "blocks" ? "blocks" : "default");
-  return set;
-}
-
-Result<ScorerOptions> scorer_options(const AlignFlags& flags, HeadSet set, const Model& model) {
+  // What flags say wins over the set, and the set over what is usual, as in every verb.
+  EngineSettings settings;
+  settings.encoding = flags.encoding;
+  settings.calibration = flags.calibration;
+  settings.token_filter = flags.token_filter;
+  settings.rows = flags.rows;
+  settings.options.prompt_template = flags.prompt_template;
+  settings.options.max_words = flags.options.max_words;
+  HW_RETURN_IF_ERROR(put_in_way_of_reading(set, "--heads", settings));
+  put_in_defaults(settings);
+  auto reading = reranker_options(settings);
+  HW_RETURN_IF_ERROR(reading);
+  auto rules = prompt_rules(model, *reading);
+  HW_RETURN_IF_ERROR(rules);
+  set.encoding = settings.encoding;
+  set.calibration = settings.calibration;
+  set.token_filter = settings.token_filter;
+  set.rows = settings.rows;
+  set.prompt_template = reading->prompt_template.empty() ? rules->wording.name : reading->prompt_template;
   ScorerOptions options;
-  const auto encoding = meaning_of(kEncodingWords, set.encoding);
-  const auto calibration = meaning_of(kCalibrationWords, set.calibration);
-  const auto filter = meaning_of(kTokenFilterWords, set.token_filter);
-  const auto rows = meaning_of(kRowsWords, set.rows);
-  if (!encoding || !calibration || !filter || !rows) {
-    return fail(ErrorCode::kUsage, "the head set asks for a way of reading that is unknown: encoding '" +
-                                       set.encoding + "', calibration '" + set.calibration +
-                                       "', token filter '" + set.token_filter + "', rows '" + set.rows + "'");
-  }
-  options.calibration = *calibration;
-  options.filter = *filter;
-  auto wording = find_prompt_template(set.prompt_template);
-  HW_RETURN_IF_ERROR(wording);
-  auto chat = find_chat_format(model.tokenizer(), "");
-  HW_RETURN_IF_ERROR(chat);
-  options.rules.wording = std::move(*wording);
-  options.rules.chat = std::move(*chat);
-  options.rules.encoding = *encoding;
-  options.rules.rows = rows->value_or(options.rules.wording.rows);
-  options.rules.max_words = flags.options.max_words;
-  options.rules.context = model.config().context;
+  options.heads = std::move(set);
+  options.rules = std::move(*rules);
+  options.calibration = reading->calibration;
+  options.filter = reading->token_filter;
   options.gain = flags.gain;
   options.train_weights = flags.train_weights;
-  options.heads = std::move(set);
   return options;
 }
 
@@ -137,11 +124,9 @@ Status run_align(AlignFlags flags, bool quiet) {
   auto model = Model::load(*path, {});
   if (!model)
     return fail(std::move(model.error()).with_context("loading the model '" + path->string() + "'"));
-  auto set = heads_to_train(flags, **model);
-  HW_RETURN_IF_ERROR(set);
-  auto scorer_settings = scorer_options(flags, *set, **model);
-  HW_RETURN_IF_ERROR(scorer_settings);
-  flags.training.deepest_layer = deepest_layer(*set);
+  auto scoring = scorer_options(flags, **model);
+  HW_RETURN_IF_ERROR(scoring);
+  flags.training.deepest_layer = deepest_layer(scoring->heads);
   auto training_model = TrainingModel::create(**model, flags.training);
   HW_RETURN_IF_ERROR(training_model);
   auto data = TrainingData::load(options);
@@ -153,11 +138,11 @@ Status run_align(AlignFlags flags, bool quiet) {
                 "cannot make the folder '" + options.output.string() + "': " + failure.message());
 
   for (const std::string& line : data->describe()) print_note(kVerb, quiet, line);
-  Json decide = settings_json(flags, *set);
+  Json decide = settings_json(flags, scoring->heads);
   decide["model"] = (*model)->fingerprint();
-  decide["data"] = std::to_string(data->hash());
+  decide["data"] = data->fingerprint();
 
-  Scorer scorer((*model)->tokenizer(), std::move(*training_model), std::move(*scorer_settings));
+  Scorer scorer((*model)->tokenizer(), std::move(*training_model), std::move(*scoring));
   const StopSignals signals;
   ProgressBar bar(kVerb, quiet);
   TrainingEvents events;
@@ -202,14 +187,10 @@ int run(int argc, char** argv) {
   bind_settings_file(root);
   root.formatter(std::make_shared<HelpFormat>());
   CLI::App* verb = root.add_subcommand(kVerb, kPurpose);
-  verb->fallthrough();
   AlignFlags flags;
   bool quiet = false;
   add_align_flags(*verb, flags);
-  verb->add_flag("--quiet", quiet, "No progress and no notes on stderr; errors still appear")
-      ->group("Everywhere");
-  verb->footer(help_footer(kExample));
-  bind_environment(*verb);
+  complete_verb(*verb, quiet, kExample);
   std::vector<std::string> words;  // CLI11 takes them last first
   for (int i = argc - 1; i > 0; --i) words.emplace_back(argv[i]);
   words.emplace_back(kVerb);

@@ -13,6 +13,7 @@
 
 #include "base/check.h"
 #include "common/diagnostics.h"
+#include "common/help.h"
 
 namespace headwise {
 namespace {
@@ -221,6 +222,14 @@ void bind_settings_file(CLI::App& root) {
   const char* variable = std::getenv("HEADWISE_CONFIG");
   const std::string named = variable == nullptr ? "" : variable;
   root.set_config("--config", named, "Read flags from FILE.toml", !named.empty())->type_name("FILE");
+}
+
+void complete_verb(CLI::App& verb, bool& quiet, const std::string& example) {
+  verb.fallthrough();
+  verb.add_flag("--quiet", quiet, "No progress and no notes on stderr; errors still appear")
+      ->group("Everywhere");
+  verb.footer(help_footer(example));
+  bind_environment(verb);
 }
 
 }  // namespace headwise

@@ -52,7 +52,6 @@ struct AlignOptions {
   // Held-out queries.
   int64_t evaluate_every = 50;  // updates; 0: at the start and the end alone
   int patience = 0;             // evaluations without a better one before it stops; 0: never
-  int evaluation_words = 80;
 
   int64_t checkpoint_every = 20;
   std::filesystem::path output;

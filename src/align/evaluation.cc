@@ -69,10 +69,9 @@ Result<HeldOutResult> evaluate_held_out(const Scorer& scorer, const std::vector<
       const std::span<const double> scores(row.data_ptr<double>(), static_cast<size_t>(row.numel()));
       alone.queries.push_back(ranked(query, scores));
       scored.queries.push_back(alone.queries.back());
-      const std::vector<int> order = descending_order(scores);
-      for (size_t i = 0; i < order.size(); ++i) {
-        scored.queries.back().entries[i].score = scores[static_cast<size_t>(order[i])];
-      }
+      std::vector<double> descending(scores.begin(), scores.end());
+      std::sort(descending.begin(), descending.end(), std::greater<>());
+      for (size_t i = 0; i < descending.size(); ++i) scored.queries.back().entries[i].score = descending[i];
       fused.queries.push_back(ranked(query, weighted_parts(scores, first_stage, kFusionWeight).sums()));
     }
     HeldOutFigures figures;

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/shuffle.h"
 #include "headwise/dataset.h"
 
 namespace headwise {
@@ -140,11 +141,6 @@ bool can_prefer(const GradedQuery& query) {
 }
 
 size_t below(size_t count, std::mt19937_64& random) { return static_cast<size_t>(random() % count); }
-
-template <typename T>
-void shuffle(std::vector<T>& items, std::mt19937_64& random) {
-  for (size_t i = items.size(); i > 1; --i) std::swap(items[i - 1], items[below(i, random)]);
-}
 
 }  // namespace
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "eval/middle_zone.h"
 
 namespace headwise {
 namespace {
@@ -88,8 +89,6 @@ Tensor pair_loss(const Tensor& logits, std::span<const int> grades, const PairLo
   return torch::softplus(-(margin / options.scale - options.margin)).mean();
 }
 
-std::pair<int, int> middle_zone(int candidates) { return {candidates / 4, candidates - candidates / 4}; }
-
 Tensor regulariser_loss(Regulariser kind, const Tensor& logits, std::span<const int> grades,
                         std::span<const int> places) {
   const auto count = static_cast<int>(grades.size());
@@ -107,10 +106,11 @@ Tensor regulariser_loss(Regulariser kind, const Tensor& logits, std::span<const 
     case Regulariser::kVariance:
       break;
   }
-  const auto [first, end] = middle_zone(count);
+  const auto [first, last] = middle_places(count);
   std::vector<int64_t> zone;
   for (int i = 0; i < count; ++i) {
-    if (places[static_cast<size_t>(i)] >= first && places[static_cast<size_t>(i)] < end) zone.push_back(i);
+    const int place = places[static_cast<size_t>(i)] + 1;
+    if (place >= first && place <= last) zone.push_back(i);
   }
   if (zone.size() < 2) return {};
   const Tensor inside = logits.index_select(0, torch::tensor(zone, torch::kInt64).to(logits.device()));

@@ -47,7 +47,4 @@ torch::Tensor regulariser_loss(Regulariser kind, const torch::Tensor& logits, st
 torch::Tensor listwise_divergence(const torch::Tensor& logits, std::span<const float> teacher,
                                   double temperature);
 
-// First and one behind the last place of the middle zone of P candidates.
-std::pair<int, int> middle_zone(int candidates);
-
 }  // namespace headwise

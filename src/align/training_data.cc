@@ -10,6 +10,8 @@
 
 #include "align/target_file.h"
 #include "base/check.h"
+#include "base/shuffle.h"
+#include "engine/fingerprint.h"
 
 namespace headwise {
 namespace {
@@ -91,7 +93,7 @@ TrainingBatch TrainingData::batch(int64_t number) const {
   std::vector<size_t> order(batches.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::mt19937_64 random(mix(mix(options_.seed, kOrderStream), source * 1000003 + earlier / batches.size()));
-  for (size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[static_cast<size_t>(random() % i)]);
+  shuffle(order, random);
   return batches[order[earlier % batches.size()]];
 }
 
@@ -109,19 +111,15 @@ std::vector<std::string> TrainingData::describe() const {
   return lines;
 }
 
-uint64_t TrainingData::hash() const {
-  uint64_t hash = 14695981039346656037ULL;  // FNV-1a
-  const auto add = [&](std::string_view text) {
-    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
-    hash = (hash ^ 0xFF) * 1099511628211ULL;
-  };
+std::string TrainingData::fingerprint() const {
+  Fingerprint content;
   const auto add_query = [&](const GradedQuery& query) {
-    add(query.text);
+    content.add(query.text);
     for (const GradedCandidate& candidate : query.candidates) {
-      add(candidate.passage.id);
-      add(candidate.passage.title);
-      add(candidate.passage.text);
-      add(std::to_string(candidate.grade));
+      content.add(candidate.passage.id);
+      content.add(candidate.passage.title);
+      content.add(candidate.passage.text);
+      content.add(static_cast<double>(candidate.grade));
     }
   };
   for (const GradedSet& set : graded_) std::for_each(set.queries.begin(), set.queries.end(), add_query);
@@ -129,16 +127,16 @@ uint64_t TrainingData::hash() const {
   for (const auto& batches : targets_) {
     for (const TrainingBatch& batch : batches) {
       for (const Passage& passage : batch.passages) {
-        add(passage.title);
-        add(passage.text);
+        content.add(passage.title);
+        content.add(passage.text);
       }
       for (const BatchQuery& query : batch.queries) {
-        add(query.text);
-        for (const float score : query.teacher) add(std::to_string(score));
+        content.add(query.text);
+        for (const float score : query.teacher) content.add(static_cast<double>(score));
       }
     }
   }
-  return hash;
+  return content.hex();
 }
 
 }  // namespace headwise

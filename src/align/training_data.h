@@ -28,7 +28,7 @@ class TrainingData {
   // One a line for people: "dl21: 53 graded queries", "targets.jsonl: 400 batches".
   std::vector<std::string> describe() const;
   const std::vector<HeldOutSet>& held_out() const { return held_out_; }
-  uint64_t hash() const;  // of every text and number
+  std::string fingerprint() const;  // of every text and number
 
  private:
   std::vector<double> source_weights() const;

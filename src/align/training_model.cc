@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "model/rotary.h"
 #include "model/weights.h"
+#include "rerank/scoring.h"
 
 namespace headwise {
 
@@ -75,8 +76,6 @@ class CheckpointedLayer : public torch::autograd::Function<CheckpointedLayer> {
 };
 
 namespace {
-
-constexpr double kLogFloor = 1e-7;  // rerank/scoring.cc
 
 Tensor matrix_of(const ModelWeights& weights, int layer, LayerTensor tensor) {
   const std::vector<float> values = weights.values(layer, tensor);

@@ -126,16 +126,23 @@ Result<RerankerOptions> reranker_options(const EngineSettings& settings) {
   return options;
 }
 
+namespace {
+
+// Of a file that may change between two runs while its name stays.
+std::string content_of(const std::string& path) {
+  Fingerprint content;
+  content.add(read_text_file(path).value_or(""));
+  return content.hex();
+}
+
+}  // namespace
+
 nlohmann::ordered_json options_that_decide(const EngineSettings& settings) {
   const RerankerOptions& options = settings.options;
   nlohmann::ordered_json json;
   json["heads"] = settings.heads;
   if (!options.heads.weights.empty()) json["weights"] = options.heads.weights;
-  if (!settings.router.empty()) {
-    Fingerprint content;
-    content.add(read_text_file(settings.router).value_or(""));
-    json["router"] = content.hex();
-  }
+  if (!settings.router.empty()) json["router"] = content_of(settings.router);
   json["encoding"] = settings.encoding;
   json["calibration"] = settings.calibration;
   json["token-filter"] = settings.token_filter;
@@ -143,13 +150,10 @@ nlohmann::ordered_json options_that_decide(const EngineSettings& settings) {
   json["rows"] = settings.rows;
   json["fuse"] = settings.fuse;
   json["template"] = options.prompt_template;
-  // A template of the user's own may change between two runs while its name stays.
   std::error_code ignored;
   if (!options.prompt_template.empty() &&
       std::filesystem::is_regular_file(options.prompt_template, ignored)) {
-    Fingerprint content;
-    content.add(read_text_file(options.prompt_template).value_or(""));
-    json["template-content"] = content.hex();
+    json["template-content"] = content_of(options.prompt_template);
   }
   json["chat-format"] = options.chat_format;
   json["order"] = settings.order;

@@ -75,6 +75,11 @@ Result<std::map<std::string, double>> ndcg_of(const Run& run, const Qrels& qrels
   return values;
 }
 
+// What deviations are of.
+double compared_score(const PlacedAnswer& answer, const MiddleZone& zone) {
+  return zone.log_scores ? std::log(answer.score) : answer.score;
+}
+
 // Deviations inside and outside the zone, means over queries that have two scores there.
 void add_deviations(const std::vector<QueryAnswers>& queries, MiddleZone& zone) {
   zone.log_scores = true;
@@ -87,8 +92,8 @@ void add_deviations(const std::vector<QueryAnswers>& queries, MiddleZone& zone) 
     std::vector<double> middle;
     std::vector<double> others;
     for (const PlacedAnswer& answer : query.answers) {
-      const double score = zone.log_scores ? std::log(answer.score) : answer.score;
-      (answer.place >= zone.first && answer.place <= zone.last ? middle : others).push_back(score);
+      (answer.place >= zone.first && answer.place <= zone.last ? middle : others)
+          .push_back(compared_score(answer, zone));
     }
     if (middle.size() > 1) inside.push_back(deviation(middle));
     if (others.size() > 1) outside.push_back(deviation(others));
@@ -110,12 +115,11 @@ void add_places(const std::vector<QueryAnswers>& queries, const std::map<std::st
     for (const QueryAnswers& query : queries) {
       double mean = 0.0;
       for (const PlacedAnswer& answer : query.answers) {
-        mean += (zone.log_scores ? std::log(answer.score) : answer.score) /
-                static_cast<double>(query.answers.size());
+        mean += compared_score(answer, zone) / static_cast<double>(query.answers.size());
       }
       for (const PlacedAnswer& answer : query.answers) {
         if (answer.place != place) continue;
-        scores.push_back((zone.log_scores ? std::log(answer.score) : answer.score) - mean);
+        scores.push_back(compared_score(answer, zone) - mean);
         if (answer.grade < 1) continue;
         ++figures.relevant;
         figures.ndcg += ndcg.at(query.id);

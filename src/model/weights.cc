@@ -164,6 +164,12 @@ class PanelList {
   std::vector<PanelJob> jobs_;
 };
 
+// Whether GGUF's interleaved rotary order, where a file has it, holds for the tensor's rows.
+bool is_rotated(LayerTensor tensor) {
+  return tensor == LayerTensor::kQuery || tensor == LayerTensor::kKey || tensor == LayerTensor::kQueryBias ||
+         tensor == LayerTensor::kKeyBias;
+}
+
 bool is_matrix(LayerTensor tensor) {
   switch (tensor) {
     case LayerTensor::kQuery:
@@ -202,8 +208,7 @@ void pack_layer(const std::array<TensorView, kLayerTensors>& tensors, const Mode
   for (const LayerTensorName& name : kLayerTensorNames) {
     const TensorView& tensor = view(name.tensor);
     if (tensor.data == nullptr || is_matrix(name.tensor)) continue;
-    const bool interleaved = config.permuted_qk &&
-                             (name.tensor == LayerTensor::kQueryBias || name.tensor == LayerTensor::kKeyBias);
+    const bool interleaved = config.permuted_qk && is_rotated(name.tensor);
     packed.vectors[static_cast<size_t>(name.tensor)] = dequantize_vector(tensor, interleaved, D);
   }
 }
@@ -273,8 +278,7 @@ void ModelWeights::merge(const Adapter& adapter) {
     TensorView& view = layers[static_cast<size_t>(matrix.layer)][static_cast<size_t>(matrix.tensor)];
     const int64_t outputs = view.shape[0];
     const int64_t inputs = view.shape[1];
-    const bool interleaved =
-        config.permuted_qk && (matrix.tensor == LayerTensor::kQuery || matrix.tensor == LayerTensor::kKey);
+    const bool interleaved = config.permuted_qk && is_rotated(matrix.tensor);
     AlignedBuffer<float>& merged = merged_.emplace_back();
     merged.reserve(static_cast<size_t>(outputs * inputs));
     kernels::dequantize(view.dtype, view.data, outputs * inputs, merged.data());
@@ -299,12 +303,10 @@ void ModelWeights::merge(const Adapter& adapter) {
 std::vector<float> ModelWeights::values(int64_t layer, LayerTensor tensor) const {
   const TensorView& view = layers[static_cast<size_t>(layer)][static_cast<size_t>(tensor)];
   if (view.data == nullptr) return {};
-  const bool rotated = tensor == LayerTensor::kQuery || tensor == LayerTensor::kKey ||
-                       tensor == LayerTensor::kQueryBias || tensor == LayerTensor::kKeyBias;
-  if (!is_matrix(tensor)) return dequantize_vector(view, config.permuted_qk && rotated, config.head_width);
+  const bool interleaved = config.permuted_qk && is_rotated(tensor);
+  if (!is_matrix(tensor)) return dequantize_vector(view, interleaved, config.head_width);
   std::vector<float> values(static_cast<size_t>(view.elements()));
-  dequantize_rows(view, 0, view.shape[0], view.shape[1], config.permuted_qk && rotated, config.head_width,
-                  values.data());
+  dequantize_rows(view, 0, view.shape[0], view.shape[1], interleaved, config.head_width, values.data());
   return values;
 }
 
@@ -348,8 +350,7 @@ uint64_t ModelWeights::hash() const {
     for (LayerTensor tensor :
          {LayerTensor::kQuery, LayerTensor::kKey, LayerTensor::kValue, LayerTensor::kDown}) {
       const TensorView& view = layers[layer][static_cast<size_t>(tensor)];
-      const bool interleaved =
-          config.permuted_qk && (tensor == LayerTensor::kQuery || tensor == LayerTensor::kKey);
+      const bool interleaved = config.permuted_qk && is_rotated(tensor);
       row.resize(static_cast<size_t>(view.shape[1]));
       dequantize_rows(view, static_cast<int64_t>(layer * 7) % view.shape[0], 1, view.shape[1], interleaved,
                       config.head_width, row.data());

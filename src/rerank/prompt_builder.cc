@@ -213,6 +213,31 @@ RowGroup add_query_segment(const PromptRules& rules, const Pieces& pieces, const
 
 }  // namespace
 
+Result<PromptRules> prompt_rules(const Model& model, const RerankerOptions& options) {
+  const char* usual = options.encoding == Encoding::kBlocks ? "blocks" : "default";
+  auto wording = find_prompt_template(options.prompt_template.empty() ? usual : options.prompt_template);
+  HW_RETURN_IF_ERROR(wording);
+  if (options.encoding == Encoding::kBlocks && wording->marker.find("{n}") != std::string::npos) {
+    return fail(ErrorCode::kUsage,
+                "template '" + wording->name +
+                    "' numbers its passages, which --encoding blocks cannot: there they have no "
+                    "order; use --template blocks or --encoding list");
+  }
+  auto chat = find_chat_format(model.tokenizer(), options.chat_format);
+  HW_RETURN_IF_ERROR(chat);
+  PromptRules rules;
+  rules.wording = std::move(*wording);
+  rules.chat = std::move(*chat);
+  rules.encoding = options.encoding;
+  rules.rows = options.rows.value_or(rules.wording.rows);
+  rules.max_words = options.max_words;
+  rules.max_tokens = options.max_tokens;
+  rules.block_span = options.block_span;
+  rules.context = model.config().context;
+  rules.max_prompt_tokens = options.max_prompt_tokens;
+  return rules;
+}
+
 Result<BuiltPrompt> build_prompt(const Tokenizer& tokenizer, const PromptRules& rules, std::string_view query,
                                  std::span<const Passage> passages, std::span<const int> order) {
   return build_prompt(tokenizer, rules, std::span(&query, 1), passages, order);

@@ -56,6 +56,10 @@ struct PromptRules {
   int64_t max_prompt_tokens = 0;  // 0: no other bound
 };
 
+// What the options say of the prompt. kUsage for a template that the encoding cannot have; kNotFound for an
+// unknown template or chat format.
+Result<PromptRules> prompt_rules(const Model& model, const RerankerOptions& options);
+
 // `order[i]` is the request index of the i-th passage in the prompt. kInvalidInput: empty query or passage,
 // text that is not UTF-8. kResourceLimit: too long, saying how many passages fit.
 Result<BuiltPrompt> build_prompt(const Tokenizer& tokenizer, const PromptRules& rules, std::string_view query,

@@ -11,6 +11,7 @@
 #include <random>
 
 #include "base/check.h"
+#include "base/shuffle.h"
 #include "headwise/explanation.h"
 #include "model/decoder.h"
 #include "rerank/attribution.h"
@@ -30,10 +31,7 @@ std::vector<int> shuffled(std::vector<int> order, uint64_t seed, std::string_vie
   uint64_t hash = 14695981039346656037ULL ^ seed;
   for (char c : query) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
   std::mt19937_64 random(hash);
-  for (size_t i = order.size(); i > 1; --i) {
-    // The modulo's bias is below 2^-50 for any list that fits a prompt.
-    std::swap(order[i - 1], order[static_cast<size_t>(random() % i)]);
-  }
+  shuffle(order, random);
   return order;
 }
 
@@ -233,33 +231,14 @@ Result<Reranker> Reranker::create(std::shared_ptr<const Model> model, RerankerOp
   const ModelConfig& config = model->config();
   auto heads = options.heads.resolve(static_cast<int>(config.layers), static_cast<int>(config.heads));
   HW_RETURN_IF_ERROR(heads);
-  PromptRules rules;
-  const char* usual = options.encoding == Encoding::kBlocks ? "blocks" : "default";
-  auto wording = find_prompt_template(options.prompt_template.empty() ? usual : options.prompt_template);
-  HW_RETURN_IF_ERROR(wording);
-  if (options.encoding == Encoding::kBlocks && wording->marker.find("{n}") != std::string::npos) {
-    return fail(ErrorCode::kUsage,
-                "template '" + wording->name +
-                    "' numbers its passages, which --encoding blocks cannot: there they have no "
-                    "order; use --template blocks or --encoding list");
-  }
-  auto chat = find_chat_format(model->tokenizer(), options.chat_format);
-  HW_RETURN_IF_ERROR(chat);
-  rules.wording = std::move(*wording);
-  rules.chat = std::move(*chat);
-  rules.encoding = options.encoding;
-  rules.rows = options.rows.value_or(rules.wording.rows);
-  rules.max_words = options.max_words;
-  rules.max_tokens = options.max_tokens;
-  rules.block_span = options.block_span;
-  rules.context = config.context;
-  rules.max_prompt_tokens = options.max_prompt_tokens;
+  auto rules = prompt_rules(*model, options);
+  HW_RETURN_IF_ERROR(rules);
   // Shares the model's ownership: the weights live as long as the decoder does.
   auto decoder =
       Decoder::create(std::shared_ptr<const ModelWeights>(model, &model->weights()), options.threads);
   HW_RETURN_IF_ERROR(decoder);
   return Reranker(std::make_unique<Impl>(std::move(model), std::move(options), std::move(*heads),
-                                         std::move(rules), std::move(*decoder)));
+                                         std::move(*rules), std::move(*decoder)));
 }
 
 Reranker::Reranker(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

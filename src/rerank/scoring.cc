@@ -11,8 +11,6 @@
 namespace headwise {
 namespace {
 
-constexpr double kLogFloor = 1e-7;
-
 // Mean attention of a query's rows (shared ones included) to one slot.
 struct MeanAttention {
   const float* shared;

@@ -29,6 +29,8 @@ double keep_above(std::span<const double> calibrated, TokenFilter filter);
 double kept_sum(std::span<const double> calibrated, double bound);
 double filtered_sum(std::span<const double> calibrated, TokenFilter filter);
 
+// What the ratio adds to a score before its logarithm.
+inline constexpr double kLogFloor = 1e-7;
 // log(s_query + 1e-7) - log(s_content_free + 1e-7): our ratio calibration.
 double log_ratio(double query_score, double content_free_score);
 // The score with the 1e-7 that the ratio adds before its logarithms.

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/shuffle.h"
 #include "heads/selection.h"
 
 namespace headwise {
@@ -117,8 +118,7 @@ TrainingSplit split_training(const RoutingLabels& labels, std::vector<TrainingQu
   std::vector<bool> is_dev(queries.size(), false);
   std::mt19937_64 random(seed ^ 0xD1B54A32D192ED03ULL);
   for (auto& [store, members] : by_store) {
-    for (size_t i = members.size(); i > 1; --i)
-      std::swap(members[i - 1], members[static_cast<size_t>(random() % i)]);
+    shuffle(members, random);
     auto wanted = static_cast<size_t>(std::llround(share * static_cast<double>(members.size())));
     if (members.size() >= 2) wanted = std::clamp<size_t>(wanted, 1, members.size() - 1);
     for (size_t i = 0; i < wanted && members.size() >= 2; ++i) is_dev[members[i]] = true;

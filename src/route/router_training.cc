@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/shuffle.h"
 #include "route/router_math.h"
 
 namespace headwise {
@@ -163,8 +164,7 @@ BestRouter run(const Router& described, std::span<const TrainingQuery> train,
   BestRouter best;
   int since_best = 0;
   for (int epoch = 1; epoch <= options.epochs && since_best < options.patience; ++epoch) {
-    for (size_t i = order.size(); i > 1; --i)
-      std::swap(order[i - 1], order[static_cast<size_t>(random() % i)]);
+    shuffle(order, random);
     double loss = 0.0;
     for (size_t begin = 0; begin < order.size(); begin += static_cast<size_t>(options.batch)) {
       const size_t end = std::min(begin + static_cast<size_t>(options.batch), order.size());

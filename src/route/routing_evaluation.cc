@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/shuffle.h"
 #include "eval/comparison.h"
 #include "eval/html.h"
 #include "rerank/fusion.h"
@@ -108,8 +109,7 @@ std::vector<size_t> shuffle_within(const std::vector<size_t>& group_of, std::mt1
   std::vector<size_t> other(group_of.size());
   for (auto& [group, members] : groups) {
     std::vector<size_t> cycle = members;
-    for (size_t i = cycle.size(); i > 1; --i)
-      std::swap(cycle[i - 1], cycle[static_cast<size_t>(random() % i)]);
+    shuffle(cycle, random);
     for (size_t i = 0; i < cycle.size(); ++i) other[cycle[i]] = cycle[(i + 1) % cycle.size()];
   }
   return other;

@@ -197,6 +197,19 @@ Result<std::vector<SearchHit>> SearchIndex::search(std::string_view query, int d
   return hits;
 }
 
+Result<std::vector<Passage>> SearchIndex::candidates(std::string_view query, int depth) {
+  auto hits = search(query, depth);
+  HW_RETURN_IF_ERROR(hits);
+  std::vector<Passage> passages;
+  for (SearchHit& hit : *hits) {
+    passages.push_back({.id = std::move(hit.document.id),
+                        .title = std::move(hit.document.title),
+                        .text = std::move(hit.document.text),
+                        .first_stage_score = hit.score});
+  }
+  return passages;
+}
+
 int64_t SearchIndex::documents() const { return static_cast<int64_t>(state_->database.get_doccount()); }
 const fs::path& SearchIndex::file() const { return state_->file; }
 bool SearchIndex::built_now() const { return state_->built_now; }

@@ -19,6 +19,7 @@
 #include "headwise/dataset.h"
 #include "headwise/error.h"
 #include "headwise/progress.h"
+#include "headwise/reranker.h"
 
 namespace headwise {
 
@@ -49,6 +50,9 @@ class SearchIndex {
   // The best `depth` documents that share a term with the query, best first; ties: in the corpus's order.
   // None when there is none.
   Result<std::vector<SearchHit>> search(std::string_view query, int depth);
+
+  // The same as candidates for re-ranking, with their scores as the first stage's.
+  Result<std::vector<Passage>> candidates(std::string_view query, int depth);
 
   int64_t documents() const;
   const std::filesystem::path& file() const;

@@ -55,14 +55,17 @@ void read_query(FieldReader& fields, const char* documents, const RequestLimits&
   request.queries.push_back(std::move(query));
 }
 
-Json result_list(const RerankRequest& request, const RerankAnswer& answer, const char* score_name) {
+void put_document(Json& result, const std::string& text) { result["document"]["text"] = text; }
+
+Json result_list(const RerankRequest& request, const RerankAnswer& answer, const char* score_name,
+                 PutText put_text) {
   Json list = Json::array();
   for (const ScoredPassage& hit : shown_results(request, answer.queries.front())) {
     Json result;
     result["index"] = hit.index;
     result[score_name] = hit.score;
     if (request.return_documents) {
-      result["document"]["text"] = request.queries.front().passages[static_cast<size_t>(hit.index)].text;
+      put_text(result, request.queries.front().passages[static_cast<size_t>(hit.index)].text);
     }
     list.push_back(std::move(result));
   }
@@ -121,17 +124,8 @@ Result<RerankRequest> parse_tei(const ParsedJson& body, const RequestLimits& lim
 
 Json render_tei(const RerankRequest& request, const RerankAnswer& answer, const AnswerContext& context) {
   (void)context;
-  Json list = Json::array();
-  for (const ScoredPassage& hit : shown_results(request, answer.queries.front())) {
-    Json result;
-    result["index"] = hit.index;
-    result["score"] = hit.score;
-    if (request.return_documents) {
-      result["text"] = request.queries.front().passages[static_cast<size_t>(hit.index)].text;
-    }
-    list.push_back(std::move(result));
-  }
-  return list;
+  return result_list(request, answer, "score",
+                     [](Json& result, const std::string& text) { result["text"] = text; });
 }
 
 Result<RerankRequest> parse_voyage(const ParsedJson& body, const RequestLimits& limits) {
@@ -148,11 +142,8 @@ Result<RerankRequest> parse_voyage(const ParsedJson& body, const RequestLimits& 
 Json render_voyage(const RerankRequest& request, const RerankAnswer& answer, const AnswerContext& context) {
   Json json;
   json["object"] = "list";
-  json["data"] = result_list(request, answer, "relevance_score");
-  for (Json& result : json["data"]) {
-    // Voyage's documents are plain text.
-    if (result.contains("document")) result["document"] = Json(result["document"]["text"]);
-  }
+  json["data"] = result_list(request, answer, "relevance_score",
+                             [](Json& result, const std::string& text) { result["document"] = text; });
   json["model"] = context.model;
   json["score_scale"] = scale_name(request.scale);
   json["usage"] = {{"total_tokens", answer.prompt_tokens()}};

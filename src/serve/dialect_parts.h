@@ -16,8 +16,13 @@ void read_top(FieldReader& fields, const char* name, int64_t least, RerankReques
 // The one query of all dialects but two.
 void read_query(FieldReader& fields, const char* documents, const RequestLimits& limits,
                 RerankRequest& request);
-// {"index", NAME: score[, "document": {"text"}]} for each result of the first query.
-Json result_list(const RerankRequest& request, const RerankAnswer& answer, const char* score_name);
+// Where a result holds its document's text, if that is asked for: {"document": {"text"}} unless a dialect has
+// a way of its own.
+using PutText = void (*)(Json& result, const std::string& text);
+void put_document(Json& result, const std::string& text);
+// {"index", NAME: score[, the text]} for each result of the first query.
+Json result_list(const RerankRequest& request, const RerankAnswer& answer, const char* score_name,
+                 PutText put_text = put_document);
 
 Result<RerankRequest> parse_cohere(const ParsedJson& body, const RequestLimits& limits);
 Result<RerankRequest> parse_jina(const ParsedJson& body, const RequestLimits& limits);

@@ -217,16 +217,7 @@ Result<Engine*> ModelEngine::engine_for(RequestSettings asked) {
 Result<std::vector<Passage>> ModelEngine::find(std::string_view query, int depth) {
   if (!corpus_) return fail(ErrorCode::kNotFound, "there is no corpus");
   const std::lock_guard lock(searching_);
-  auto hits = corpus_->search(query, depth);
-  if (!hits) return fail(std::move(hits.error()));
-  std::vector<Passage> passages;
-  for (SearchHit& hit : *hits) {
-    passages.push_back({.id = std::move(hit.document.id),
-                        .title = std::move(hit.document.title),
-                        .text = std::move(hit.document.text),
-                        .first_stage_score = hit.score});
-  }
-  return passages;
+  return corpus_->candidates(query, depth);
 }
 
 Result<RerankAnswer> ModelEngine::answer(const RerankRequest& request, ProgressSink& progress) {

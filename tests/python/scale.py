@@ -22,6 +22,12 @@ def make_collection(folder: Path) -> None:
                 run.write(f"q{place} Q0 d{(place + rank * 7) % 60} {rank + 1} {20 - rank} test\n")
 
 
+def prepare(binary: Path, folder: Path) -> tuple[Path, bytes]:
+    """The folder with the collection, and the file that one process makes of it."""
+    make_collection(folder)
+    return folder, one_process(binary, folder, folder / "whole.trec")
+
+
 def one_process(binary: Path, folder: Path, output: Path) -> bytes:
     subprocess.run([str(binary), "rerank", "--dataset", str(folder), "--run", str(folder / "run.trec"), "--heads", HEADS, "--output",
                     str(output)], check=True, capture_output=True, env=ENVIRONMENT)

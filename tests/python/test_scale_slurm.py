@@ -64,9 +64,7 @@ def until(condition, what: str, seconds: float = 60.0) -> None:
 @pytest.fixture(scope="module")
 def work(binary, model, tmp_path_factory):
     """(folder, bytes of one process)"""
-    folder = tmp_path_factory.mktemp("slurm-work")
-    scale.make_collection(folder)
-    return folder, scale.one_process(binary, folder, folder / "whole.trec")
+    return scale.prepare(binary, tmp_path_factory.mktemp("slurm-work"))
 
 
 @pytest.fixture(scope="module")

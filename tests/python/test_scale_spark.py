@@ -17,9 +17,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def work(binary, model, tmp_path_factory):
     """(folder, bytes of one process)"""
-    folder = tmp_path_factory.mktemp("spark")
-    scale.make_collection(folder)
-    return folder, scale.one_process(binary, folder, folder / "whole.trec")
+    return scale.prepare(binary, tmp_path_factory.mktemp("spark"))
 
 
 @pytest.fixture(scope="module")
