@@ -79,6 +79,17 @@ struct Connection {
   Clock::time_point since;
 };
 
+// What lies in a connection's buffer, left there.
+enum class Waiting { kNothing, kBytes, kGone };
+Waiting waiting(int fd) {
+  char byte = 0;
+  const ssize_t seen = ::recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return seen > 0 ? Waiting::kBytes : seen == 0 ? Waiting::kGone : Waiting::kNothing;
+}
+
+// How long a new connection waits for the place of one that is ending.
+constexpr std::chrono::milliseconds kEndingTime{100};
+
 bool is_digits(std::string_view text) {
   return !text.empty() && text.size() < 19 && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
@@ -216,8 +227,15 @@ class HttplibTransport : public HttpTransport {
     Place place;
     bool full = false;
     {
-      const std::lock_guard lock(mutex_);
-      full = connections_.size() >= options_.max_connections && !shut_longest_idle();
+      std::unique_lock lock(mutex_);
+      const auto is_full = [&] { return connections_.size() >= options_.max_connections; };
+      // Those whose clients have gone are about to end: their places first.
+      ended_.wait_for(lock, kEndingTime, [&] {
+        return !is_full() ||
+               std::none_of(connections_.begin(), connections_.end(),
+                            [](const Connection& one) { return waiting(one.fd) == Waiting::kGone; });
+      });
+      full = is_full() && !shut_longest_idle();
       if (!full) {
         connections_.push_back({.fd = fd, .idle = true, .since = Clock::now()});
         place = std::prev(connections_.end());
@@ -245,7 +263,10 @@ class HttplibTransport : public HttpTransport {
   bool shut_longest_idle() {
     auto oldest = connections_.end();
     for (auto it = connections_.begin(); it != connections_.end(); ++it) {
-      if (it->idle && (oldest == connections_.end() || it->since < oldest->since)) oldest = it;
+      if (!it->idle || (oldest != connections_.end() && it->since >= oldest->since)) continue;
+      // Its request has come and its thread has not been woken yet.
+      if (waiting(it->fd) == Waiting::kBytes) continue;
+      oldest = it;
     }
     if (oldest == connections_.end()) return false;
     ::shutdown(oldest->fd, SHUT_RDWR);
@@ -258,7 +279,7 @@ class HttplibTransport : public HttpTransport {
     const std::lock_guard lock(mutex_);
     ::close(place->fd);
     connections_.erase(place);
-    if (connections_.empty()) ended_.notify_all();
+    ended_.notify_all();
   }
 
   void mark(Place place, bool idle) {
