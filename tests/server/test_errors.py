@@ -213,7 +213,10 @@ def test_full_queue():
         assert len(answers) - len(refused) >= 2
         tei_shape = {name: value for name, value in (("query", "tea"), ("texts", SLOW["documents"]))}
         tei = []
-        threads = [start_slow(small, answers) for _ in range(4)]
+        # The first one's work must have begun: else two of them fill the queue for a moment only, and the others are refused.
+        threads = [start_slow(small, answers)]
+        wait_for(lambda: small.get("/health").json["queue"]["running"] >= 1, what="running work")
+        threads += [start_slow(small, answers) for _ in range(3)]
         wait_for(lambda: small.get("/health").json["queue"]["waiting"] == 2, what="a full queue")
         tei.append(small.post("/rerank", tei_shape))
         for thread in threads:
