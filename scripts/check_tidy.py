@@ -15,13 +15,16 @@ import tree
 
 BUILD = "build/release"
 FOLDERS = ("src", "apps", "bench")
+TORCH = "/torch/csrc/api/include"
 # The commands are GCC's; clang does not know all of its warnings.
 EXTRA = ["--extra-arg=-Wno-unknown-warning-option"]
 
 
 def main() -> None:
     database = json.loads((tree.ROOT / BUILD / "compile_commands.json").read_text())
-    compiled = {Path(entry["file"]).resolve() for entry in database}
+    # clang 14 cannot read the headers of Debian's libtorch 1.13 as C++20 (c10::IValue is incomplete in a vector): errors in
+    # them, before it comes to our code. Files that are compiled against it are left to GCC's warnings.
+    compiled = {Path(entry["file"]).resolve() for entry in database if TORCH not in entry["command"]}
     wanted = [Path(name) for name in sys.argv[1:]] or tree.code_files(*FOLDERS)
     paths = [path for path in wanted if path.suffix == ".cc" and (tree.ROOT / path).resolve() in compiled]
     tool = "tidy" + tree.read(Path(".clang-tidy")) + " ".join(EXTRA) + cached.tool_version("clang-tidy", "--version")

@@ -36,7 +36,9 @@ double sweep(const std::vector<float>& large) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  using namespace headwise;
+  using headwise::Model;
+  using headwise::ModelOptions;
+  using headwise::QueryEmbedder;
   if (argc != 5) return 2;
   ModelOptions options;
   if (std::string(argv[2]) == "fp32") options.weights = ModelOptions::Weights::kFloat32;
@@ -45,7 +47,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "%s\n", model.error().message().c_str());
     return 1;
   }
-  const int layer = usual_embedding_layer(**model);
+  const int layer = headwise::usual_embedding_layer(**model);
   auto embedder = QueryEmbedder::create(*model, layer, std::atoi(argv[3]));
   if (!embedder) return 1;
   std::vector<std::string> queries;
