@@ -146,7 +146,7 @@ Action add_route_train(CLI::App& verb, AppContext& context) {
   add("--inner", options.inner, "Inner width")->check(CLI::PositiveNumber);
   add("--fewest", flags->fewest,
       "Heads above the threshold that a query must have; below, the static set is read")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::PositiveNumber);
   constexpr const char* kTraining = "Training";
   const auto train = [&](const char* name, auto& target, const char* help) {
     return verb.add_option(name, target, help)->group(kTraining)->capture_default_str();

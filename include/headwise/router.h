@@ -12,6 +12,7 @@
 // Thread rule: Router is a plain value; a QueryRouter owns threads and scratch memory, one call at a time.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -64,13 +65,16 @@ struct Router {
 
   // p of every pool head. `embedding` has weights.inputs values, not standardised.
   std::vector<double> probabilities(std::span<const float> embedding) const;
+  // Whether fewer than `fewest` heads are above the threshold.
+  bool falls_back(std::span<const double> probabilities) const;
   // The heads above the threshold, at most `most`, highest p first (ties: the pool's order); the fallback
-  // when fewer than `fewest` are.
+  // where it falls back.
   std::vector<HeadId> choose(std::span<const double> probabilities) const;
 };
 
 // A .safetensors file: the weights, and everything else as JSON in its metadata. kNotFound, kInvalidInput.
 Result<Router> read_router(const std::filesystem::path& path);
+Result<Router> parse_router(std::span<const std::byte> bytes);
 std::string format_router(const Router& router);
 // kInvalidInput when the router belongs to another model (both are named) or its heads lie outside it.
 Status check_router(const Router& router, const Model& model);

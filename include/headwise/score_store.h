@@ -89,6 +89,13 @@ class ScoreStore {
   std::vector<StoredQuery> queries_;
 };
 
+// The first of these members of the manifest ("model", "encoding", ...) in which two differ, with both values
+// as manifest.json writes them.
+struct ManifestDifference {
+  std::string member, left, right;
+};
+std::optional<ManifestDifference> first_difference(const StoreManifest& a, const StoreManifest& b,
+                                                   std::span<const std::string_view> members);
 // kInvalidInput, with both values, when the stores cannot be used together.
 Status check_same_settings(const ScoreStore& a, const ScoreStore& b);
 

@@ -23,6 +23,11 @@ bool apart(const HeadSet& a, const HeadSet& b) {
 
 }  // namespace
 
+double jaccard(size_t shared, size_t a, size_t b) {
+  const size_t either = a + b - shared;
+  return either == 0 ? 0.0 : static_cast<double>(shared) / static_cast<double>(either);
+}
+
 HeadOverlap head_overlap(std::span<const NamedHeadSet> sets) {
   HeadOverlap overlap;
   overlap.sets = sets.size();
@@ -44,9 +49,10 @@ HeadOverlap head_overlap(std::span<const NamedHeadSet> sets) {
                    [](const auto& a, const auto& b) { return a.sets.size() > b.sets.size(); });
   for (size_t a = 0; a < sets.size(); ++a) {
     for (size_t b = 0; b < sets.size(); ++b) {
-      const int common = overlap.shared_of(a, b);
-      const int either = overlap.shared_of(a, a) + overlap.shared_of(b, b) - common;
-      overlap.jaccard.push_back(either > 0 ? static_cast<double>(common) / either : 0.0);
+      const auto heads = [&](size_t one, size_t other) {
+        return static_cast<size_t>(overlap.shared_of(one, other));
+      };
+      overlap.jaccard.push_back(jaccard(heads(a, b), heads(a, a), heads(b, b)));
     }
   }
   return overlap;

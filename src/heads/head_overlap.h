@@ -30,6 +30,9 @@ struct HeadOverlap {
   double jaccard_of(size_t a, size_t b) const { return jaccard[a * sets + b]; }
 };
 
+// Things in common / things in either of two sets; 0 for two empty ones.
+double jaccard(size_t shared, size_t a, size_t b);
+
 HeadOverlap head_overlap(std::span<const NamedHeadSet> sets);
 
 // kInvalidInput, with both names, when two sets name models that cannot be the same: other fingerprints, or

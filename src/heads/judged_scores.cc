@@ -151,13 +151,22 @@ std::vector<int> places_of(const StoreManifest& manifest, std::span<const HeadId
   return places;
 }
 
-void balance_weights(std::vector<JudgedScores>& queries, Balance balance) {
+std::vector<double> balanced_weights(std::span<const size_t> stores, Balance balance) {
   std::map<size_t, size_t> counts;
-  for (const JudgedScores& query : queries) ++counts[query.store];
-  for (JudgedScores& query : queries) {
-    const size_t share = balance == Balance::kStores ? counts.size() * counts[query.store] : queries.size();
-    query.weight = 1.0 / static_cast<double>(share);
+  for (const size_t store : stores) ++counts[store];
+  std::vector<double> weights;
+  for (const size_t store : stores) {
+    const size_t share = balance == Balance::kStores ? counts.size() * counts[store] : stores.size();
+    weights.push_back(1.0 / static_cast<double>(share));
   }
+  return weights;
+}
+
+void balance_weights(std::vector<JudgedScores>& queries, Balance balance) {
+  std::vector<size_t> stores;
+  for (const JudgedScores& query : queries) stores.push_back(query.store);
+  const std::vector<double> weights = balanced_weights(stores, balance);
+  for (size_t i = 0; i < queries.size(); ++i) queries[i].weight = weights[i];
 }
 
 Result<JudgedStores> load_judged_stores(std::span<const std::filesystem::path> stores,

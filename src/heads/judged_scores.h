@@ -86,6 +86,8 @@ struct JudgedStores {
 Result<JudgedStores> load_judged_stores(std::span<const std::filesystem::path> stores,
                                         std::span<const std::filesystem::path> qrels,
                                         Balance balance = Balance::kQueries);
+// A weight for each query, by the store that it is of; they sum to 1.
+std::vector<double> balanced_weights(std::span<const size_t> stores, Balance balance);
 // Sets the weights anew: after queries were taken out.
 void balance_weights(std::vector<JudgedScores>& queries, Balance balance);
 

@@ -28,7 +28,7 @@ constexpr int64_t kChannels = 3;
 // The manifest's members: name, place, and whether stores used together must agree on it.
 using Member = std::variant<std::string StoreManifest::*, int StoreManifest::*, uint64_t StoreManifest::*>;
 struct Field {
-  const char* name;
+  std::string_view name;
   Member member;
   bool must_agree;
 };
@@ -144,7 +144,7 @@ Result<ScoreStore> ScoreStore::open(const std::filesystem::path& folder) {
   for (const Field& field : kFields) {
     const auto value = json->find(field.name);
     if (value == json->end() || !std::visit(TakeMember{*value, store.manifest_}, field.member)) {
-      return bad_manifest(path, std::string("member '") + field.name + "' is missing or of the wrong type");
+      return bad_manifest(path, "member '" + std::string(field.name) + "' is missing or of the wrong type");
     }
   }
   if (store.manifest_.layers < 1 || store.manifest_.heads < 1) {
@@ -192,20 +192,32 @@ Result<StoredScores> ScoreStore::read(size_t query) const {
   return StoredScores{manifest_.layers, manifest_.heads, count, std::move(array->values)};
 }
 
-Status check_same_settings(const ScoreStore& a, const ScoreStore& b) {
-  for (const Field& field : kFields) {
-    if (!field.must_agree) continue;
+std::optional<ManifestDifference> first_difference(const StoreManifest& a, const StoreManifest& b,
+                                                   std::span<const std::string_view> members) {
+  for (const std::string_view name : members) {
+    const auto field =
+        std::find_if(kFields.begin(), kFields.end(), [&](const Field& row) { return row.name == name; });
+    HW_CHECK(field != kFields.end());
     const auto shown = [&](const StoreManifest& manifest) {
-      return std::visit([&](auto member) { return Json(manifest.*member).dump(); }, field.member);
+      return std::visit([&](auto member) { return Json(manifest.*member).dump(); }, field->member);
     };
-    const std::string left = shown(a.manifest()), right = shown(b.manifest());
-    if (left == right) continue;
-    return fail(ErrorCode::kInvalidInput, "the stores '" + a.folder().string() + "' and '" +
-                                              b.folder().string() +
-                                              "' cannot be used together: " + field.name + " is " + left +
-                                              " in the first and " + right + " in the second");
+    std::string left = shown(a), right = shown(b);
+    if (left != right) return ManifestDifference{std::string(name), std::move(left), std::move(right)};
   }
-  return {};
+  return std::nullopt;
+}
+
+Status check_same_settings(const ScoreStore& a, const ScoreStore& b) {
+  std::vector<std::string_view> members;
+  for (const Field& field : kFields) {
+    if (field.must_agree) members.push_back(field.name);
+  }
+  const auto difference = first_difference(a.manifest(), b.manifest(), members);
+  if (!difference) return {};
+  return fail(ErrorCode::kInvalidInput,
+              "the stores '" + a.folder().string() + "' and '" + b.folder().string() +
+                  "' cannot be used together: " + difference->member + " is " + difference->left +
+                  " in the first and " + difference->right + " in the second");
 }
 
 Status write_store_scores(const std::filesystem::path& folder, size_t query, const StoredScores& scores) {

@@ -10,6 +10,7 @@
 #include <numeric>
 #include <random>
 
+#include "base/shuffle.h"
 #include "heads/forward_swap.h"
 #include "heads/listwise_weights.h"
 #include "rerank/fusion.h"
@@ -207,12 +208,9 @@ Selection random_heads(const JudgedStores& stores, const SelectionOptions& optio
       static_cast<size_t>((deepest_allowed(stores, options) + 1) * stores.manifest.heads));
   std::iota(places.begin(), places.end(), 0);
   std::mt19937_64 random(options.seed);
+  draw(places, static_cast<size_t>(count), random);
   Selection found;
-  for (size_t i = 0; i < places.size() && found.heads.size() < static_cast<size_t>(count); ++i) {
-    const size_t other = i + static_cast<size_t>(random() % (places.size() - i));
-    std::swap(places[i], places[other]);
-    found.heads.push_back(stores.head(places[i]));
-  }
+  for (const int place : places) found.heads.push_back(stores.head(place));
   return found;
 }
 

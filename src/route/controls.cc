@@ -17,35 +17,20 @@ namespace headwise {
 namespace {
 
 void set_weights(std::vector<TrainingQuery>& queries, const std::vector<size_t>& stores, Balance balance) {
-  std::map<size_t, size_t> counts;
-  for (const size_t store : stores) ++counts[store];
-  for (size_t i = 0; i < queries.size(); ++i) {
-    const size_t share = balance == Balance::kStores ? counts.size() * counts[stores[i]] : queries.size();
-    queries[i].ranking.weight = 1.0 / static_cast<double>(share);
-  }
+  const std::vector<double> weights = balanced_weights(stores, balance);
+  for (size_t i = 0; i < queries.size(); ++i) queries[i].ranking.weight = weights[i];
 }
 
 }  // namespace
 
 Status check_labels_fit(const RoutingLabels& labels, const StoreManifest& manifest) {
-  const StoreManifest& made = labels.manifest;
-  const struct {
-    const char* what;
-    std::string labels, stores;
-  } rows[] = {{"model", made.model, manifest.model},
-              {"template", made.prompt_template, manifest.prompt_template},
-              {"encoding", made.encoding, manifest.encoding},
-              {"rows", made.rows, manifest.rows},
-              {"layers x heads", std::to_string(made.layers) + "x" + std::to_string(made.heads),
-               std::to_string(manifest.layers) + "x" + std::to_string(manifest.heads)}};
-  for (const auto& row : rows) {
-    if (row.labels == row.stores) continue;
-    return fail(ErrorCode::kInvalidInput,
-                std::string("the labels were made from stores whose ") + row.what + " is \"" + row.labels +
-                    "\", this store's is \"" + row.stores +
-                    "\"; make labels from these stores with `headwise route label`");
-  }
-  return {};
+  const auto difference = first_difference(labels.manifest, manifest,
+                                           {{"model", "template", "encoding", "rows", "layers", "heads"}});
+  if (!difference) return {};
+  return fail(ErrorCode::kInvalidInput, "the labels were made from stores whose " + difference->member +
+                                            " is " + difference->left + ", this store's is " +
+                                            difference->right +
+                                            "; make labels from these stores with `headwise route label`");
 }
 
 Router describe_router(const RoutingLabels& labels, const JudgedStores& stores, ThreadPool& threads) {

@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/file.h"
+#include "formats/json_members.h"
 #include "formats/json_text.h"
 #include "heads/head_list_json.h"
 #include "route/labels.h"
@@ -19,6 +20,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kFormat = "headwise routing labels";
 constexpr int kFormatVersion = 1;
+constexpr int kMostCount = 1'000'000;
 
 struct TextField {
   const char* name;
@@ -48,20 +50,14 @@ tl::unexpected<Error> wrong(const std::string& what) { return fail(ErrorCode::kI
 Result<QueryLabel> parse_label(const nlohmann::json& json, const std::vector<HeadId>& pool, size_t stores,
                                const std::string& where) {
   QueryLabel label;
-  const auto text = [&](const char* name, std::string& target) -> Status {
-    if (!json.is_object() || !json.contains(name) || !json[name].is_string()) {
-      return wrong(where + " needs a text '" + name + "'");
-    }
-    target = json[name].get<std::string>();
-    return {};
-  };
-  HW_RETURN_IF_ERROR(text("id", label.id));
-  HW_RETURN_IF_ERROR(text("text", label.text));
-  const auto store = json.find("store");
-  if (store == json.end() || !store->is_number_unsigned() || store->get<size_t>() >= stores) {
-    return wrong(where + ": 'store' must be a number below " + std::to_string(stores));
+  for (const auto& [name, target] : {std::pair("id", &label.id), std::pair("text", &label.text)}) {
+    auto value = text_member(json, name);
+    if (!value) return fail(std::move(value.error()).with_context(where));
+    *target = std::move(*value);
   }
-  label.store = store->get<size_t>();
+  const auto store = count_member(json, "store", 0, static_cast<int>(stores) - 1);
+  if (!store) return fail(Error(store.error()).with_context(where));
+  label.store = static_cast<size_t>(*store);
   auto heads = parse_head_list(json.value("heads", nlohmann::json()), where + ".heads");
   HW_RETURN_IF_ERROR(heads);
   for (const HeadId head : *heads) {
@@ -75,27 +71,17 @@ Result<QueryLabel> parse_label(const nlohmann::json& json, const std::vector<Hea
 }
 
 Result<RoutingLabels> parse(const nlohmann::json& json) {
-  if (!json.is_object() || json.value("format", nlohmann::json()) != kFormat) {
-    return wrong(std::string("expected \"format\": \"") + kFormat +
-                 "\"; `headwise route label` writes such files");
-  }
-  if (json.value("version", nlohmann::json()) != kFormatVersion) {
-    return wrong("expected version " + std::to_string(kFormatVersion));
-  }
+  HW_RETURN_IF_ERROR(check_format(json, kFormat, kFormatVersion, "`headwise route label`"));
   RoutingLabels labels;
   for (const TextField& field : kTexts) {
-    const auto value = json.find(field.name);
-    if (value == json.end() || !value->is_string())
-      return wrong(std::string("member '") + field.name + "' must be a text");
-    field.of(labels) = value->get<std::string>();
+    auto value = text_member(json, field.name);
+    HW_RETURN_IF_ERROR(value);
+    field.of(labels) = std::move(*value);
   }
   for (const NumberField& field : kNumbers) {
-    const auto value = json.find(field.name);
-    if (value == json.end() || !value->is_number_unsigned() || value->get<uint64_t>() == 0 ||
-        value->get<uint64_t>() > 1'000'000) {
-      return wrong(std::string("member '") + field.name + "' must be a positive number");
-    }
-    field.of(labels) = value->get<int>();
+    const auto value = count_member(json, field.name, 1, kMostCount);
+    HW_RETURN_IF_ERROR(value);
+    field.of(labels) = *value;
   }
   const auto data = json.find("data");
   if (data == json.end() || !data->is_array() || data->empty())
@@ -151,14 +137,18 @@ std::string format_labels(const RoutingLabels& labels) {
   return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
+Result<RoutingLabels> parse_labels(std::string_view text) {
+  const auto json = parse_json(text);
+  HW_RETURN_IF_ERROR(json);
+  return parse(*json);
+}
+
 Result<RoutingLabels> read_labels(const std::filesystem::path& path) {
-  auto text = read_text_file(path, size_t{1} << 30);
+  const auto text = read_text_file(path, size_t{1} << 30);
   HW_RETURN_IF_ERROR(text);
-  auto json = parse_json(*text);
-  const std::string doing = "reading the labels '" + path.string() + "'";
-  if (!json) return fail(std::move(json.error()).with_context(doing));
-  auto labels = parse(*json);
-  if (!labels) return fail(std::move(labels.error()).with_context(doing));
+  auto labels = parse_labels(*text);
+  if (!labels)
+    return fail(std::move(labels.error()).with_context("reading the labels '" + path.string() + "'"));
   return labels;
 }
 

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/threads.h"
@@ -62,6 +63,7 @@ std::vector<int> label_of_query(const PoolQuery& query, int pool, int most, Thre
 
 std::string format_labels(const RoutingLabels& labels);
 // kInvalidInput names the member that is wrong.
+Result<RoutingLabels> parse_labels(std::string_view text);
 Result<RoutingLabels> read_labels(const std::filesystem::path& path);
 
 }  // namespace headwise

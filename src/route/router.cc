@@ -23,7 +23,14 @@ std::vector<double> Router::probabilities(std::span<const float> embedding) cons
   return p;
 }
 
+bool Router::falls_back(std::span<const double> probabilities) const {
+  const auto sure = std::count_if(probabilities.begin(), probabilities.end(),
+                                  [&](double value) { return value > threshold; });
+  return sure < fewest;
+}
+
 std::vector<HeadId> Router::choose(std::span<const double> probabilities) const {
+  if (falls_back(probabilities)) return fallback;
   std::vector<int> order(probabilities.size());
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
@@ -35,7 +42,7 @@ std::vector<HeadId> Router::choose(std::span<const double> probabilities) const 
       break;
     heads.push_back(pool[static_cast<size_t>(place)]);
   }
-  return static_cast<int>(heads.size()) < fewest ? fallback : heads;
+  return heads;
 }
 
 Status check_router(const Router& router, const Model& model) {
@@ -97,9 +104,7 @@ Result<RoutedHeads> QueryRouter::route(std::string_view query) {
   RoutedHeads routed;
   const std::vector<double> p = impl_->router.probabilities(*embedding);
   routed.heads = impl_->router.choose(p);
-  const auto sure =
-      std::count_if(p.begin(), p.end(), [&](double value) { return value > impl_->router.threshold; });
-  routed.fallback = sure < impl_->router.fewest;
+  routed.fallback = impl_->router.falls_back(p);
   routed.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   return routed;
 }

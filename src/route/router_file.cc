@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "formats/json_members.h"
 #include "formats/json_text.h"
 #include "formats/safetensors.h"
 #include "formats/safetensors_writer.h"
@@ -21,6 +22,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kFormat = "headwise router";
 constexpr int kFormatVersion = 1;
+constexpr int kMostCount = 1'000'000;
 
 struct TextField {
   const char* name;
@@ -89,31 +91,25 @@ Result<Router> parse_description(const std::string& text) {
   auto parsed = parse_json(text);
   HW_RETURN_IF_ERROR(parsed);
   const nlohmann::json& json = *parsed;
-  if (!json.is_object() || json.value("format", nlohmann::json()) != kFormat) {
-    return wrong(std::string("expected \"format\": \"") + kFormat + "\"");
-  }
-  if (json.value("version", nlohmann::json()) != kFormatVersion) {
-    return wrong("expected version " + std::to_string(kFormatVersion));
-  }
+  HW_RETURN_IF_ERROR(check_format(json, kFormat, kFormatVersion, "`headwise route train`"));
   Router router;
   for (const TextField& field : kTexts) {
-    const nlohmann::json value = json.value(field.name, nlohmann::json());
-    if (!value.is_string()) return wrong(std::string("'") + field.name + "' must be a text");
-    router.*field.member = value.get<std::string>();
+    auto value = text_member(json, field.name);
+    HW_RETURN_IF_ERROR(value);
+    router.*field.member = std::move(*value);
   }
   for (const CountField& field : kCounts) {
-    const nlohmann::json value = json.value(field.name, nlohmann::json());
-    if (!value.is_number_unsigned() || value.get<uint64_t>() > 1'000'000) {
-      return wrong(std::string("'") + field.name + "' must be a whole number");
-    }
-    router.*field.member = value.get<int>();
+    const auto value = count_member(json, field.name, 0, kMostCount);
+    HW_RETURN_IF_ERROR(value);
+    router.*field.member = *value;
   }
-  if (router.most < 1 || router.fewest > router.most)
-    return wrong("'most' must be at least 1 and at least 'fewest'");
+  // A query whose sure heads were none would read nothing.
+  if (router.fewest < 1 || router.fewest > router.most)
+    return wrong("'fewest' must be at least 1 and at most 'most'");
   for (const NumberField& field : kNumbers) {
-    const nlohmann::json value = json.value(field.name, nlohmann::json());
-    if (!value.is_number()) return wrong(std::string("'") + field.name + "' must be a number");
-    router.*field.member = value.get<double>();
+    const auto value = number_member(json, field.name);
+    HW_RETURN_IF_ERROR(value);
+    router.*field.member = *value;
   }
   for (const auto& [name, target] :
        {std::pair("pool", &router.pool), std::pair("fallback", &router.fallback)}) {
@@ -206,6 +202,25 @@ std::string format_router(const Router& router) {
   return format_safetensors(tensors, {{"router", json.dump(-1, ' ', false, Json::error_handler_t::replace)}});
 }
 
+namespace {
+
+Result<Router> router_of(const SafetensorsFile& file) {
+  const auto text = file.metadata().find("router");
+  if (text == file.metadata().end()) return wrong("the file holds no router: its metadata has no 'router'");
+  auto router = parse_description(text->second);
+  HW_RETURN_IF_ERROR(router);
+  HW_RETURN_IF_ERROR(take_tensors(file, *router));
+  return router;
+}
+
+}  // namespace
+
+Result<Router> parse_router(std::span<const std::byte> bytes) {
+  const auto file = SafetensorsFile::parse(bytes);
+  HW_RETURN_IF_ERROR(file);
+  return router_of(*file);
+}
+
 Result<Router> read_router(const std::filesystem::path& path) {
   const std::string doing = "reading the router '" + path.string() + "'";
   std::error_code ignored;
@@ -213,17 +228,10 @@ Result<Router> read_router(const std::filesystem::path& path) {
     return fail(ErrorCode::kNotFound,
                 "there is no router file '" + path.string() + "'; `headwise route train` writes one");
   }
-  auto file = SafetensorsFile::open(path);
-  if (!file) return fail(std::move(file.error()).with_context(doing));
-  const auto text = file->metadata().find("router");
-  if (text == file->metadata().end()) {
-    return fail(Error(ErrorCode::kInvalidInput, "the file holds no router: its metadata has no 'router'")
-                    .with_context(doing));
-  }
-  auto router = parse_description(text->second);
+  const auto file = SafetensorsFile::open(path);
+  if (!file) return fail(Error(file.error()).with_context(doing));
+  auto router = router_of(*file);
   if (!router) return fail(std::move(router.error()).with_context(doing));
-  if (Status taken = take_tensors(*file, *router); !taken)
-    return fail(std::move(taken.error()).with_context(doing));
   return router;
 }
 

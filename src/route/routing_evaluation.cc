@@ -15,6 +15,7 @@
 #include "base/shuffle.h"
 #include "eval/comparison.h"
 #include "eval/html.h"
+#include "heads/head_overlap.h"
 #include "rerank/fusion.h"
 #include "route/labels.h"
 
@@ -120,18 +121,15 @@ std::vector<HeadId> random_heads(const StoreManifest& manifest, int count, std::
   for (int layer = 0; layer < manifest.layers; ++layer) {
     for (int head = 0; head < manifest.heads; ++head) all.push_back({layer, head});
   }
-  for (size_t i = 0; i < all.size() && i < static_cast<size_t>(count); ++i) {
-    std::swap(all[i], all[i + static_cast<size_t>(random() % (all.size() - i))]);
-  }
-  all.resize(std::min(all.size(), static_cast<size_t>(count)));
+  draw(all, static_cast<size_t>(count), random);
   return all;
 }
 
-double jaccard(const std::vector<HeadId>& a, const std::vector<HeadId>& b) {
+// Of two sets in order.
+double overlap_of(const std::vector<HeadId>& a, const std::vector<HeadId>& b) {
   std::vector<HeadId> shared;
   std::set_intersection(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(shared));
-  const size_t either = a.size() + b.size() - shared.size();
-  return either == 0 ? 1.0 : static_cast<double>(shared.size()) / static_cast<double>(either);
+  return jaccard(shared.size(), a.size(), b.size());
 }
 
 Overlap measure_overlap(const RoutingEvaluation& evaluation, const Router& router, size_t fallbacks) {
@@ -151,7 +149,7 @@ Overlap measure_overlap(const RoutingEvaluation& evaluation, const Router& route
   for (size_t i = 0; i < sets.size(); ++i) {
     for (size_t j = i + 1; j < sets.size(); ++j) {
       const bool same = evaluation.group_of[i] == evaluation.group_of[j];
-      (same ? within : between) += jaccard(sets[i], sets[j]);
+      (same ? within : between) += overlap_of(sets[i], sets[j]);
       ++(same ? pairs_within : pairs_between);
     }
   }
@@ -244,20 +242,16 @@ std::optional<size_t> RoutingEvaluation::method_named(std::string_view name) con
 }
 
 Status check_stores_for(const Router& router, const StoreManifest& manifest) {
-  const struct {
-    const char* what;
-    const std::string &made_for, &found;
-  } rows[] = {{"model", router.model, manifest.model},
-              {"template", router.prompt_template, manifest.prompt_template},
-              {"encoding", router.encoding, manifest.encoding},
-              {"rows", router.rows, manifest.rows}};
-  for (const auto& row : rows) {
-    if (row.made_for == row.found) continue;
-    return fail(ErrorCode::kInvalidInput,
-                std::string("the router's ") + row.what + " is \"" + row.made_for + "\", the store's \"" +
-                    row.found + "\"; write a store with the router's, or train a router on such stores");
-  }
-  return {};
+  StoreManifest made_for;
+  made_for.model = router.model;
+  made_for.prompt_template = router.prompt_template;
+  made_for.encoding = router.encoding;
+  made_for.rows = router.rows;
+  const auto difference = first_difference(made_for, manifest, {{"model", "template", "encoding", "rows"}});
+  if (!difference) return {};
+  return fail(ErrorCode::kInvalidInput,
+              "the router's " + difference->member + " is " + difference->left + ", the store's " +
+                  difference->right + "; write a store with the router's, or train a router on such stores");
 }
 
 Result<RoutingEvaluation> evaluate_routing(const JudgedStores& stores, const Router& router,
@@ -276,9 +270,7 @@ Result<RoutingEvaluation> evaluate_routing(const JudgedStores& stores, const Rou
   for (const std::vector<float>& embedding : embeddings) {
     const std::vector<double> p = router.probabilities(embedding);
     evaluation.routed.push_back(router.choose(p));
-    const auto sure =
-        std::count_if(p.begin(), p.end(), [&](double value) { return value > router.threshold; });
-    fallbacks += sure < router.fewest ? 1 : 0;
+    fallbacks += router.falls_back(p) ? 1 : 0;
     int deepest = 0;
     for (const HeadId head : evaluation.routed.back()) deepest = std::max(deepest, head.layer);
     evaluation.mean_deepest += static_cast<double>(deepest) / static_cast<double>(embeddings.size());

@@ -169,11 +169,11 @@ TEST_F(LabelFile, WhatIsWrongIsNamed) {
   const std::pair<std::string, const char*> cases[] = {
       {"{", "parse error"},
       {"[]", "expected \"format\""},
-      {replaced("\"most\": 8", "\"most\": -1"), "'most' must be a positive number"},
+      {replaced("\"most\": 8", "\"most\": -1"), "'most' must be a whole number from 1 to 1000000"},
       {replaced("\"version\": 1", "\"version\": 7"), "expected version 1"},
       {replaced("\"model\": \"made-up\"", "\"model\": 3"), "'model' must be a text"},
       {replaced("\"pool\": [", "\"pool\": [\"99-1\", "), "99-1 is not in this model"},
-      {replaced("\"store\": 0", "\"store\": 5"), "'store' must be a number below"},
+      {replaced("\"store\": 0", "\"store\": 5"), "'store' must be a whole number from 0 to"},
       {replaced("\"queries\": [", "\"queries\": [], \"other\": ["), "at least one query"},
   };
   for (const auto& [text, words] : cases) {

@@ -106,6 +106,10 @@ TEST(Routing, AFileComesBackToTheLastBit) {
   std::string version = bytes;
   version.replace(version.find("\\\"version\\\":1"), 13, "\\\"version\\\":9");
   EXPECT_THAT(damaged(version), HasSubstr("expected version 1"));
+  std::string none = bytes;
+  const size_t fewest = none.find("\\\"fewest\\\":") + 11;
+  none.replace(fewest, 1, "0");
+  EXPECT_THAT(damaged(none), HasSubstr("'fewest' must be at least 1"));
   std::string nan = bytes;
   nan.replace(nan.size() - 4, 4, std::string("\x00\x00\xC0\x7F", 4));
   EXPECT_THAT(damaged(nan), HasSubstr("not a finite number"));
