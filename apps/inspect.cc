@@ -3,9 +3,11 @@
 
 // The verb `inspect`: what a model holds, what it costs, what of it is not supported. A model that this build
 // cannot run is no error here: saying so is what the verb is for.
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -13,6 +15,7 @@
 #include "common/model_path.h"
 #include "common/output.h"
 #include "common/terminal.h"
+#include "headwise/head_set.h"
 #include "model/description.h"
 
 namespace headwise {
@@ -105,8 +108,38 @@ std::vector<std::string> features(const ModelConfig& config) {
   return words;
 }
 
+// The head set beside an adapter, told in one line.
+std::string heads_line(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(folder / "heads.json", ignored)) return "none beside it (heads.json)";
+  const auto set = read_head_set(folder / "heads.json");
+  if (!set) return "heads.json cannot be read: " + set.error().message();
+  int first = set->heads.front().layer, last = first;
+  for (const HeadId head : set->heads) {
+    first = std::min(first, head.layer);
+    last = std::max(last, head.layer);
+  }
+  return std::to_string(set->heads.size()) + " of layers " + std::to_string(first) + "-" +
+         std::to_string(last) + (set->model.empty() ? "" : ", for " + set->model);
+}
+
+Json adapter_json(const std::string& path, const DescribedAdapter& adapter) {
+  return {{"rank", adapter.rank},
+          {"alpha", adapter.alpha},
+          {"rank_stabilised", adapter.rank_stabilised},
+          {"base_model", adapter.base_model},
+          {"matrices", adapter.matrices},
+          {"layers", {adapter.first_layer, adapter.last_layer}},
+          {"projections", adapter.projections},
+          {"heads", heads_line(path)}};
+}
+
 Json to_json(const std::string& path, const ModelDescription& model, bool with_tensors) {
   Json json{{"path", path}, {"format", model.format}};
+  if (model.adapter) {
+    json["adapter"] = adapter_json(path, *model.adapter);
+    json["unsupported"] = model.unsupported;
+  }
   if (model.config) {
     json["supported"] = model.loads();
     json["unsupported"] = model.unsupported;
@@ -198,11 +231,26 @@ void add_config(const ModelConfig& config, Sheet& sheet) {
   if (!words.empty()) sheet.row("features", words);
 }
 
+void add_adapter(const std::string& path, const DescribedAdapter& adapter, Sheet& sheet) {
+  if (!adapter.base_model.empty()) sheet.row("base model", adapter.base_model);
+  if (adapter.rank > 0) {
+    sheet.row("rank", std::to_string(adapter.rank) + ", alpha " + number(adapter.alpha) +
+                          (adapter.rank_stabilised ? ", rank-stabilised" : ""));
+  }
+  std::string projections;
+  for (const std::string& name : adapter.projections) projections += (projections.empty() ? "" : ", ") + name;
+  sheet.row("changes", std::to_string(adapter.matrices) + " matrices of layers " +
+                           std::to_string(adapter.first_layer) + "-" + std::to_string(adapter.last_layer) +
+                           ": " + projections);
+  sheet.row("heads", heads_line(path));
+}
+
 std::string to_text(const std::string& path, const ModelDescription& model, bool with_tensors) {
   Sheet sheet;
   sheet.row("model", path);
   sheet.row("format", model.format);
   if (model.config) add_config(*model.config, sheet);
+  if (model.adapter) add_adapter(path, *model.adapter, sheet);
   if (model.tokenizer) {
     sheet.row("tokenizer", model.tokenizer->kind + ", " + grouped(model.tokenizer->vocabulary) +
                                " tokens, chat format " + model.tokenizer->chat_format);

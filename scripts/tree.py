@@ -31,6 +31,7 @@ PUBLIC_STRATUM = {
     "head_catalogue.h": "heads",
     "router.h": "route",
     "engine.h": "engine",
+    "shipped_adapter.h": "engine",
 }
 
 # Third-party headers by the folders that may see them; the standard library, POSIX and tl::expected are free to all.

@@ -29,7 +29,10 @@ void add_engine_flags(CLI::App& verb, EngineFlags& flags) {
   add(kModel, "--model", flags.model, kModelHelp);
   add(kModel, "--adapter", flags.adapter,
       "Folder with a LoRA adapter in PEFT's layout, merged at load; heads.json in it is its --heads default. "
-      "none: the model as it is");
+      "default: the one that ships for this model; unless asked for, it is used where --heads, --router, "
+      "--encoding, --calibration, --token-filter, --rows and --template ask for nothing else. none: the "
+      "model "
+      "as it is");
   add(kModel, "--weights", flags.weights,
       "Keep the weights as 'stored' (less memory) or as 'fp32' (faster); scores are the same")
       ->check(one_of(kWeightsWords));
@@ -85,6 +88,7 @@ void add_engine_flags(CLI::App& verb, EngineFlags& flags) {
 EngineSettings settings_of(const EngineFlags& flags) {
   EngineSettings settings = flags;
   const auto asked = [&](const char* flag) { return flags.set_by_user && flags.set_by_user(flag); };
+  if (!asked("--adapter")) settings.adapter.clear();
   if (!asked("--encoding")) settings.encoding.clear();
   if (!asked("--calibration")) settings.calibration.clear();
   if (!asked("--token-filter")) settings.token_filter.clear();

@@ -44,7 +44,8 @@ Result<std::filesystem::path> resolve_model(const std::string& given);
 // does, RerankerOptions' defaults hold. A word that is given wins.
 struct EngineSettings {
   std::string model;         // what resolve_model() takes
-  std::string adapter;       // a folder with a LoRA adapter, "none"; heads.json in it is its default set
+  std::string adapter;       // a folder with a LoRA adapter (heads.json in it is its default set), "none",
+                             // "default": the one that ships; empty: that one with its own heads alone
   std::string weights;       // "stored", "fp32"
   std::string heads;         // "default", "all", "8..11", "13-18,14-2", a file, or a name of the catalogue
   std::string router;        // a file; chooses the heads

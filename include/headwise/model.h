@@ -10,10 +10,14 @@
 // kResourceLimit.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "headwise/error.h"
 #include "headwise/model_config.h"
@@ -22,6 +26,12 @@
 namespace headwise {
 
 struct ModelWeights;
+
+// A LoRA adapter in memory: the contents of the two files that PEFT writes.
+struct AdapterFiles {
+  std::string_view config;             // adapter_config.json
+  std::span<const std::byte> tensors;  // adapter_model.safetensors
+};
 
 struct ModelOptions {
   // kStored keeps the weights as the file has them and turns them into fp32 layer by layer during a pass
@@ -32,6 +42,9 @@ struct ModelOptions {
   // A folder with a LoRA adapter in PEFT's layout, merged at load; empty: none. The matrices that it changes
   // are kept as fp32.
   std::filesystem::path adapter{};
+  // Where `adapter` is empty: asked once with the model's base fingerprint for an adapter to merge; null for
+  // none. What it gives must live until load() is done.
+  std::function<const AdapterFiles*(std::string_view base_fingerprint)> choose_adapter{};
 };
 
 class Model {

@@ -13,6 +13,7 @@
 #include "engine/named_heads.h"
 #include "engine/settings.h"
 #include "headwise/head_catalogue.h"
+#include "headwise/shipped_adapter.h"
 
 namespace headwise {
 namespace {
@@ -40,11 +41,14 @@ Result<Router> put_in_router(EngineSettings& settings) {
   return router;
 }
 
-// The set that ships for this model, read as it was found; every head where there is none, or where another
-// way of reading is asked for.
+// The set that ships for this model, with its adapter or without, read as it was found; every head where
+// there is none, or where another way of reading is asked for.
 Result<std::optional<HeadSet>> put_in_default_set(const Model& model, EngineSettings& settings) {
-  const HeadSet* set = default_head_set(model.base_fingerprint());
-  if (set == nullptr || asked_otherwise(*set, settings)) {
+  const ShippedAdapter* adapter =
+      settings.adapter == kDefaultAdapter ? shipped_adapter(model.base_fingerprint()) : nullptr;
+  const bool adapted = adapter != nullptr;
+  const HeadSet* set = adapted ? &adapter->heads : default_head_set(model.base_fingerprint());
+  if (set == nullptr || (!adapted && asked_otherwise(*set, settings))) {
     settings.heads = "all";
     return std::nullopt;
   }
@@ -53,8 +57,8 @@ Result<std::optional<HeadSet>> put_in_default_set(const Model& model, EngineSett
   return *set;
 }
 
-bool is_adapted(const EngineSettings& settings) {
-  return settings.adapter != kNoAdapter && !settings.adapter.empty();
+bool has_adapter_folder(const EngineSettings& settings) {
+  return !settings.adapter.empty() && settings.adapter != kNoAdapter && settings.adapter != kDefaultAdapter;
 }
 
 // The default with an adapter: the set that lies beside it, where there is one.
@@ -72,10 +76,20 @@ Result<std::shared_ptr<const Model>> load_model(const EngineSettings& settings) 
   auto path = resolve_model(settings.model);
   if (!path) return fail(std::move(path.error()));
   const auto weights = meaning_of(kWeightsWords, settings.weights);
+  const auto choose = [&settings](std::string_view base_fingerprint) -> const AdapterFiles* {
+    if (adapter_meant(settings, base_fingerprint) != kDefaultAdapter) return nullptr;
+    const ShippedAdapter* shipped = shipped_adapter(base_fingerprint);
+    return shipped == nullptr ? nullptr : &shipped->files;
+  };
   auto model = Model::load(*path, {.weights = weights.value_or(ModelOptions::Weights::kStored),
-                                   .adapter = is_adapted(settings) ? settings.adapter : std::string()});
+                                   .adapter = has_adapter_folder(settings) ? settings.adapter : std::string(),
+                                   .choose_adapter = choose});
   if (!model)
     return fail(std::move(model.error()).with_context("loading the model '" + path->string() + "'"));
+  if (settings.adapter == kDefaultAdapter && shipped_adapter((*model)->base_fingerprint()) == nullptr) {
+    return fail(ErrorCode::kUsage, "--adapter default: no adapter ships for '" + path->string() +
+                                       "'; leave --adapter out, or give a folder or none");
+  }
   return model;
 }
 
@@ -95,13 +109,14 @@ Result<Engine> make_engine(const EngineSettings& given, const ModelSource& get_m
   }
   if (by_default) settings.heads = "all";
   const bool heads_of_adapter =
-      by_default && !router && is_adapted(settings) && put_in_heads_of_adapter(settings);
+      by_default && !router && has_adapter_folder(settings) && put_in_heads_of_adapter(settings);
   auto set = put_in_head_set(settings);
   if (!set) return fail(std::move(set.error()));
   auto options = reranker_options(settings);  // first: a wrong word should not cost a model load
   if (!options) return fail(std::move(options.error()));
   auto model = get_model();
   if (!model) return fail(std::move(model.error()));
+  settings.adapter = adapter_meant(given, (*model)->base_fingerprint());
   if (by_default && !router && !heads_of_adapter) {
     set = put_in_default_set(**model, settings);
     if (!set) return fail(std::move(set.error()));

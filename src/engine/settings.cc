@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "base/file.h"
 #include "engine/fingerprint.h"
+#include "headwise/shipped_adapter.h"
 
 namespace headwise {
 namespace {
@@ -94,11 +95,19 @@ bool asked_otherwise(const HeadSet& set, const EngineSettings& settings) {
   return !asked.empty() && asked != set.prompt_template;
 }
 
+std::string adapter_meant(const EngineSettings& settings, std::string_view base_fingerprint) {
+  if (!settings.adapter.empty()) return settings.adapter;
+  const bool own_heads =
+      !settings.router.empty() || !(settings.heads.empty() || settings.heads == kDefaultHeads);
+  const ShippedAdapter* shipped = own_heads ? nullptr : shipped_adapter(base_fingerprint);
+  return shipped == nullptr || asked_otherwise(shipped->heads, settings) ? kNoAdapter : kDefaultAdapter;
+}
+
 void put_in_defaults(EngineSettings& settings) {
   const auto put = [](std::string& word, const char* otherwise) {
     if (word.empty()) word = otherwise;
   };
-  put(settings.adapter, kNoAdapter);
+  put(settings.adapter, kDefaultAdapter);
   put(settings.weights, kWeightsWords.front().word);
   put(settings.encoding, kEncodingWords.front().word);
   put(settings.calibration, kCalibrationWords.front().word);

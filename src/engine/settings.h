@@ -8,6 +8,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 
 #include "headwise/engine.h"
 #include "headwise/head_set.h"
@@ -17,8 +18,9 @@ namespace headwise {
 
 // `heads` for the set that ships.
 inline constexpr const char* kDefaultHeads = "default";
-// `adapter` for the model as it is.
+// `adapter` for the model as it is, and for the one that ships.
 inline constexpr const char* kNoAdapter = "none";
+inline constexpr const char* kDefaultAdapter = "default";
 
 inline constexpr std::array<Word<ModelOptions::Weights>, 2> kWeightsWords{
     {{"stored", ModelOptions::Weights::kStored}, {"fp32", ModelOptions::Weights::kFloat32}}};
@@ -28,6 +30,10 @@ inline constexpr std::array<Word<ModelOptions::Weights>, 2> kWeightsWords{
 Status put_in_way_of_reading(const HeadSet& set, const std::string& source, EngineSettings& settings);
 // Whether another way of reading than the set's is asked for.
 bool asked_otherwise(const HeadSet& set, const EngineSettings& settings);
+// Which adapter the settings mean for the model of this base fingerprint: a folder, kNoAdapter, or
+// kDefaultAdapter for the one that ships. Not asked for, it is the shipped one where nobody asks for other
+// heads, a router, or another way of reading than it was trained for.
+std::string adapter_meant(const EngineSettings& settings, std::string_view base_fingerprint);
 // The default in place of each empty word, `heads` and `model` left as they are.
 void put_in_defaults(EngineSettings& settings);
 

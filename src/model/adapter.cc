@@ -293,11 +293,37 @@ Result<AdapterConfig> parse_adapter_config(std::string_view text) {
     return wrong_member("use_rslora", "true or false", stabilised);
   }
   config.rank_stabilised = stabilised.is_boolean() && stabilised.get<bool>();
+  if (const Json base = member("base_model_name_or_path"); base.is_string())
+    config.base_model = base.get<std::string>();
   HW_RETURN_IF_ERROR(read_patterns(json, "rank_pattern", is_rank, "whole numbers from 1 to 4096 by pattern",
                                    config.rank_patterns));
   HW_RETURN_IF_ERROR(
       read_patterns(json, "alpha_pattern", is_alpha, "numbers by pattern", config.alpha_patterns));
   return config;
+}
+
+namespace {
+
+Result<AdapterConfig> config_of(std::string_view text) {
+  auto config = parse_adapter_config(text);
+  if (!config) return fail(std::move(config.error()).with_context("reading adapter_config.json"));
+  return config;
+}
+
+}  // namespace
+
+std::optional<std::pair<int64_t, LayerTensor>> adapted_matrix(std::string_view tensor_name) {
+  const auto factor = factor_name(tensor_name);
+  if (!factor) return std::nullopt;
+  return std::pair(factor->layer, factor->tensor);
+}
+
+Result<Adapter> parse_adapter(const AdapterFiles& files, const ModelConfig& model) {
+  const auto config = config_of(files.config);
+  HW_RETURN_IF_ERROR(config);
+  auto file = SafetensorsFile::parse(files.tensors);
+  if (!file) return fail(std::move(file.error()).with_context("reading adapter_model.safetensors"));
+  return read_factors(*file, *config, model);
 }
 
 Result<Adapter> read_adapter(const fs::path& folder, const ModelConfig& model) {
@@ -310,10 +336,8 @@ Result<Adapter> read_adapter(const fs::path& folder, const ModelConfig& model) {
   }
   auto text = read_text_file(folder / "adapter_config.json", size_t{1} << 20);
   if (!text) return fail(std::move(text.error()).with_context(doing));
-  auto config = parse_adapter_config(*text);
-  if (!config) {
-    return fail(std::move(config.error()).with_context("reading adapter_config.json").with_context(doing));
-  }
+  auto config = config_of(*text);
+  if (!config) return fail(std::move(config.error()).with_context(doing));
   auto file = SafetensorsFile::open(folder / "adapter_model.safetensors");
   if (!file) return fail(std::move(file.error()).with_context(doing));
   auto adapter = read_factors(*file, *config, model);

@@ -13,11 +13,14 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "headwise/error.h"
+#include "headwise/model.h"
 #include "headwise/model_config.h"
 #include "model/tensor_names.h"
 
@@ -43,6 +46,7 @@ struct AdapterConfig {
   int64_t rank = 0;
   double alpha = 0.0;
   bool rank_stabilised = false;
+  std::string base_model;  // "base_model_name_or_path": a note of PEFT's, empty where it is none
   // Pattern (a regular expression that matches the end of a module's name, as PEFT reads it) and value.
   std::vector<std::pair<std::string, int64_t>> rank_patterns;
   std::vector<std::pair<std::string, double>> alpha_patterns;
@@ -53,7 +57,11 @@ struct AdapterConfig {
 };
 Result<AdapterConfig> parse_adapter_config(std::string_view json);
 
-// The folder's adapter for a model of this shape.
+// The matrix that a tensor of an adapter's file is a factor of; nothing for any other tensor.
+std::optional<std::pair<int64_t, LayerTensor>> adapted_matrix(std::string_view tensor_name);
+
+// An adapter for a model of this shape, from memory and from a folder.
+Result<Adapter> parse_adapter(const AdapterFiles& files, const ModelConfig& model);
 Result<Adapter> read_adapter(const std::filesystem::path& folder, const ModelConfig& model);
 
 }  // namespace headwise

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <functional>
+#include <set>
+#include <utility>
 
 #include "base/check.h"
 #include "base/checked_math.h"
@@ -13,6 +15,7 @@
 #include "formats/printable.h"
 #include "formats/safetensors.h"
 #include "headwise/model.h"
+#include "model/adapter.h"
 #include "model/config.h"
 #include "tokenizer/chat_format.h"
 
@@ -160,14 +163,54 @@ void add_safetensors(const SafetensorsFile& file, ModelDescription& description)
   }
 }
 
+Result<ModelDescription> describe_adapter(const fs::path& folder) {
+  auto text = read_text_file(folder / "adapter_config.json", kLargestConfig);
+  HW_RETURN_IF_ERROR(text);
+  ModelDescription description;
+  description.format = "PEFT adapter";
+  DescribedAdapter adapter;
+  auto config = parse_adapter_config(*text);
+  if (config) {
+    adapter.rank = config->rank;
+    adapter.alpha = config->alpha;
+    adapter.rank_stabilised = config->rank_stabilised;
+    adapter.base_model = config->base_model;
+  } else if (config.error().code() == ErrorCode::kUnsupported) {
+    description.unsupported.push_back(config.error().message());
+  } else {
+    return fail(std::move(config.error()).with_context("reading adapter_config.json"));
+  }
+  auto file = SafetensorsFile::open(folder / "adapter_model.safetensors");
+  HW_RETURN_IF_ERROR(file);
+  add_safetensors(*file, description);
+  total_tensors(description);
+  std::set<std::pair<int64_t, LayerTensor>> matrices;
+  for (const DescribedTensor& tensor : description.tensors) {
+    const auto matrix = adapted_matrix(tensor.name);
+    if (matrix) matrices.insert(*matrix);
+  }
+  adapter.matrices = static_cast<int64_t>(matrices.size());
+  if (!matrices.empty()) {
+    adapter.first_layer = matrices.begin()->first;
+    adapter.last_layer = matrices.rbegin()->first;
+  }
+  for (const LayerTensorName& name : kLayerTensorNames) {
+    const bool changed = std::any_of(matrices.begin(), matrices.end(),
+                                     [&](const auto& matrix) { return matrix.second == name.tensor; });
+    if (changed) adapter.projections.emplace_back(name.hugging_face.substr(0, name.hugging_face.rfind('.')));
+  }
+  description.adapter = std::move(adapter);
+  return description;
+}
+
 Result<ModelDescription> describe_folder(const fs::path& folder) {
   std::error_code ignored;
   if (!fs::exists(folder / "config.json", ignored)) {
-    const bool adapter = fs::exists(folder / "adapter_config.json", ignored);
-    return fail(adapter ? ErrorCode::kUnsupported : ErrorCode::kNotFound,
+    if (fs::exists(folder / "adapter_config.json", ignored)) return describe_adapter(folder);
+    return fail(ErrorCode::kNotFound,
                 printable_path(folder.string()) +
-                    (adapter ? " is a PEFT adapter; this build inspects models, not yet adapters"
-                             : " has no config.json: expected a Hugging Face model folder, or a .gguf file"));
+                    " has no config.json: expected a Hugging Face model folder, a folder with "
+                    "a PEFT adapter, or a .gguf file");
   }
   auto text = read_text_file(folder / "config.json", kLargestConfig);
   HW_RETURN_IF_ERROR(text);

@@ -47,21 +47,33 @@ struct DescribedTokenizer {
   std::string chat_format;  // "none" when the vocabulary has no format's special tokens
 };
 
+// An adapter folder, instead of a model's shape.
+struct DescribedAdapter {
+  int64_t rank = 0;  // of most matrices, as the configuration says
+  double alpha = 0.0;
+  bool rank_stabilised = false;
+  std::string base_model;                // as PEFT noted it; may be empty
+  std::vector<std::string> projections;  // "self_attn.q_proj", ... in the model's order
+  int64_t first_layer = 0, last_layer = 0;
+  int64_t matrices = 0;
+};
+
 struct ModelDescription {
-  std::string format;                 // "GGUF", "Hugging Face folder", "safetensors file"
+  std::string format;                 // "GGUF", "Hugging Face folder", "safetensors file", "PEFT adapter"
   std::optional<ModelConfig> config;  // a lone safetensors file has none
   std::vector<std::string> unsupported;
   std::vector<DescribedTensor> tensors;       // in file order
   std::vector<TensorTypeTotal> tensor_types;  // largest first
   std::optional<MemoryCost> memory;
   std::optional<DescribedTokenizer> tokenizer;
+  std::optional<DescribedAdapter> adapter;
   std::string fingerprint;  // empty unless the model can be loaded
   // True when Model::load has just succeeded.
   bool loads() const { return !fingerprint.empty(); }
 };
 
-// A .gguf file, a Hugging Face folder or a .safetensors file. Errors only for files that are missing,
-// unreadable or malformed; what is merely not supported is in the description.
+// A .gguf file, a Hugging Face folder, a folder with a PEFT adapter or a .safetensors file. Errors only for
+// files that are missing, unreadable or malformed; what is merely not supported is in the description.
 Result<ModelDescription> describe_model(const std::filesystem::path& path);
 
 }  // namespace headwise

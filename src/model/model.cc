@@ -5,6 +5,7 @@
 #include "headwise/model.h"
 
 #include <cstdio>
+#include <optional>
 
 #include "base/check.h"
 #include "base/file.h"
@@ -72,6 +73,14 @@ std::string fingerprint_of(const ModelConfig& config, const ModelWeights& weight
          "-" + std::to_string(config.width) + "-" + hex16(weights.hash());
 }
 
+Result<std::optional<Adapter>> wanted_adapter(const ModelOptions& options, std::string_view base_fingerprint,
+                                              const ModelConfig& config) {
+  if (!options.adapter.empty()) return read_adapter(options.adapter, config);
+  const AdapterFiles* files = options.choose_adapter ? options.choose_adapter(base_fingerprint) : nullptr;
+  if (files == nullptr) return std::nullopt;
+  return parse_adapter(*files, config);
+}
+
 }  // namespace
 
 Model::Model(ModelConfig config, Tokenizer tokenizer, std::unique_ptr<ModelWeights> weights, fs::path path,
@@ -101,11 +110,11 @@ Result<std::shared_ptr<const Model>> Model::load(const fs::path& path, const Mod
   }
   std::string base_fingerprint = fingerprint_of(opened->config, **weights);
   std::string fingerprint = base_fingerprint;
-  if (!options.adapter.empty()) {
-    auto adapter = read_adapter(options.adapter, opened->config);
-    if (!adapter) return fail(std::move(adapter.error()));
-    (*weights)->merge(*adapter);
-    fingerprint += "+lora-" + hex16(adapter->hash());
+  auto adapter = wanted_adapter(options, base_fingerprint, opened->config);
+  if (!adapter) return fail(std::move(adapter.error()));
+  if (*adapter) {
+    (*weights)->merge(**adapter);
+    fingerprint += "+lora-" + hex16((*adapter)->hash());
   }
   return std::shared_ptr<const Model>(new Model(std::move(opened->config), std::move(opened->tokenizer),
                                                 std::move(*weights), path, std::move(base_fingerprint),

@@ -174,22 +174,23 @@ ModelEngine::ModelEngine(EngineSettings settings, Engine first, std::optional<Se
     if (check_head_set(entry.set, *model_)) card_.head_sets.push_back(entry.name);
   }
   if (first.settings.adapter != kNoAdapter) {
-    const std::filesystem::path folder = std::filesystem::path(settings_.adapter).lexically_normal();
+    const std::filesystem::path folder = std::filesystem::path(first.settings.adapter).lexically_normal();
     card_.adapters = {folder.has_filename() ? folder.filename().string()
                                             : folder.parent_path().filename().string()};
   }
   card_.adapters.emplace_back(kNoAdapter);
+  models_[first.settings.adapter] = model_;
   ready_.push_back({.asked = {}, .engine = std::move(first)});
 }
 
 Result<std::shared_ptr<const Model>> ModelEngine::model_for(const EngineSettings& settings) {
-  if (settings.adapter == settings_.adapter) return model_;
-  if (!base_model_) {
+  std::shared_ptr<const Model>& model = models_[adapter_meant(settings, model_->base_fingerprint())];
+  if (!model) {
     auto loaded = load_model(settings);
     if (!loaded) return fail(std::move(loaded.error()));
-    base_model_ = std::move(*loaded);
+    model = std::move(*loaded);
   }
-  return base_model_;
+  return model;
 }
 
 Result<Engine*> ModelEngine::engine_for(RequestSettings asked) {

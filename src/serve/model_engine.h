@@ -6,9 +6,11 @@
 #pragma once
 
 #include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -36,12 +38,13 @@ class ModelEngine : public RankingEngine {
 
   ModelEngine(EngineSettings settings, Engine first, std::optional<SearchIndex> corpus);
   Result<Engine*> engine_for(RequestSettings asked);
-  // The server's own, or the one without an adapter, which is loaded when it is first asked for.
+  // With the adapter that the settings mean: the server's own, or another that is loaded when first asked
+  // for.
   Result<std::shared_ptr<const Model>> model_for(const EngineSettings& settings);
 
   const EngineSettings settings_;  // the server's own, as they were asked for
   const std::shared_ptr<const Model> model_;
-  std::shared_ptr<const Model> base_model_;
+  std::map<std::string, std::shared_ptr<const Model>> models_;  // by adapter_meant()
   std::list<Ready> ready_;  // the one used last comes first; the one of settings_ is never let go
   std::mutex searching_;    // one search at a time
   std::optional<SearchIndex> corpus_;

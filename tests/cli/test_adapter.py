@@ -103,3 +103,22 @@ def test_heads_beside_the_adapter_are_its_default(headwise, adapter):
     (adapter / "heads.json").write_text(json.dumps({"format": "headwise head set", "version": 1, "heads": ["1-2"]}))
     assert rank() == (listed, 1)
     assert rank("--heads", "all")[1] == 8
+
+
+def test_inspect_tells_an_adapter(headwise, adapter):
+    (adapter / "heads.json").write_text(json.dumps({"format": "headwise head set", "version": 1, "heads": ["1-2", "0-3"]}))
+    shown = json.loads(headwise("inspect", adapter, "--json").stdout)
+    tensors = load_file(adapter / "adapter_model.safetensors")
+    assert shown["format"] == "PEFT adapter" and shown["adapter"]["matrices"] == len(tensors) // 2
+    assert shown["adapter"]["rank"] == json.loads((adapter / "adapter_config.json").read_text())["r"]
+    assert "self_attn.q_proj" in shown["adapter"]["projections"] and shown["adapter"]["heads"] == "2 of layers 0-1"
+    text = headwise("inspect", adapter).stdout
+    assert "PEFT adapter" in text and "matrices of layers" in text and "2 of layers 0-1" in text
+
+
+def test_inspect_tells_what_of_an_adapter_is_not_supported(headwise, adapter):
+    set_config(adapter, use_dora=True)
+    shown = json.loads(headwise("inspect", adapter, "--json").stdout)
+    assert any("use_dora" in phrase for phrase in shown["unsupported"])
+    (adapter / "adapter_model.safetensors").unlink()
+    assert headwise("inspect", adapter).returncode == 3

@@ -222,4 +222,4 @@ def test_not_a_model(headwise, tmp_path):
     assert "web page" in headwise.fails(3, "inspect", "page.gguf")
     (tmp_path / "adapter").mkdir()
     (tmp_path / "adapter" / "adapter_config.json").write_text("{}")
-    assert "PEFT adapter" in headwise.fails(4, "inspect", "adapter")
+    assert "'peft_type' should be" in headwise.fails(3, "inspect", "adapter")

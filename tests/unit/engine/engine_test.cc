@@ -125,6 +125,15 @@ TEST(EngineSettings, WhatDecidesLeavesOutWhatCannotChangeAScore) {
   EXPECT_NE(options_that_decide(slow), options_that_decide(fast));
 }
 
+TEST(LoadEngine, AModelWithoutAShippedAdapterSaysSo) {
+  EngineSettings settings = tiny("default");
+  settings.adapter = kDefaultAdapter;
+  const auto engine = load_engine(settings);
+  ASSERT_FALSE(engine);
+  EXPECT_EQ(engine.error().code(), ErrorCode::kUsage);
+  EXPECT_THAT(engine.error().message(), HasSubstr("no adapter ships"));
+}
+
 TEST(LoadEngine, AModelWithoutAShippedSetIsReadWithAllHeads) {
   EngineSettings settings = tiny("default");
   const auto engine = load_engine(settings);
