@@ -47,11 +47,14 @@ endforeach()
 # its pkg-config file names decide how its types are laid out.
 if(HEADWISE_APPS)
   # Xapian (libxapian-dev): the BM25 index of `search`.
-  pkg_check_modules(HEADWISE_XAPIAN IMPORTED_TARGET xapian-core)
-  if(NOT HEADWISE_XAPIAN_FOUND)
-    message(FATAL_ERROR "Xapian not found: run scripts/setup, or install libxapian-dev")
+  if(HEADWISE_SEARCH)
+    pkg_check_modules(HEADWISE_XAPIAN IMPORTED_TARGET xapian-core)
+    if(NOT HEADWISE_XAPIAN_FOUND)
+      message(FATAL_ERROR "Xapian not found: run scripts/setup, install libxapian-dev, or configure with "
+                          "-DHEADWISE_SEARCH=OFF")
+    endif()
+    add_library(headwise::xapian ALIAS PkgConfig::HEADWISE_XAPIAN)
   endif()
-  add_library(headwise::xapian ALIAS PkgConfig::HEADWISE_XAPIAN)
   pkg_check_modules(HEADWISE_HTTPLIB IMPORTED_TARGET cpp-httplib)
   if(NOT HEADWISE_HTTPLIB_FOUND)
     message(FATAL_ERROR "cpp-httplib not found: run scripts/setup, or install libcpp-httplib-dev")

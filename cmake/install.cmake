@@ -32,13 +32,15 @@ set_target_properties(
 set_target_properties(headwise_shared headwise_cli PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
 
 set(config_folder ${CMAKE_INSTALL_LIBDIR}/cmake/headwise)
-install(TARGETS headwise_shared EXPORT headwise LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(DIRECTORY include/headwise DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
-install(EXPORT headwise NAMESPACE headwise:: FILE headwise-targets.cmake DESTINATION ${config_folder})
+install(TARGETS headwise_shared EXPORT headwise LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT dev
+        NAMELINK_COMPONENT dev)
+install(DIRECTORY include/headwise DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT dev FILES_MATCHING PATTERN "*.h")
+install(EXPORT headwise NAMESPACE headwise:: FILE headwise-targets.cmake DESTINATION ${config_folder}
+        COMPONENT dev)
 configure_package_config_file(cmake/headwise-config.cmake.in headwise-config.cmake
                               INSTALL_DESTINATION ${config_folder})
 # 0.x: any minor version may change the interface.
 write_basic_package_version_file(headwise-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/headwise-config.cmake ${PROJECT_BINARY_DIR}/headwise-config-version.cmake
-        DESTINATION ${config_folder})
-install(FILES LICENSE README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+        DESTINATION ${config_folder} COMPONENT dev)
+install(FILES LICENSE README.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT headwise)

@@ -158,7 +158,7 @@ def pytest(name: str, *arguments: str, interpreter: str = sys.executable, jobs: 
     return counts
 
 
-INSTALL_FILES = ("tests/e2e/test_install.py", "tests/e2e/test_scripts.py")
+INSTALL_FILES = ("tests/e2e/test_install.py", "tests/e2e/test_packages.py", "tests/e2e/test_scripts.py")
 
 
 def command_line_tests() -> Counts:

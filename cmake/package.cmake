@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: headwise contributors
+
+# Debian packages out of what install.cmake lays down: `cpack --config build/release/CPackConfig.cmake` writes headwise (the
+# binary, the server as a systemd unit, the script that fetches the default model), headwise-dev (library, headers, CMake
+# files) and, where libtorch was found, headwise-align.
+install(FILES packaging/headwise.service DESTINATION lib/systemd/system COMPONENT headwise)
+install(PROGRAMS scripts/fetch_model.py DESTINATION ${CMAKE_INSTALL_DATADIR}/headwise COMPONENT headwise)
+install(FILES packaging/copyright DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT headwise)
+
+set(CPACK_GENERATOR DEB)
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_COMPONENTS_ALL headwise dev)
+if(HEADWISE_TRAINING)
+  list(APPEND CPACK_COMPONENTS_ALL align)
+endif()
+set(CPACK_PACKAGE_NAME headwise)
+set(CPACK_PACKAGE_VERSION ${PROJECT_VERSION})
+set(CPACK_PACKAGE_CONTACT "headwise contributors <headwise@localhost>")
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_PACKAGE_DIRECTORY ${PROJECT_BINARY_DIR}/packages)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_ENABLE_COMPONENT_DEPENDS OFF)
+set(CPACK_DEBIAN_HEADWISE_PACKAGE_NAME headwise)
+set(CPACK_DEBIAN_HEADWISE_PACKAGE_SECTION utils)
+set(CPACK_DEBIAN_HEADWISE_PACKAGE_RECOMMENDS "python3-pip, ca-certificates")
+set(CPACK_COMPONENT_HEADWISE_DESCRIPTION "re-rank passages by a language model's attention heads
+ Command line and HTTP server that order passages for a question by what the
+ attention heads of a decoder language model look at. Nothing is generated.")
+set(CPACK_DEBIAN_DEV_PACKAGE_NAME headwise-dev)
+set(CPACK_DEBIAN_DEV_PACKAGE_SECTION libdevel)
+set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS libexpected-dev)
+set(CPACK_COMPONENT_DEV_DESCRIPTION "headwise as a C++ library
+ Shared library, headers and CMake files.")
+set(CPACK_DEBIAN_ALIGN_PACKAGE_NAME headwise-align)
+set(CPACK_DEBIAN_ALIGN_PACKAGE_SECTION science)
+set(CPACK_DEBIAN_ALIGN_PACKAGE_DEPENDS "headwise (= ${PROJECT_VERSION})")
+set(CPACK_COMPONENT_ALIGN_DESCRIPTION "training of attention heads for headwise
+ The program behind `headwise align`; it needs libtorch.")
+include(CPack)

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: headwise contributors
+"""What people install: the Debian packages, the systemd unit inside, and the Dockerfile, as far as no container engine is needed."""
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import ROOT, must_run, run
+
+
+@pytest.fixture(scope="module")
+def packages(build, tmp_path_factory):
+    if shutil.which("dpkg-deb") is None:
+        pytest.skip("no dpkg-deb: not a Debian system")
+    must_run("cmake", "--build", build, "--target", "headwise_shared", "headwise_cli")
+    folder = tmp_path_factory.mktemp("packages")
+    must_run("cpack", "--config", build / "CPackConfig.cmake", "-B", folder, "-D", "CPACK_COMPONENTS_ALL=headwise;dev")
+    return {path.name.split("_")[0]: path for path in folder.glob("*.deb")}
+
+
+@pytest.fixture(scope="module")
+def root(packages, tmp_path_factory):
+    """The packages unpacked, as if into /."""
+    folder = tmp_path_factory.mktemp("root")
+    for package in packages.values():
+        must_run("dpkg-deb", "--extract", package, folder)
+    return folder
+
+
+def field(package: Path, name: str) -> str:
+    return must_run("dpkg-deb", "--field", package, name).strip()
+
+
+def test_packages_say_what_they_need(packages):
+    assert set(packages) == {"headwise", "headwise-dev"}
+    needs = field(packages["headwise"], "Depends")
+    assert all(library in needs for library in ("libc6", "libdnnl", "libonig", "libutf8proc", "libcpp-httplib", "libxapian")), needs
+    assert "xapian" not in field(packages["headwise-dev"], "Depends")
+    assert field(packages["headwise"], "Version") == must_run("dpkg-deb", "--show", "--showformat=${Version}", packages["headwise-dev"])
+    assert field(packages["headwise"], "Description").startswith("re-rank passages")
+
+
+def test_the_program_of_the_package_ranks(root, model):
+    """With the adapter that ships: it needs no file beside the binary."""
+    answer = must_run(root / "usr" / "bin" / "headwise", "rerank", "--model", model, "--query", "who wrote Emma?", "--documents",
+                      ROOT / "examples" / "demo" / "venus.jsonl", "--format", "jsonl", "--quiet")
+    assert answer.count('"score"') > 1
+
+
+def test_what_lies_where(root):
+    for path in ("bin/headwise", "lib/systemd/system/headwise.service", "share/headwise/fetch_model.py", "share/doc/headwise/copyright",
+                 "include/headwise/reranker.h"):
+        assert (root / "usr" / path).is_file(), path
+    assert "GPL" in (root / "usr" / "share" / "doc" / "headwise" / "copyright").read_text()
+
+
+def test_the_unit_is_sound(root, tmp_path):
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("no systemd-analyze")
+    text = (root / "usr" / "lib" / "systemd" / "system" / "headwise.service").read_text()
+    unit = tmp_path / "headwise.service"
+    unit.write_text(text.replace("/usr/bin/headwise", str(root / "usr" / "bin" / "headwise")))
+    done = run("systemd-analyze", "verify", unit)
+    assert done.returncode == 0 and "headwise.service" not in done.stderr, done.stderr
+
+
+def test_the_units_environment_is_flags(root):
+    """HEADWISE_PORT and the like in the unit are flags of serve: a value that is none is refused."""
+    done = subprocess.run([root / "usr" / "bin" / "headwise", "serve"], capture_output=True, text=True, check=False, timeout=60,
+                          env={"PATH": "/usr/bin:/bin", "HEADWISE_PORT": "no-port", "HEADWISE_HOST": "127.0.0.1"})
+    assert done.returncode == 2 and "port" in done.stderr.lower(), done.stderr
+
+
+def test_the_dockerfile_is_sound():
+    linter = Path(sys.executable).with_name("hadolint")
+    if not linter.is_file():
+        pytest.skip("no hadolint in this environment; run scripts/setup python")
+    assert must_run(linter, "--no-color", ROOT / "packaging" / "Dockerfile") == ""
