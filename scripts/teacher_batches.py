@@ -3,13 +3,16 @@
 """Batches of passages and questions with a bi-encoder's scores, for `headwise align --targets`.
 
 A batch starts from a passage or a query of a collection, takes the passages nearest to it by BM25, makes questions from them (titles,
-sentences, pieces of sentences, and the collection's own training queries) and writes the cosine of every question and passage. No
-judgement is looked at. The same arguments give the same file.
+sentences, pieces of sentences with and without the words that questions begin with) beside the collection's own training queries that
+have most of these passages near, and writes the cosine of every question and passage. A composed question joins pieces of two passages,
+the second without its title, as questions of two steps do; its score is the larger of its parts', the second with its title. No judgement
+is looked at. The same arguments give the same file.
 
     teacher/bin/python scripts/teacher_batches.py --collection dir=scifact,queries=train,weight=.5 --batches 400 --output targets.jsonl
 
 A collection: dir=FOLDER[,queries=SPLIT: queries judged in that split][,run=FILE,first=N: the run's first N queries, and with
-only=run passages of theirs alone][,weight=W]. Install: scripts/requirements-teacher.txt.
+only=run passages of theirs alone][,composed=SHARE of composed questions][,real=drop: training queries choose the passages and are not asked]
+[,weight=W]. Install: scripts/requirements-teacher.txt.
 """
 from __future__ import annotations
 
@@ -30,6 +33,12 @@ STOP = set("a an and are as at be but by do does for how if in into is it no not
            "to was what when where which who will with".split())
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 LONGEST_QUESTION = 24  # words
+REAL_SHARE = 0.25      # of a batch's questions, at most: training queries
+# What people put before and behind the words they look for.
+QUESTION_FORMS = ("what is {}", "what is {}", "what are {}", "define {}", "{} definition", "{} meaning", "who is {}", "who was {}", "when was {}",
+                  "when did {}", "where is {}", "where was {}", "how does {} work", "how to {}", "how long {}", "how many {}", "how much {}",
+                  "why is {}", "why do {}", "causes of {}", "effects of {}", "types of {}", "what does {} mean", "is {}", "does {}",
+                  "which {}", "what causes {}", "symptoms of {}", "cost of {}", "difference between {}")
 
 
 def terms(text: str) -> list[str]:
@@ -46,11 +55,14 @@ def first_words(text: str, count: int) -> str:
 class Collection:
     name: str
     weight: float
+    composed: float = 0.0
+    real: bool = True  # whether its queries are asked; not where the teacher is no good judge of them
     titles: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     queries: list[str] = field(default_factory=list)
     index: scipy.sparse.csr_matrix | None = None
     vocabulary: dict[str, int] = field(default_factory=dict)
+    asked_near: dict[int, list[int]] = field(default_factory=dict)  # passage -> the queries that have it near
 
     def passage(self, place: int, words: int) -> str:
         title = self.titles[place]
@@ -78,6 +90,15 @@ class Collection:
                 query[self.vocabulary[word]] = 1.0
         return np.argsort(-(self.index @ query), kind="stable")[:count].tolist()
 
+    def join_queries(self, depth: int) -> None:
+        for number, query in enumerate(self.queries):
+            for place in self.nearest(query, depth):
+                self.asked_near.setdefault(place, []).append(number)
+
+    def queries_near(self, places: list[int], count: int) -> list[str]:
+        shared = Counter(number for place in places for number in self.asked_near.get(place, []))
+        return [self.queries[number] for number, _ in shared.most_common(count)]
+
 
 def read_jsonl(path: Path):
     with path.open(encoding="utf-8") as file:
@@ -95,11 +116,12 @@ def read_run(path: Path, first: int) -> dict[str, list[str]]:
 
 def read_collection(spec: str) -> Collection:
     values = dict(part.split("=", 1) for part in spec.split(","))
-    unknown = set(values) - {"dir", "queries", "run", "first", "only", "weight"}
+    unknown = set(values) - {"dir", "queries", "run", "first", "only", "composed", "real", "weight"}
     if unknown or "dir" not in values:
         raise SystemExit(f"--collection '{spec}': " + (f"unknown key {sorted(unknown)[0]}" if unknown else "dir is missing"))
     folder = Path(values["dir"])
-    collection = Collection(folder.name, float(values.get("weight", 1)))
+    collection = Collection(folder.name, float(values.get("weight", 1)), float(values.get("composed", 0)),
+                            values.get("real") != "drop")
     run = read_run(folder / values["run"], int(values.get("first", 0))) if "run" in values else {}
     wanted = set(run)
     if "queries" in values:
@@ -115,24 +137,63 @@ def read_collection(spec: str) -> Collection:
     return collection
 
 
-def make_question(choose: random.Random, collection: Collection, place: int) -> str:
-    """A title, a sentence, or a piece of one, with or without its small words."""
-    kind = choose.random()
-    title, text = collection.titles[place], collection.texts[place]
-    if title and kind < 0.25:
-        return title
+@dataclass(frozen=True)
+class Question:
+    text: str
+    parts: tuple[str, ...]  # what the teacher reads: the text itself, or the parts of a composed question
+
+
+def plain(text: str) -> Question:
+    return Question(text, (text,))
+
+
+def sentence_words(choose: random.Random, text: str) -> list[str]:
     sentences = [sentence for sentence in SENTENCE_END.split(first_words(text, 90)) if len(sentence.split()) >= 4]
-    if not sentences:
-        return first_words(text, 8)
-    words = choose.choice(sentences).split()
-    if kind < 0.5:
-        return " ".join(words[:LONGEST_QUESTION])
-    length = choose.randint(3, min(10, len(words)))
+    return choose.choice(sentences).split() if sentences else text.split()[:8]
+
+
+def piece(choose: random.Random, words: list[str], least: int, most: int) -> list[str]:
+    length = choose.randint(min(least, len(words)), min(most, len(words)))
     start = choose.randint(0, len(words) - length)
-    words = words[start:start + length]
-    if kind > 0.8:
-        words = [word for word in words if terms(word)] or words
-    return " ".join(words).strip(".,;:") or " ".join(words)
+    return words[start:start + length]
+
+
+def trimmed(words: list[str]) -> str:
+    text = " ".join(words)
+    return text.strip(".,;:()") or text
+
+
+def make_question(choose: random.Random, collection: Collection, place: int) -> Question:
+    """A title, a sentence, or a piece of one: as it is, without its small words, or in the form of a question."""
+    kind = choose.random()
+    title = collection.titles[place]
+    if title and kind < 0.15:
+        return plain(title)
+    words = sentence_words(choose, collection.texts[place])
+    if kind < 0.35:
+        return plain(" ".join(words[:LONGEST_QUESTION]))
+    if kind < 0.6:
+        return plain(trimmed(piece(choose, words, 3, 10)))
+    content = [word for word in words if terms(word)] or words
+    if kind < 0.75:
+        return plain(trimmed(piece(choose, content, 2, 8)))
+    return plain(choose.choice(QUESTION_FORMS).format(trimmed(piece(choose, content, 1, 4)).lower()))
+
+
+def make_composed(choose: random.Random, collection: Collection, near: list[int]) -> Question:
+    """A title or a piece of one passage, and of another, whose title the first one names if there is such a one, a piece without that title."""
+    first = choose.choice(near)
+    others = [place for place in near if place != first and collection.texts[place] != collection.texts[first]] or near
+    named = [place for place in others if collection.titles[place] and collection.titles[place] in collection.texts[first]]
+    second = choose.choice(named or others)
+    head = collection.titles[first] if collection.titles[first] and choose.random() < 0.6 else trimmed(
+        piece(choose, sentence_words(choose, collection.texts[first]), 3, 7))
+    title = collection.titles[second]
+    hidden = set(terms(title))
+    words = sentence_words(choose, collection.texts[second])
+    tail = trimmed(piece(choose, [word for word in words if not hidden & set(terms(word))] or words, 3, 8))
+    shown = f"{tail} {head}" if choose.random() < 0.5 else f"{head} {tail}"
+    return Question(shown, (head, f"{title} {tail}" if title else tail))
 
 
 class Teacher:
@@ -182,27 +243,34 @@ def main() -> None:
     choose = random.Random(arguments.seed)
     vectors = [teacher.embed([collection.passage(place, arguments.words) for place in range(len(collection.texts))], collection.name)
                for collection in collections]
+    for collection in collections:
+        collection.join_queries(arguments.passages)
     batches = []
     for _ in range(arguments.batches):
         which = choose.choices(range(len(collections)), [collection.weight for collection in collections])[0]
         collection = collections[which]
-        questions = []
         if collection.queries and choose.random() < 0.5:
             seed = choose.choice(collection.queries)
-            questions.append(seed)
         else:
             seed = first_words(collection.passage(choose.randrange(len(collection.texts)), arguments.words), 40)
         near = collection.nearest(seed, arguments.passages)
+        questions = [plain(query) for query in collection.queries_near(near, int(REAL_SHARE * arguments.questions))]
         while len(questions) < arguments.questions:
-            questions.append(make_question(choose, collection, choose.choice(near)))
+            if choose.random() < collection.composed:
+                questions.append(make_composed(choose, collection, near))
+            else:
+                questions.append(make_question(choose, collection, choose.choice(near)))
+        if not collection.real:
+            questions = [question for question in questions if question.text not in collection.queries]
         choose.shuffle(near)
         batches.append((which, near, questions))
-    asked = teacher.embed([question for _, _, questions in batches for question in questions], "questions")
+    parts = {part: number for number, part in enumerate(dict.fromkeys(
+        part for _, _, questions in batches for question in questions for part in question.parts))}
+    asked = teacher.embed(list(parts), "questions")
     temporary = arguments.output.with_name(f"{arguments.output.name}.tmp.{os.getpid()}")
     with temporary.open("w", encoding="utf-8") as file:
-        for number, (which, near, questions) in enumerate(batches):
+        for which, near, questions in batches:
             collection = collections[which]
-            own = asked[number * arguments.questions:(number + 1) * arguments.questions]
             passages = []
             for place in near:
                 passage = collection.passage(place, arguments.words)
@@ -210,8 +278,10 @@ def main() -> None:
                 # Title and text apart where the cut leaves something of the text.
                 whole = bool(title) and passage.startswith(f"{title}\n")
                 passages.append({"title": title, "text": passage[len(title) + 1:]} if whole else {"text": passage})
-            scores = [[round(float(score), 4) for score in row] for row in own @ vectors[which][near].T]
-            file.write(json.dumps({"set": collection.name, "passages": passages, "queries": questions, "scores": scores}, ensure_ascii=False) + "\n")
+            rows = [(asked[[parts[part] for part in question.parts]] @ vectors[which][near].T).max(0) for question in questions]
+            scores = [[round(float(score), 4) for score in row] for row in rows]
+            file.write(json.dumps({"set": collection.name, "passages": passages, "queries": [question.text for question in questions],
+                                   "scores": scores}, ensure_ascii=False) + "\n")
     os.replace(temporary, arguments.output)
 
 

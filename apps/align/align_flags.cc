@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdlib>
+#include <string_view>
 #include <utility>
 
 #include "base/check.h"
@@ -22,6 +24,8 @@ constexpr std::array<std::pair<const char*, LayerTensor>, 7> kProjections{{{"q",
                                                                            {"gate", LayerTensor::kGate},
                                                                            {"up", LayerTensor::kUp},
                                                                            {"down", LayerTensor::kDown}}};
+
+constexpr int kMostWorkers = 1024;
 
 std::vector<std::string> with_empty(std::vector<std::string> words) {
   words.emplace_back();
@@ -48,6 +52,48 @@ Result<WeightedFile> weighted_file(const std::string& text) {
   return file;
 }
 
+// A whole number that torchrun tells its processes; `otherwise` where it says nothing sensible.
+int told(const char* name, int otherwise) {
+  const char* text = std::getenv(name);
+  if (text == nullptr) return otherwise;
+  const std::string_view given = text;
+  int number = 0;
+  const auto [end, error] = std::from_chars(given.data(), given.data() + given.size(), number);
+  return error == std::errc() && end == given.data() + given.size() ? number : otherwise;
+}
+
+// What the flags leave open is as torchrun says, where it started this process.
+Status settle_workers(AlignFlags& flags) {
+  WorkersOptions& workers = flags.workers;
+  if (workers.count == 1 && flags.meet.empty() && std::getenv("MASTER_ADDR") != nullptr) {
+    workers.count = std::clamp(told("WORLD_SIZE", 1), 1, kMostWorkers);
+    workers.rank = told("RANK", workers.rank);
+  }
+  if (workers.rank < 0 || workers.rank >= workers.count) {
+    return fail(ErrorCode::kUsage, "--worker " + std::to_string(workers.rank) + " is none of --workers " +
+                                       std::to_string(workers.count) + ": expected 0 to " +
+                                       std::to_string(workers.count - 1));
+  }
+  std::string port = std::to_string(workers.port);
+  if (!flags.meet.empty()) {
+    const size_t colon = flags.meet.rfind(':');
+    workers.host = flags.meet.substr(0, colon);
+    port = colon == std::string::npos ? "" : flags.meet.substr(colon + 1);
+  } else {
+    if (const char* host = std::getenv("MASTER_ADDR")) workers.host = host;
+    if (const char* given = std::getenv("MASTER_PORT")) port = given;
+    const char* kept = std::getenv("TORCHELASTIC_USE_AGENT_STORE");
+    workers.store_runs = kept != nullptr && std::string_view(kept) == "True";
+  }
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), workers.port);
+  if (error != std::errc() || end != port.data() + port.size() || workers.host.empty() || workers.port < 1 ||
+      workers.port > 65535) {
+    return fail(ErrorCode::kUsage, "--meet: expected HOST:PORT, found '" +
+                                       (flags.meet.empty() ? workers.host + ":" + port : flags.meet) + "'");
+  }
+  return {};
+}
+
 }  // namespace
 
 void add_align_flags(CLI::App& program, AlignFlags& flags) {
@@ -68,6 +114,10 @@ void add_align_flags(CLI::App& program, AlignFlags& flags) {
   add("--list-size", options.list_size, "Passages of a graded list")->check(CLI::Range(2, 1000));
   add("--lists", options.lists, "Graded lists of a batch, which share their passages")
       ->check(CLI::PositiveNumber);
+  program
+      .add_flag("--fixed-lists", options.fixed_lists,
+                "As many lists as a data set has queries, the same every time, instead of ever new ones")
+      ->group(group);
   add("--max-words", options.max_words, "A passage is cut after this many words, 0: not cut")
       ->check(CLI::NonNegativeNumber);
 
@@ -131,8 +181,19 @@ void add_align_flags(CLI::App& program, AlignFlags& flags) {
   add("--precision", flags.precision, "Of products")->check(CLI::IsMember({"fp32", "bf16"}));
   program.add_flag("--checkpoint-layers", training.checkpoint, "Run every layer twice to need less memory")
       ->group(group);
+  add("--trunk-cache", training.trunk_cache,
+      "Folder for what the layers below --first-layer make of each batch: they run once for each, not every "
+      "time");
   add("--device", flags.device, "cpu, cuda, cuda:1");
   add("--threads", flags.threads, "0: as libtorch likes")->check(CLI::NonNegativeNumber);
+  add("--workers", flags.workers.count,
+      "Processes that train together, started with the same flags; an update has --accumulate batches of "
+      "each "
+      "(under torchrun: as it says)")
+      ->check(CLI::Range(1, kMostWorkers));
+  add("--worker", flags.workers.rank, "Which of them this one is, from 0; 0 writes the result")
+      ->check(CLI::Range(0, kMostWorkers - 1));
+  add("--meet", flags.meet, "HOST:PORT where rank 0 listens for the others");
 
   group = "Result";
   add("--output", options.output, "Folder for the adapter, head set, model card, report and log");
@@ -168,6 +229,7 @@ Status settle_options(AlignFlags& flags) {
     }
   }
   flags.training.seed = options.seed;
+  HW_RETURN_IF_ERROR(settle_workers(flags));
   flags.training.bf16 = flags.precision == "bf16";
   try {
     flags.training.device = torch::Device(flags.device);
@@ -189,6 +251,7 @@ Json settings_json(const AlignFlags& flags, const HeadSet& set) {
   json["held-out"] = flags.held_out;
   json["list-size"] = options.list_size;
   json["lists"] = options.lists;
+  json["fixed-lists"] = options.fixed_lists;
   json["max-words"] = options.max_words;
   json["heads"] = set.selection().to_string();
   json["encoding"] = set.encoding;
@@ -222,6 +285,7 @@ Json settings_json(const AlignFlags& flags, const HeadSet& set) {
   json["seed"] = options.seed;
   json["evaluate-every"] = options.evaluate_every;
   json["patience"] = options.patience;
+  json["workers"] = flags.workers.count;
   json["precision"] = flags.precision;
   json["device"] = flags.device;
   return json;

@@ -13,6 +13,7 @@
 #include "align/trainer.h"
 #include "align/training_log.h"
 #include "align/training_model.h"
+#include "align/workers.h"
 #include "common/output.h"
 #include "headwise/head_set.h"
 #include "headwise/model.h"
@@ -31,6 +32,8 @@ struct AlignFlags {
   std::string precision = "fp32";
   std::string device = "cpu";
   double gain = 1.0;
+  WorkersOptions workers;
+  std::string meet;  // HOST:PORT; empty: workers' own, or torchrun's
   bool train_weights = false;
   bool restart = false;
   int threads = 0;

@@ -119,6 +119,8 @@ Status run_align(AlignFlags flags, bool quiet) {
   AlignOptions& options = flags.options;
   HW_RETURN_IF_ERROR(settle_options(flags));
   if (flags.threads > 0) at::set_num_threads(flags.threads);
+  const bool leads = flags.workers.rank == 0;
+  quiet = quiet || !leads;
   auto path = resolve_model(flags.model);
   HW_RETURN_IF_ERROR(path);
   auto model = Model::load(*path, {});
@@ -157,9 +159,15 @@ Status run_align(AlignFlags flags, bool quiet) {
     bar.finish();
     show_evaluation(record, quiet);
   };
-  auto outcome = train(scorer, *data, options, decide.dump(), flags.restart, events);
+  auto workers = Workers::join(flags.workers);
+  HW_RETURN_IF_ERROR(workers);
+  auto outcome = train(scorer, *data, options, decide.dump(), flags.restart, events, *workers);
   bar.finish();
   HW_RETURN_IF_ERROR(outcome);
+  if (const TrunkCache* cache = scorer.model().trunk_cache(); cache != nullptr && cache->first_error()) {
+    print_note(kVerb, quiet, "the frozen layers ran every time: " + cache->first_error()->to_string());
+  }
+  if (!leads) return {};
 
   auto history = read_training_log(options.output / "log.jsonl");
   HW_RETURN_IF_ERROR(history);

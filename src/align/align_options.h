@@ -27,7 +27,8 @@ struct AlignOptions {
   std::vector<WeightedFile> targets;
   std::vector<DataSetSpec> held_out;
   int list_size = 16;
-  int lists = 1;  // of one data set in a batch: they share their passages (blocks)
+  bool fixed_lists = false;  // a query's list is the same every time
+  int lists = 1;             // of one data set in a batch: they share their passages (blocks)
   int max_words = 60;
   double graded_loss_weight = 1.0;
   double temperature = 0.05;  // of the teacher's scores

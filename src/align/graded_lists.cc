@@ -140,8 +140,6 @@ bool can_prefer(const GradedQuery& query) {
   });
 }
 
-size_t below(size_t count, std::mt19937_64& random) { return static_cast<size_t>(random() % count); }
-
 }  // namespace
 
 std::string DataSetSpec::name() const {
@@ -253,8 +251,8 @@ std::vector<int> sample_list(const GradedQuery& query, int size, std::mt19937_64
 TrainingBatch sample_batch(const GradedSet& set, int queries, int size, std::mt19937_64& random) {
   std::vector<size_t> places(set.queries.size());
   for (size_t i = 0; i < places.size(); ++i) places[i] = i;
-  const size_t count = std::min(places.size(), static_cast<size_t>(queries));
-  for (size_t i = 0; i < count; ++i) std::swap(places[i], places[i + below(places.size() - i, random)]);
+  draw(places, static_cast<size_t>(queries), random);
+  const size_t count = places.size();
   TrainingBatch batch;
   batch.set = set.spec.name();
   std::unordered_map<std::string, size_t> at;

@@ -4,8 +4,10 @@
 #include "align/trainer.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
+#include <cstring>
 #include <numeric>
 #include <optional>
 #include <set>
@@ -28,17 +30,39 @@ double seconds_since(Clock::time_point start) {
 }
 
 // Running mean that says -1 while empty.
-class Mean {
- public:
+struct Mean {
+  double sum = 0.0;
+  double count = 0.0;
   void add(double value) {
-    sum_ += value;
-    ++count_;
+    sum += value;
+    ++count;
   }
-  double value() const { return count_ == 0 ? -1.0 : sum_ / count_; }
+  double value() const { return count == 0.0 ? -1.0 : sum / count; }
+};
 
- private:
-  double sum_ = 0.0;
-  int count_ = 0;
+// What a worker tells the others of an update, beside its gradients.
+struct UpdateSums {
+  Mean loss, pair, regulariser, divergence, margin, rank_correlation;
+  double tokens = 0.0;
+  double stops = 0.0;  // it was asked to stop,
+  double fails = 0.0;  // or cannot go on
+  std::array<double*, 15> numbers() {
+    return {&loss.sum,
+            &loss.count,
+            &pair.sum,
+            &pair.count,
+            &regulariser.sum,
+            &regulariser.count,
+            &divergence.sum,
+            &divergence.count,
+            &margin.sum,
+            &margin.count,
+            &rank_correlation.sum,
+            &rank_correlation.count,
+            &tokens,
+            &stops,
+            &fails};
+  }
 };
 
 std::vector<double> row_values(const Tensor& row) {
@@ -105,11 +129,12 @@ void copy_into(const std::vector<Tensor>& from, const std::vector<Tensor>& to) {
 class Training {
  public:
   Training(Scorer& scorer, const TrainingData& data, const AlignOptions& options, std::string settings,
-           const TrainingEvents& events)
+           const TrainingEvents& events, Workers& workers)
       : scorer_(scorer),
         data_(data),
         options_(options),
         events_(events),
+        workers_(workers),
         log_(options.output / "log.jsonl"),
         optimiser_(groups(scorer, options), options.beta1, options.beta2) {
     state_.settings = std::move(settings);
@@ -127,7 +152,15 @@ class Training {
   }
 
   Status begin(bool restart);
+  Status begin_alike();
   Status update();
+  Result<UpdateSums> run_batches(UpdateRecord& record);
+  Status add_up(UpdateSums& sums);
+  // An error that every worker comes to at the same exchange: rank 0, which keeps the store, goes last.
+  tl::unexpected<Error> end_together(Error error) {
+    (void)workers_.leave();
+    return fail(std::move(error));
+  }
   Status evaluate_now();
   Status save();
   bool stopped() const { return events_.stop && events_.stop(); }
@@ -137,6 +170,7 @@ class Training {
   const TrainingData& data_;
   const AlignOptions& options_;
   const TrainingEvents& events_;
+  Workers& workers_;
   TrainingLog log_;
   AdamW optimiser_;
   TrainingState state_;
@@ -159,16 +193,51 @@ Status Training::begin(bool restart) {
   return {};
 }
 
-Status Training::update() {
-  const auto start = Clock::now();
-  UpdateRecord record;
-  record.update = state_.updates + 1;
-  optimiser_.zero_gradients();
-  Mean loss, pair, regulariser, divergence, margin, rank_correlation;
+// Every worker starts from rank 0's parameters, moments and place.
+Status Training::begin_alike() {
+  if (workers_.count() == 1) return {};
+  std::string settings = state_.settings;
+  HW_RETURN_IF_ERROR(workers_.share(settings));
+  std::vector<float> alike{settings == state_.settings ? 0.0f : 1.0f};
+  HW_RETURN_IF_ERROR(workers_.add_up(alike));
+  if (alike.front() > 0.0f) {
+    return end_together(
+        Error(ErrorCode::kUsage, "the workers were started with different flags or data: all need the same"));
+  }
+  std::string counts(2 * sizeof(int64_t), '\0');
+  const std::array<int64_t, 2> own{state_.updates, optimiser_.steps()};
+  std::memcpy(counts.data(), own.data(), counts.size());
+  HW_RETURN_IF_ERROR(workers_.share(counts));
+  std::array<int64_t, 2> lead{};
+  std::memcpy(lead.data(), counts.data(), counts.size());
+  state_.updates = lead[0];
+  optimiser_.restore(lead[1]);
+  torch::NoGradGuard no_grad;
+  for (const std::vector<Tensor>* list : {&tensors_.parameters, &tensors_.moments}) {
+    for (const Tensor& tensor : *list) {
+      std::vector<float> values = float_values(tensor);
+      std::string bytes(values.size() * sizeof(float), '\0');
+      std::memcpy(bytes.data(), values.data(), bytes.size());
+      HW_RETURN_IF_ERROR(workers_.share(bytes));
+      std::memcpy(values.data(), bytes.data(), bytes.size());
+      tensor.copy_(torch::tensor(values).view(tensor.sizes()));
+    }
+  }
+  return {};
+}
+
+// This worker's batches of an update, forward and backward.
+Result<UpdateSums> Training::run_batches(UpdateRecord& record) {
+  UpdateSums sums;
   std::set<std::string> sets;
-  for (int i = 0; i < options_.accumulate; ++i) {
-    if (stopped()) return fail(ErrorCode::kCancelled, "");
-    const TrainingBatch batch = data_.batch(state_.updates * options_.accumulate + i);
+  const int64_t each = options_.accumulate;
+  const int64_t all = each * workers_.count();
+  for (int64_t i = 0; i < each; ++i) {
+    if (stopped()) {
+      sums.stops = 1.0;
+      return sums;
+    }
+    const TrainingBatch batch = data_.batch(state_.updates * all + workers_.rank() * each + i);
     UpdateRecord part;
     auto batch_value = batch_loss(scorer_, batch, options_, part);
     HW_RETURN_IF_ERROR(batch_value);
@@ -179,31 +248,74 @@ Status Training::update() {
                                                 std::to_string(record.update) +
                                                 "; try a smaller --learning-rate or --clip");
     }
-    (*batch_value / options_.accumulate).backward();
-    loss.add(value);
-    if (part.pair >= 0.0) pair.add(part.pair);
-    if (part.pair >= 0.0) margin.add(part.margin);
-    if (part.regulariser >= 0.0) regulariser.add(part.regulariser);
-    if (part.divergence >= 0.0) divergence.add(part.divergence);
-    if (part.divergence >= 0.0) rank_correlation.add(part.rank_correlation);
-    record.tokens += part.tokens;
+    (*batch_value / static_cast<double>(all)).backward();
+    sums.loss.add(value);
+    if (part.pair >= 0.0) sums.pair.add(part.pair);
+    if (part.pair >= 0.0) sums.margin.add(part.margin);
+    if (part.regulariser >= 0.0) sums.regulariser.add(part.regulariser);
+    if (part.divergence >= 0.0) sums.divergence.add(part.divergence);
+    if (part.divergence >= 0.0) sums.rank_correlation.add(part.rank_correlation);
+    sums.tokens += static_cast<double>(part.tokens);
     sets.insert(batch.set);
   }
+  for (const std::string& set : sets) record.sets += (record.sets.empty() ? "" : " ") + set;
+  return sums;
+}
+
+// Gradients and sums of all workers, in every one of them.
+Status Training::add_up(UpdateSums& sums) {
+  if (workers_.count() == 1) return {};
+  std::vector<float> values;
+  for (const double* number : sums.numbers()) values.push_back(static_cast<float>(*number));
+  for (const Tensor& parameter : tensors_.parameters) {
+    const Tensor gradient = parameter.grad();
+    values.push_back(gradient.defined() ? 1.0f : 0.0f);
+    const std::vector<float> own = gradient.defined()
+                                       ? float_values(gradient)
+                                       : std::vector<float>(static_cast<size_t>(parameter.numel()), 0.0f);
+    values.insert(values.end(), own.begin(), own.end());
+  }
+  HW_RETURN_IF_ERROR(workers_.add_up(values));
+  const float* next = values.data();
+  for (double* number : sums.numbers()) *number = *next++;
+  for (const Tensor& parameter : tensors_.parameters) {
+    const bool has_gradient = *next++ > 0.0f;
+    const Tensor sum = torch::from_blob(const_cast<float*>(next), parameter.sizes(), torch::kFloat32);
+    if (has_gradient) parameter.mutable_grad() = sum.to(parameter.device()).clone();
+    next += parameter.numel();
+  }
+  return {};
+}
+
+Status Training::update() {
+  const auto start = Clock::now();
+  UpdateRecord record;
+  record.update = state_.updates + 1;
+  optimiser_.zero_gradients();
+  auto own = run_batches(record);
+  UpdateSums sums = own.value_or(UpdateSums{});
+  if (!own) sums.fails = 1.0;
+  HW_RETURN_IF_ERROR(add_up(sums));
+  if (!own) return end_together(std::move(own.error()));
+  if (sums.fails > 0.0)
+    return end_together(Error(ErrorCode::kInvalidInput, "another worker cannot go on; it says why"));
+  if (sums.stops > 0.0) return end_together(Error(ErrorCode::kCancelled, ""));
   const auto warm_up =
       static_cast<int64_t>(std::ceil(options_.warm_up * static_cast<double>(options_.updates)));
   const double share = learning_rate_share(state_.updates, options_.updates, warm_up, options_.floor);
   record.gradient_norm = optimiser_.clip(options_.clip);
   optimiser_.step(share);
   record.learning_rate = share * options_.learning_rate;
-  record.loss = loss.value();
-  record.pair = pair.value();
-  record.margin = margin.value();
-  record.regulariser = regulariser.value();
-  record.divergence = divergence.value();
-  record.rank_correlation = rank_correlation.value();
-  for (const std::string& set : sets) record.sets += (record.sets.empty() ? "" : " ") + set;
+  record.loss = sums.loss.value();
+  record.pair = sums.pair.value();
+  record.margin = sums.margin.value();
+  record.regulariser = sums.regulariser.value();
+  record.divergence = sums.divergence.value();
+  record.rank_correlation = sums.rank_correlation.value();
+  record.tokens = static_cast<int64_t>(sums.tokens);
   record.seconds = seconds_since(start);
   ++state_.updates;
+  if (!workers_.leads()) return {};
   HW_RETURN_IF_ERROR(log_.add(record));
   if (events_.on_update) events_.on_update(record);
   return {};
@@ -234,19 +346,31 @@ Status Training::save() {
 }
 
 Result<TrainingOutcome> Training::run(bool restart) {
-  HW_RETURN_IF_ERROR(begin(restart));
+  if (workers_.leads()) HW_RETURN_IF_ERROR(begin(restart));
+  HW_RETURN_IF_ERROR(begin_alike());
   TrainingOutcome outcome;
   const auto out_of_patience = [&] {
     return options_.patience > 0 && state_.evaluations_since >= options_.patience;
   };
-  while (state_.updates < options_.updates && !out_of_patience()) {
-    const Status done = stopped() ? Status(fail(ErrorCode::kCancelled, "")) : update();
+  // Rank 0 knows the held-out figures; the others learn from it whether to go on.
+  const auto goes_on = [&]() -> Result<bool> {
+    if (options_.patience == 0 || workers_.count() == 1) return !out_of_patience();
+    std::vector<float> enough{workers_.leads() && out_of_patience() ? 1.0f : 0.0f};
+    HW_RETURN_IF_ERROR(workers_.add_up(enough));
+    return enough.front() == 0.0f;
+  };
+  while (state_.updates < options_.updates) {
+    const auto more = goes_on();
+    HW_RETURN_IF_ERROR(more);
+    if (!*more) break;
+    const Status done = update();
     if (!done && done.error().code() == ErrorCode::kCancelled) {
       return fail(ErrorCode::kCancelled, "interrupted after update " + std::to_string(state_.updates) +
                                              " of " + std::to_string(options_.updates) +
                                              "; the same command goes on from the last checkpoint");
     }
     HW_RETURN_IF_ERROR(done);
+    if (!workers_.leads()) continue;
     const bool last = state_.updates == options_.updates;
     if (is_due(options_.evaluate_every) || last) HW_RETURN_IF_ERROR(evaluate_now());
     if (is_due(options_.checkpoint_every) || last || out_of_patience()) HW_RETURN_IF_ERROR(save());
@@ -255,6 +379,7 @@ Result<TrainingOutcome> Training::run(bool restart) {
   outcome.stopped_early = state_.updates < options_.updates;
   outcome.best_update = data_.held_out().empty() ? state_.updates : state_.best_update;
   if (!data_.held_out().empty()) copy_into(tensors_.best, tensors_.parameters);
+  HW_RETURN_IF_ERROR(workers_.leave());
   return outcome;
 }
 
@@ -316,8 +441,9 @@ Result<Tensor> batch_loss(Scorer& scorer, const TrainingBatch& batch, const Alig
 }
 
 Result<TrainingOutcome> train(Scorer& scorer, const TrainingData& data, const AlignOptions& options,
-                              const std::string& settings, bool restart, const TrainingEvents& events) {
-  return Training(scorer, data, options, settings, events).run(restart);
+                              const std::string& settings, bool restart, const TrainingEvents& events,
+                              Workers& workers) {
+  return Training(scorer, data, options, settings, events, workers).run(restart);
 }
 
 }  // namespace headwise

@@ -18,6 +18,7 @@
 #include "align/evaluation.h"
 #include "align/scorer.h"
 #include "align/training_data.h"
+#include "align/workers.h"
 #include "headwise/error.h"
 
 namespace headwise {
@@ -35,7 +36,7 @@ struct UpdateRecord {
   double learning_rate = 0.0;
   int64_t tokens = 0;
   double seconds = 0.0;
-  std::string sets;
+  std::string sets;  // of the batches; with several workers, of rank 0's
 };
 
 struct EvaluationRecord {
@@ -65,7 +66,11 @@ Result<torch::Tensor> batch_loss(Scorer& scorer, const TrainingBatch& batch, con
 // `settings` is a JSON object of everything that decides the result. Writes checkpoint.safetensors and
 // log.jsonl in options.output and goes on from them; the checkpoint is left there. kCancelled when stopped:
 // the same call goes on.
+//
+// Several workers make one update together, of options.accumulate batches each: as one process with as many
+// times the batches an update. Rank 0 alone evaluates and writes. All stop when one of them does.
 Result<TrainingOutcome> train(Scorer& scorer, const TrainingData& data, const AlignOptions& options,
-                              const std::string& settings, bool restart, const TrainingEvents& events);
+                              const std::string& settings, bool restart, const TrainingEvents& events,
+                              Workers& workers);
 
 }  // namespace headwise

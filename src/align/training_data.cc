@@ -37,6 +37,7 @@ size_t drawn(const std::vector<double>& weights, uint64_t random) {
 constexpr uint64_t kSourceStream = 1;
 constexpr uint64_t kOrderStream = 2;
 constexpr uint64_t kListStream = 3;
+constexpr uint64_t kQueryStream = 4;
 
 }  // namespace
 
@@ -83,7 +84,10 @@ TrainingBatch TrainingData::batch(int64_t number) const {
   };
   const size_t source = source_of(number);
   if (source < graded_.size()) {
-    std::mt19937_64 random(mix(mix(options_.seed, kListStream), static_cast<uint64_t>(number)));
+    auto seed = static_cast<uint64_t>(number);
+    if (options_.fixed_lists)
+      seed = mix(mix(options_.seed, kQueryStream), seed) % graded_[source].queries.size();
+    std::mt19937_64 random(mix(mix(options_.seed, kListStream), seed));
     return sample_batch(graded_[source], options_.lists, options_.list_size, random);
   }
   // A file's batches come one after the other, in another order every time round.

@@ -14,11 +14,14 @@
 
 #include <array>
 #include <cstdint>
+#include <filesystem>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "align/prompt_tensors.h"
+#include "align/trunk_cache.h"
 #include "headwise/head_selection.h"
 #include "headwise/model.h"
 #include "headwise/reranker.h"
@@ -37,6 +40,7 @@ struct TrainingModelOptions {
   bool bf16 = false;        // products and what lies between them; sums, softmax and norms stay fp32
   bool checkpoint = false;  // keep only what enters each layer
   torch::Device device = torch::kCPU;
+  std::filesystem::path trunk_cache{};  // folder (trunk_cache.h); empty: the frozen layers run every time
 };
 
 // A trained matrix: W + scale * b a, or, with whole matrices, W + a (then b is undefined).
@@ -71,6 +75,8 @@ class TrainingModel {
   const TrainingModelOptions& options() const { return options_; }
   // Leaves the trained change out of every pass until it is called with false.
   void set_frozen(bool frozen) { frozen_ = frozen; }
+  // Null without one.
+  const TrunkCache* trunk_cache() const { return trunk_cache_.get(); }
   double scale() const { return options_.whole_matrices ? 1.0 : options_.alpha / options_.rank; }
 
  private:
@@ -87,7 +93,11 @@ class TrainingModel {
   torch::Tensor project(const torch::Tensor& x, int layer, LayerTensor tensor, LayerTensor bias,
                         LayerTensor head_norm, int64_t heads, const torch::Tensor& positions) const;
 
+  std::string trunk_key(const PromptTensors& prompt, std::span<const HeadId> heads) const;
+
   ModelConfig config_;
+  std::string fingerprint_;  // of the base model
+  std::shared_ptr<TrunkCache> trunk_cache_;
   TrainingModelOptions options_;
   torch::ScalarType compute_ = torch::kFloat32;
   torch::Tensor embedding_;  // [V, C]

@@ -6,6 +6,7 @@
 #include "align/training_model.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <filesystem>
@@ -213,6 +214,47 @@ TEST_F(TinyLlama, GradientsAreThoseOfFiniteDifferences) {
       }
     }
   }
+}
+
+TEST_F(TinyLlama, AKeptTrunkGivesTheSameBits) {
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("headwise_trunk_" + std::to_string(::getpid()));
+  std::filesystem::remove_all(folder);
+  for (const Way& way : {kWays[0], kWays[1], kWays[4]}) {
+    TrainingModelOptions options = every_projection();
+    options.first_layer = 1;
+    Scorer plain = make_scorer(*model_, way, options);
+    options.trunk_cache = folder;
+    Scorer kept = make_scorer(*model_, way, options);
+    stir(plain);
+    stir(kept);
+    const auto expected = gradients(plain);
+    const auto expect_the_same = [&](int64_t found, int64_t missed) {
+      const auto gained = gradients(kept);
+      for (size_t i = 0; i < gained.size(); ++i)
+        EXPECT_TRUE(torch::equal(gained[i], expected[i])) << "parameter " << i;
+      EXPECT_EQ(kept.model().trunk_cache()->found(), found);
+      EXPECT_EQ(kept.model().trunk_cache()->missed(), missed);
+    };
+    expect_the_same(0, 1);
+    expect_the_same(1, 1);
+    // A damaged file is as good as none.
+    for (const auto& entry : std::filesystem::directory_iterator(folder))
+      std::filesystem::resize_file(entry, 100);
+    expect_the_same(1, 2);
+    expect_the_same(2, 2);
+    EXPECT_FALSE(kept.model().trunk_cache()->first_error());
+    std::filesystem::remove_all(folder);
+  }
+}
+
+TEST_F(TinyLlama, ATrunkThatCannotBeKeptIsNoError) {
+  TrainingModelOptions options = every_projection();
+  options.first_layer = 1;
+  options.trunk_cache = "/dev/null/nowhere";
+  Scorer scorer = make_scorer(*model_, kWays[0], options);
+  EXPECT_TRUE(scorer.logits(kQueries, kPassages));
+  EXPECT_TRUE(scorer.model().trunk_cache()->first_error());
 }
 
 TEST_F(TinyLlama, WithoutTheChangeScoresAreTheFrozenOnes) {
