@@ -27,7 +27,7 @@ struct AlignOptions {
   std::vector<WeightedFile> targets;
   std::vector<DataSetSpec> held_out;
   int list_size = 16;
-  bool fixed_lists = false;  // a query's list is the same every time
+  bool fixed_lists = false;  // as many as there are queries, again and again
   int lists = 1;             // of one data set in a batch: they share their passages (blocks)
   int max_words = 60;
   double graded_loss_weight = 1.0;

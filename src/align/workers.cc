@@ -3,6 +3,7 @@
 
 #include "align/workers.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <thread>
@@ -20,8 +21,6 @@ using std::chrono::milliseconds;
 constexpr auto kLongestWait = std::chrono::hours(1);
 constexpr auto kLongestMeeting = std::chrono::minutes(5);
 
-std::vector<uint8_t> bytes_of(const std::string& text) { return {text.begin(), text.end()}; }
-
 std::string key_of(int64_t exchange, int rank) {
   return "headwise/" + std::to_string(exchange) + "/" + std::to_string(rank);
 }
@@ -34,6 +33,14 @@ auto guarded(const std::string& doing, const Do& what) -> Result<decltype(what()
     const std::string text = error.what();
     return fail(ErrorCode::kIo, doing + ": " + text.substr(0, text.find('\n')) + "; is another worker gone?");
   }
+}
+
+Status post(c10d::TCPStore& store, const std::string& key, const std::string& bytes) {
+  const auto posted = guarded("sending to the other workers", [&] {
+    store.set(key, std::vector<uint8_t>(bytes.begin(), bytes.end()));
+    return true;
+  });
+  return posted ? Status{} : fail(Error(posted.error()));
 }
 
 }  // namespace
@@ -77,11 +84,7 @@ Status Workers::add_up(std::vector<float>& values) {
   const int64_t exchange = exchanges_++;
   std::string own(values.size() * sizeof(float), '\0');
   std::memcpy(own.data(), values.data(), own.size());
-  const auto posted = guarded("sending to the other workers", [&] {
-    store_->set(key_of(exchange, options_.rank), bytes_of(own));
-    return true;
-  });
-  HW_RETURN_IF_ERROR(posted);
+  HW_RETURN_IF_ERROR(post(*store_, key_of(exchange, options_.rank), own));
   std::vector<float> part(values.size());
   for (int rank = 0; rank < options_.count; ++rank) {
     const auto bytes = wait_for(key_of(exchange, rank));
@@ -108,11 +111,7 @@ Status Workers::share(std::string& bytes) {
   if (options_.count <= 1) return {};
   const int64_t exchange = exchanges_++;
   if (leads()) {
-    const auto posted = guarded("sending to the other workers", [&] {
-      store_->set(key_of(exchange, 0), bytes_of(bytes));
-      return true;
-    });
-    HW_RETURN_IF_ERROR(posted);
+    HW_RETURN_IF_ERROR(post(*store_, key_of(exchange, 0), bytes));
   } else {
     auto found = wait_for(key_of(exchange, 0));
     HW_RETURN_IF_ERROR(found);
@@ -125,14 +124,10 @@ Status Workers::share(std::string& bytes) {
 
 Status Workers::leave() {
   if (options_.count <= 1) return {};
-  const auto said = guarded("leaving", [&] {
-    store_->set("headwise/leaves/" + std::to_string(options_.rank), {1});
-    return true;
-  });
-  HW_RETURN_IF_ERROR(said);
-  if (!leads()) return {};
-  for (int rank = 1; rank < options_.count; ++rank) {
-    const auto left = wait_for("headwise/leaves/" + std::to_string(rank));
+  const auto key = [](int rank) { return "headwise/leaves/" + std::to_string(rank); };
+  HW_RETURN_IF_ERROR(post(*store_, key(options_.rank), "bye"));
+  for (int rank = 1; leads() && rank < options_.count; ++rank) {
+    const auto left = wait_for(key(rank));
     HW_RETURN_IF_ERROR(left);
   }
   return {};
