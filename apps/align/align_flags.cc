@@ -38,17 +38,29 @@ std::vector<std::string> projection_words() {
   return words;
 }
 
-// "FILE" or "FILE=WEIGHT".
-Result<WeightedFile> weighted_file(const std::string& text) {
-  const size_t sign = text.rfind('=');
-  if (sign == std::string::npos) return WeightedFile{text, 1.0};
-  WeightedFile file{text.substr(0, sign), 0.0};
-  const char* end = text.data() + text.size();
-  const auto [read, error] = std::from_chars(text.data() + sign + 1, end, file.weight);
-  if (error != std::errc() || read != end || !(file.weight >= 0.0)) {
-    return fail(ErrorCode::kUsage,
-                "--targets '" + text + "': expected FILE or FILE=WEIGHT with a weight of 0 or more");
+// "FILE", "FILE=WEIGHT" or "FILE=WEIGHT,frozen=W".
+Result<TargetFile> target_file(const std::string& text) {
+  const auto wrong = [&] {
+    return fail(ErrorCode::kUsage, "--targets '" + text +
+                                       "': expected FILE, FILE=WEIGHT or FILE=WEIGHT,frozen=W with numbers "
+                                       "of 0 or more");
+  };
+  const auto number = [](std::string_view digits, double& value) {
+    const char* end = digits.data() + digits.size();
+    const auto [read, error] = std::from_chars(digits.data(), end, value);
+    return error == std::errc() && read == end && value >= 0.0;
+  };
+  TargetFile file{text};
+  constexpr std::string_view kFrozen = ",frozen=";
+  if (const size_t comma = file.path.native().rfind(kFrozen); comma != std::string::npos) {
+    if (!number(std::string_view(text).substr(comma + kFrozen.size()), file.frozen)) return wrong();
+    file.path = text.substr(0, comma);
   }
+  const std::string rest = file.path.native();
+  const size_t sign = rest.rfind('=');
+  if (sign == std::string::npos) return file;
+  if (!number(std::string_view(rest).substr(sign + 1), file.weight)) return wrong();
+  file.path = rest.substr(0, sign);
   return file;
 }
 
@@ -108,7 +120,8 @@ void add_align_flags(CLI::App& program, AlignFlags& flags) {
       "dir=FOLDER,run=FILE[,split=NAME][,skip=N][,first=N][,depth=N][,weight=W]; "
       "several times for several");
   add("--targets", flags.targets,
-      "A teacher's scores, FILE or FILE=WEIGHT (docs/formats.md); several times for several");
+      "A teacher's scores, FILE, FILE=WEIGHT (docs/formats.md) or FILE=WEIGHT,frozen=W, which adds W times the frozen model's "
+      "logits to them; several times for several");
   add("--held-out", flags.held_out,
       "Queries that say when to stop and which update is kept; form of --graded");
   add("--list-size", options.list_size, "Passages of a graded list")->check(CLI::Range(2, 1000));
@@ -178,7 +191,8 @@ void add_align_flags(CLI::App& program, AlignFlags& flags) {
       ->check(CLI::NonNegativeNumber);
 
   group = "Machine";
-  add("--precision", flags.precision, "Of products")->check(CLI::IsMember({"fp32", "bf16"}));
+  add("--precision", flags.precision, "Of products; tf32: fp32 with a GPU's short mantissa, faster there")
+      ->check(CLI::IsMember({"fp32", "tf32", "bf16"}));
   program.add_flag("--checkpoint-layers", training.checkpoint, "Run every layer twice to need less memory")
       ->group(group);
   add("--trunk-cache", training.trunk_cache,
@@ -215,7 +229,7 @@ Status settle_options(AlignFlags& flags) {
     }
   }
   for (const std::string& text : flags.targets) {
-    auto file = weighted_file(text);
+    auto file = target_file(text);
     HW_RETURN_IF_ERROR(file);
     options.targets.push_back(std::move(*file));
   }
@@ -231,6 +245,7 @@ Status settle_options(AlignFlags& flags) {
   flags.training.seed = options.seed;
   HW_RETURN_IF_ERROR(settle_workers(flags));
   flags.training.bf16 = flags.precision == "bf16";
+  at::globalContext().setAllowTF32CuBLAS(flags.precision == "tf32");
   try {
     flags.training.device = torch::Device(flags.device);
   } catch (const c10::Error&) {

@@ -16,15 +16,16 @@
 
 namespace headwise {
 
-struct WeightedFile {
+struct TargetFile {
   std::filesystem::path path;
   double weight = 1.0;
+  double frozen = 0.0;  // of the frozen model's logits, added to the teacher's scores / temperature
 };
 
 struct AlignOptions {
   // Preferences.
   std::vector<DataSetSpec> graded;
-  std::vector<WeightedFile> targets;
+  std::vector<TargetFile> targets;
   std::vector<DataSetSpec> held_out;
   int list_size = 16;
   bool fixed_lists = false;  // as many as there are queries, again and again

@@ -24,6 +24,7 @@ struct TrainingBatch {
   std::string set;  // where it comes from
   std::vector<Passage> passages;
   std::vector<BatchQuery> queries;
+  double frozen = 0.0;  // of the frozen model's logits in a teacher's targets
 };
 
 }  // namespace headwise

@@ -120,11 +120,13 @@ Tensor regulariser_loss(Regulariser kind, const Tensor& logits, std::span<const 
   return torch::relu(kLeastDeviation - deviation);
 }
 
-Tensor listwise_divergence(const Tensor& logits, std::span<const float> teacher, double temperature) {
+Tensor listwise_divergence(const Tensor& logits, std::span<const float> teacher, double temperature,
+                           const std::optional<Tensor>& added) {
   HW_CHECK(logits.size(0) == static_cast<int64_t>(teacher.size()));
-  const Tensor target = torch::softmax(
-      torch::tensor(std::vector<double>(teacher.begin(), teacher.end()), torch::kFloat64) / temperature, -1);
-  return divergence(target.to(logits.options()), logits);
+  Tensor wanted =
+      torch::tensor(std::vector<double>(teacher.begin(), teacher.end()), torch::kFloat64) / temperature;
+  if (added) wanted = wanted + added->detach().to(wanted.options());
+  return divergence(torch::softmax(wanted, -1).to(logits.options()), logits);
 }
 
 }  // namespace headwise

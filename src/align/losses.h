@@ -43,8 +43,9 @@ torch::Tensor pair_loss(const torch::Tensor& logits, std::span<const int> grades
 torch::Tensor regulariser_loss(Regulariser kind, const torch::Tensor& logits, std::span<const int> grades,
                                std::span<const int> places);
 
-// KL(softmax(teacher / temperature) || softmax(l)).
+// KL(softmax(teacher / temperature + added) || softmax(l)); `added` [P], where given, takes no gradient.
 torch::Tensor listwise_divergence(const torch::Tensor& logits, std::span<const float> teacher,
-                                  double temperature);
+                                  double temperature,
+                                  const std::optional<torch::Tensor>& added = std::nullopt);
 
 }  // namespace headwise

@@ -37,7 +37,11 @@ Scorer::Scorer(const Tokenizer& tokenizer, TrainingModel model, ScorerOptions op
 }
 
 Tensor Scorer::weights() const {
-  return options_.train_weights ? base_weights_ * weight_parameters_[1] : base_weights_;
+  return options_.train_weights && !model_.frozen() ? base_weights_ * weight_parameters_[1] : base_weights_;
+}
+
+Tensor Scorer::gain() const {
+  return model_.frozen() ? torch::full_like(weight_parameters_[0], options_.gain) : weight_parameters_[0].exp();
 }
 
 Result<Tensor> Scorer::logits(std::span<const std::string_view> queries, std::span<const Passage> passages,
@@ -49,8 +53,7 @@ Result<Tensor> Scorer::logits(std::span<const std::string_view> queries, std::sp
   const Tensor values = model_.head_values(tensors, options_.heads.heads, options_.calibration,
                                            options_.filter);  // [Q, heads, P]
   const Tensor sums = (values * weights().view({1, -1, 1})).sum(1);
-  const Tensor gain = weight_parameters_[0].exp();
-  return options_.calibration == Calibration::kNone ? torch::log(sums + kSumFloor) * gain : sums * gain;
+  return gain() * (options_.calibration == Calibration::kNone ? torch::log(sums + kSumFloor) : sums);
 }
 
 Result<Tensor> Scorer::logits(std::span<const std::string_view> queries,
@@ -73,9 +76,8 @@ HeadSet Scorer::trained_heads() const {
   HeadSet set = options_.heads;
   // The gain is a matter of the loss, but for the sum's share in a fused score it is none: z-scores take it
   // out. It is kept in the weights, so that scores are the logits that were trained.
-  const double gain =
-      options_.calibration == Calibration::kNone ? 1.0 : weight_parameters_[0].exp().item<double>();
-  const Tensor trained = (weights().detach().to(torch::kCPU).to(torch::kFloat64) * gain).contiguous();
+  const double factor = options_.calibration == Calibration::kNone ? 1.0 : gain().item<double>();
+  const Tensor trained = (weights().detach().to(torch::kCPU).to(torch::kFloat64) * factor).contiguous();
   set.weights.assign(trained.data_ptr<double>(), trained.data_ptr<double>() + trained.numel());
   return set;
 }

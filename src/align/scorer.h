@@ -39,7 +39,7 @@ class Scorer {
   // In the order given.
   Result<torch::Tensor> logits(std::span<const std::string_view> queries,
                                std::span<const Passage> passages) const;
-  // What the same prompt gives without the trained change.
+  // What the same prompt gives without any trained change: matrices, weights and gain as at the start.
   Result<torch::Tensor> frozen_logits(std::span<const std::string_view> queries,
                                       std::span<const Passage> passages);
 
@@ -54,6 +54,7 @@ class Scorer {
 
  private:
   torch::Tensor weights() const;
+  torch::Tensor gain() const;
 
   const Tokenizer& tokenizer_;
   TrainingModel model_;

@@ -394,11 +394,11 @@ Result<Tensor> batch_loss(Scorer& scorer, const TrainingBatch& batch, const Alig
   record.tokens = scorer.last_tokens();
   const bool graded = std::any_of(batch.queries.begin(), batch.queries.end(),
                                   [](const BatchQuery& query) { return !query.grades.empty(); });
-  Tensor reference;
-  if (options.against_frozen && graded) {
-    auto frozen = scorer.frozen_logits(texts, batch.passages);
-    HW_RETURN_IF_ERROR(frozen);
-    reference = *frozen;
+  Tensor frozen;
+  if (graded ? options.against_frozen : batch.frozen > 0.0) {
+    auto found = scorer.frozen_logits(texts, batch.passages);
+    HW_RETURN_IF_ERROR(found);
+    frozen = *found;
   }
   std::vector<int> places(batch.passages.size());
   std::iota(places.begin(), places.end(), 0);
@@ -411,17 +411,18 @@ Result<Tensor> batch_loss(Scorer& scorer, const TrainingBatch& batch, const Alig
   for (size_t q = 0; q < batch.queries.size(); ++q) {
     const BatchQuery& query = batch.queries[q];
     const Tensor row = (*logits)[static_cast<int64_t>(q)];
+    std::optional<Tensor> reference;
+    if (frozen.defined()) reference = frozen[static_cast<int64_t>(q)];
     if (!query.teacher.empty()) {
-      const Tensor loss = listwise_divergence(row, query.teacher, options.temperature);
+      if (reference) *reference = *reference * batch.frozen;
+      const Tensor loss = listwise_divergence(row, query.teacher, options.temperature, reference);
       divergence.add(loss.item<double>());
       const std::vector<double> teacher(query.teacher.begin(), query.teacher.end());
       rank_correlation.add(correlation(ranks(row_values(row)), ranks(teacher)));
       add(loss, 1.0);
       continue;
     }
-    std::optional<Tensor> frozen;
-    if (reference.defined()) frozen = reference[static_cast<int64_t>(q)];
-    if (const Tensor loss = pair_loss(row, query.grades, options.pairs, frozen); loss.defined()) {
+    if (const Tensor loss = pair_loss(row, query.grades, options.pairs, reference); loss.defined()) {
       pair.add(loss.item<double>());
       margin.add(margin_of(row_values(row), query.grades));
       add(loss, options.graded_loss_weight);

@@ -53,9 +53,10 @@ Result<TrainingData> TrainingData::load(const AlignOptions& options) {
     HW_RETURN_IF_ERROR(set);
     data.graded_.push_back(std::move(*set));
   }
-  for (const WeightedFile& file : options.targets) {
+  for (const TargetFile& file : options.targets) {
     auto batches = read_targets(file.path);
     HW_RETURN_IF_ERROR(batches);
+    for (TrainingBatch& batch : *batches) batch.frozen = file.frozen;
     data.targets_.push_back(std::move(*batches));
   }
   for (const DataSetSpec& spec : options.held_out) {
@@ -73,7 +74,7 @@ Result<TrainingData> TrainingData::load(const AlignOptions& options) {
 std::vector<double> TrainingData::source_weights() const {
   std::vector<double> weights;
   for (const GradedSet& set : graded_) weights.push_back(set.spec.weight);
-  for (const WeightedFile& file : options_.targets) weights.push_back(file.weight);
+  for (const TargetFile& file : options_.targets) weights.push_back(file.weight);
   return weights;
 }
 

@@ -75,6 +75,7 @@ class TrainingModel {
   const TrainingModelOptions& options() const { return options_; }
   // Leaves the trained change out of every pass until it is called with false.
   void set_frozen(bool frozen) { frozen_ = frozen; }
+  bool frozen() const { return frozen_; }
   // Null without one.
   const TrunkCache* trunk_cache() const { return trunk_cache_.get(); }
   double scale() const { return options_.whole_matrices ? 1.0 : options_.alpha / options_.rank; }

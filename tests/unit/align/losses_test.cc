@@ -110,6 +110,16 @@ TEST(Losses, ListwiseDivergenceIsZeroWhereTheTeacherIsFollowed) {
   EXPECT_GT(listwise_divergence(l.roll(1), teacher, 0.05).item<double>(), 0.5);
 }
 
+TEST(Losses, WhatIsAddedToTheTeacherIsFollowedToo) {
+  const std::vector<float> teacher{0.1f, 0.5f, 0.2f};
+  const Tensor added = torch::tensor({1.0, -7.0, 2.0}, torch::kFloat64).requires_grad_(true);
+  const Tensor l = (torch::tensor({2.0, 10.0, 4.0}, torch::kFloat64) + added.detach()).requires_grad_(true);
+  EXPECT_NEAR(listwise_divergence(l, teacher, 0.05, added).item<double>(), 0.0, 1e-6);
+  EXPECT_GT(listwise_divergence(l, teacher, 0.05).item<double>(), 0.5);
+  listwise_divergence(l, teacher, 0.05, added).backward();
+  EXPECT_FALSE(added.grad().defined());
+}
+
 TEST(Losses, UnknownRegulariserIsNamed) {
   const auto found = regulariser_named("entropy");
   ASSERT_FALSE(found);

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "align/scorer.h"
+#include "align/trainer.h"
 #include "headwise/reranker.h"
 #include "rerank/prompt_template.h"
 
@@ -52,7 +53,7 @@ std::vector<HeadId> heads_of(const Model& model) {
 }
 
 Scorer make_scorer(const Model& model, const Way& way, TrainingModelOptions options,
-                   TokenFilter filter = TokenFilter::kLow) {
+                   TokenFilter filter = TokenFilter::kLow, bool train_weights = false) {
   const std::vector<HeadId> heads = heads_of(model);
   options.deepest_layer = static_cast<int>(model.config().layers) - 1;
   ScorerOptions scoring;
@@ -60,6 +61,7 @@ Scorer make_scorer(const Model& model, const Way& way, TrainingModelOptions opti
   scoring.heads.weights = {1.0, 0.5, -2.0};
   scoring.calibration = way.calibration;
   scoring.filter = filter;
+  scoring.train_weights = train_weights;
   scoring.rules.wording = *find_prompt_template(way.encoding == Encoding::kBlocks ? "blocks" : "default");
   scoring.rules.chat = *find_chat_format(model.tokenizer(), "");
   scoring.rules.encoding = way.encoding;
@@ -264,6 +266,30 @@ TEST_F(TinyLlama, WithoutTheChangeScoresAreTheFrozenOnes) {
   stir(scorer);
   EXPECT_FALSE(torch::allclose(*scorer.logits(kQueries, kPassages), before));
   EXPECT_TRUE(torch::equal(*scorer.frozen_logits(kQueries, kPassages), before));
+}
+
+TEST_F(TinyLlama, FrozenScoresHaveTheFirstWeightsAndGain) {
+  Scorer scorer = make_scorer(*model_, kWays[1], every_projection(), TokenFilter::kLow, true);
+  torch::NoGradGuard no_grad;
+  const torch::Tensor before = *scorer.logits(kQueries, kPassages);
+  for (const torch::Tensor& parameter : scorer.weight_parameters()) torch::Tensor(parameter).add_(0.5);
+  EXPECT_FALSE(torch::allclose(*scorer.logits(kQueries, kPassages), before));
+  EXPECT_TRUE(torch::equal(*scorer.frozen_logits(kQueries, kPassages), before));
+}
+
+TEST_F(TinyLlama, ATeacherCanBeJoinedWithTheFrozenScores) {
+  Scorer scorer = make_scorer(*model_, kWays[0], every_projection());
+  stir(scorer);
+  TrainingBatch batch{"set", kPassages, {{"a cat", {}, {0.1f, 0.3f, 0.9f, 0.2f, 0.4f}}}, 0.7};
+  UpdateRecord record;
+  const double found = batch_loss(scorer, batch, {}, record)->item<double>();
+  torch::NoGradGuard no_grad;
+  const std::vector<std::string_view> query{"a cat"};
+  const torch::Tensor wanted = torch::tensor(batch.queries[0].teacher) / 0.05 +
+                               (*scorer.frozen_logits(query, kPassages))[0] * 0.7;
+  const torch::Tensor log_p = torch::log_softmax((*scorer.logits(query, kPassages))[0], 0);
+  const torch::Tensor log_t = torch::log_softmax(wanted, 0);
+  EXPECT_NEAR(found, (log_t.exp() * (log_t - log_p)).sum().item<double>(), 1e-4);
 }
 
 TEST_F(TinyLlama, WrongLayersAndRanksAreRefused) {
