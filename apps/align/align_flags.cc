@@ -120,7 +120,8 @@ void add_align_flags(CLI::App& program, AlignFlags& flags) {
       "dir=FOLDER,run=FILE[,split=NAME][,skip=N][,first=N][,depth=N][,weight=W]; "
       "several times for several");
   add("--targets", flags.targets,
-      "A teacher's scores, FILE, FILE=WEIGHT (docs/formats.md) or FILE=WEIGHT,frozen=W, which adds W times the frozen model's "
+      "A teacher's scores, FILE, FILE=WEIGHT (docs/formats.md) or FILE=WEIGHT,frozen=W, which adds W times "
+      "the frozen model's "
       "logits to them; several times for several");
   add("--held-out", flags.held_out,
       "Queries that say when to stop and which update is kept; form of --graded");
@@ -136,6 +137,9 @@ void add_align_flags(CLI::App& program, AlignFlags& flags) {
 
   group = "Model";
   add("--model", flags.model, kModelHelp);
+  add("--from", flags.from,
+      "Folder of an adapter to start from, with its heads unless --heads names others; the same --train and "
+      "no lower --rank");
   add("--heads", flags.heads, "Heads that are trained: a head-set file, a list, or 'default'");
   add("--encoding", flags.encoding, "blocks or list; else as the head set says")
       ->check(CLI::IsMember(with_empty(words_of(kEncodingWords))));

@@ -24,6 +24,7 @@ struct AlignFlags {
   AlignOptions options;
   TrainingModelOptions training;
   std::string model;
+  std::filesystem::path from;  // an adapter's folder to start from; empty: from nothing
   std::string heads = "default";
   std::string encoding, calibration, token_filter, rows, prompt_template;  // empty: as the head set says
   std::vector<std::string> graded, targets, held_out;

@@ -16,6 +16,7 @@
 
 #include "align/adapter_files.h"
 #include "align/align_flags.h"
+#include "align/start_adapter.h"
 #include "align/trainer.h"
 #include "align/training_log.h"
 #include "base/check.h"
@@ -31,6 +32,7 @@
 #include "engine/settings.h"
 #include "headwise/engine.h"
 #include "headwise/head_catalogue.h"
+#include "model/adapter.h"
 
 namespace headwise {
 namespace {
@@ -126,11 +128,22 @@ Status run_align(AlignFlags flags, bool quiet) {
   auto model = Model::load(*path, {});
   if (!model)
     return fail(std::move(model.error()).with_context("loading the model '" + path->string() + "'"));
+  std::optional<Adapter> start;
+  if (!flags.from.empty()) {
+    auto adapter = read_adapter(flags.from, (*model)->config());
+    HW_RETURN_IF_ERROR(adapter);
+    start = std::move(*adapter);
+    std::error_code ignored;
+    if (const auto own = flags.from / "heads.json";
+        flags.heads == "default" && std::filesystem::exists(own, ignored))
+      flags.heads = own.string();
+  }
   auto scoring = scorer_options(flags, **model);
   HW_RETURN_IF_ERROR(scoring);
   flags.training.deepest_layer = deepest_layer(scoring->heads);
   auto training_model = TrainingModel::create(**model, flags.training);
   HW_RETURN_IF_ERROR(training_model);
+  if (start) HW_RETURN_IF_ERROR(start_from(*start, *training_model));
   auto data = TrainingData::load(options);
   HW_RETURN_IF_ERROR(data);
   std::error_code failure;
@@ -143,6 +156,7 @@ Status run_align(AlignFlags flags, bool quiet) {
   Json decide = settings_json(flags, scoring->heads);
   decide["model"] = (*model)->fingerprint();
   decide["data"] = data->fingerprint();
+  if (start) decide["from"] = std::to_string(start->hash());
 
   Scorer scorer((*model)->tokenizer(), std::move(*training_model), std::move(*scoring));
   const StopSignals signals;

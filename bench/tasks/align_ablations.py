@@ -20,7 +20,7 @@ HEADS = "15-6,15-7,17-0,18-6,13-6,14-7,17-4,15-5,9-0,7-7,18-7,17-5,15-2,8-6,8-8,
 GRADED = ("dir=dl21,run=run.bm25.trec,split=test,skip=25,weight=.4", "dir=musique,run=run.given.trec,split=test,first=45,weight=.3",
           "dir=nfcorpus,run=run.bm25.train.trec,split=train,first=110,weight=.2", "dir=scifact,run=run.bm25.train.trec,split=train,first=50,weight=.1")
 HELD_OUT = ("dir=dl21,run=run.bm25.trec,split=test,first=25,depth=20", "dir=musique,run=run.given.trec,split=test,skip=45,first=15,depth=20",
-            "dir=nfcorpus,run=run.bm25.dev.trec,split=dev,first=25,depth=20", "dir=scifact,run=run.bm25.train.trec,split=train,skip=500,first=25,depth=20")
+            "dir=nfcorpus,run=run.bm25.dev.trec,split=dev,first=25,depth=20", "dir=scifact,run=run.bm25.train.trec,split=train,skip=400,first=25,depth=20")
 
 
 def first_heads(count: int) -> str:

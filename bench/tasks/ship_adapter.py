@@ -19,6 +19,7 @@ def main() -> None:
     halves = {name: np.ascontiguousarray(tensor.astype(np.float16)) for name, tensor in tensors.items()}
     worst = max(float(np.abs(halves[name].astype(np.float32) - tensor).max() / np.abs(tensor).max()) for name, tensor in tensors.items())
     save_file(halves, target / "adapter_model.safetensors", metadata={"format": "pt"})
+    (target / "adapter_model.safetensors").chmod(0o644)
     for name in ("adapter_config.json", "heads.json", "README.md"):
         shutil.copyfile(source / name, target / name)
     print(f"{len(tensors)} tensors, {sum(tensor.size for tensor in halves.values())} values; largest error of one, relative to its tensor's "

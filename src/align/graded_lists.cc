@@ -248,10 +248,14 @@ std::vector<int> sample_list(const GradedQuery& query, int size, std::mt19937_64
   return chosen;
 }
 
-TrainingBatch sample_batch(const GradedSet& set, int queries, int size, std::mt19937_64& random) {
-  std::vector<size_t> places(set.queries.size());
-  for (size_t i = 0; i < places.size(); ++i) places[i] = i;
-  draw(places, static_cast<size_t>(queries), random);
+TrainingBatch sample_batch(const GradedSet& set, int queries, int size, std::mt19937_64& random,
+                           std::optional<size_t> first) {
+  std::vector<size_t> places;
+  for (size_t i = 0; i < set.queries.size(); ++i) {
+    if (i != first) places.push_back(i);
+  }
+  draw(places, static_cast<size_t>(queries) - (first ? 1 : 0), random);
+  if (first) places.insert(places.begin(), *first);
   const size_t count = places.size();
   TrainingBatch batch;
   batch.set = set.spec.name();

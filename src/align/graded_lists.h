@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <random>
 #include <string>
 #include <string_view>
@@ -73,6 +74,8 @@ std::vector<int> sample_list(const GradedQuery& query, int size, std::mt19937_64
 
 // `queries` lists of one set as one batch: their passages are pooled, and every query reads them all. A
 // passage that comes from another query's list has grade 0 unless this query's judgements say otherwise.
-TrainingBatch sample_batch(const GradedSet& set, int queries, int size, std::mt19937_64& random);
+// `first`, where given, is the place of a query that is among them.
+TrainingBatch sample_batch(const GradedSet& set, int queries, int size, std::mt19937_64& random,
+                           std::optional<size_t> first = std::nullopt);
 
 }  // namespace headwise

@@ -41,7 +41,8 @@ Tensor Scorer::weights() const {
 }
 
 Tensor Scorer::gain() const {
-  return model_.frozen() ? torch::full_like(weight_parameters_[0], options_.gain) : weight_parameters_[0].exp();
+  return model_.frozen() ? torch::full_like(weight_parameters_[0], options_.gain)
+                         : weight_parameters_[0].exp();
 }
 
 Result<Tensor> Scorer::logits(std::span<const std::string_view> queries, std::span<const Passage> passages,

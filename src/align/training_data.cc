@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
 #include <random>
 #include <utility>
 
@@ -86,10 +87,14 @@ TrainingBatch TrainingData::batch(int64_t number) const {
   const size_t source = source_of(number);
   if (source < graded_.size()) {
     auto seed = static_cast<uint64_t>(number);
-    if (options_.fixed_lists)
+    std::optional<size_t> query;
+    if (options_.fixed_lists) {
+      // The list of a query drawn: as many as there are queries, each with its own.
       seed = mix(mix(options_.seed, kQueryStream), seed) % graded_[source].queries.size();
+      query = seed;
+    }
     std::mt19937_64 random(mix(mix(options_.seed, kListStream), seed));
-    return sample_batch(graded_[source], options_.lists, options_.list_size, random);
+    return sample_batch(graded_[source], options_.lists, options_.list_size, random, query);
   }
   // A file's batches come one after the other, in another order every time round.
   const std::vector<TrainingBatch>& batches = targets_[source - graded_.size()];

@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "base/check.h"
-#include "engine/fingerprint.h"
 #include "model/rotary.h"
 #include "model/weights.h"
 #include "rerank/scoring.h"
@@ -267,9 +266,9 @@ Result<TrainingModel> TrainingModel::create(const Model& model, const TrainingMo
   if (options.targets.empty()) return fail(ErrorCode::kUsage, "no projection is to be trained");
   TrainingModel made;
   made.config_ = config;
-  made.fingerprint_ = model.fingerprint();
   if (!options.trunk_cache.empty() && options.first_layer > 0) {
-    made.trunk_cache_ = std::make_shared<TrunkCache>(options.trunk_cache);
+    made.trunk_cache_ = std::make_shared<TrunkCache>(
+        options.trunk_cache, Trunk{model.fingerprint(), options.first_layer, options.bf16});
   }
   made.options_ = options;
   made.compute_ = options.bf16 ? torch::kBFloat16 : torch::kFloat32;
@@ -411,33 +410,13 @@ std::vector<Tensor> TrainingModel::run_layer(int layer, const Tensor& hidden, co
   return out;
 }
 
-std::string TrainingModel::trunk_key(const PromptTensors& prompt, std::span<const HeadId> heads) const {
-  Fingerprint key;
-  key.add(fingerprint_);
-  key.add(options_.bf16 ? "bf16" : "fp32");
-  for (const int64_t number : {int64_t{options_.first_layer}, prompt.base, prompt.instruction_begin,
-                               prompt.query_begin, prompt.shared_rows}) {
-    key.add(static_cast<double>(number));
-  }
-  for (const Tensor* tensor : {&prompt.ids, &prompt.positions, &prompt.slot_tokens, &prompt.query_tokens,
-                               &prompt.rows_read, &prompt.summed_tokens, &prompt.summed_passages}) {
-    if (!tensor->defined()) continue;
-    const Tensor bytes = tensor->to(torch::kCPU).contiguous();
-    key.add({static_cast<const char*>(bytes.data_ptr()), bytes.nbytes()});
-  }
-  for (const HeadId head : heads) {
-    if (head.layer < options_.first_layer) key.add(to_string(head));
-  }
-  return key.hex();
-}
-
 ReadAttention TrainingModel::read(const PromptTensors& prompt, std::span<const HeadId> heads) const {
   ReadAttention attention(heads.size());
   const bool checkpoint = options_.checkpoint && torch::GradMode::is_enabled();
   const Tensor anchor = torch::zeros({1}).requires_grad_(true);
   Tensor hidden;
   int layer = 0;
-  const std::string key = trunk_cache_ ? trunk_key(prompt, heads) : "";
+  const std::string key = trunk_cache_ ? trunk_cache_->key(prompt, heads) : "";
   const auto kept = trunk_cache_ ? trunk_cache_->find(key) : std::nullopt;
   if (kept) {
     layer = options_.first_layer;

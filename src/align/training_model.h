@@ -94,10 +94,7 @@ class TrainingModel {
   torch::Tensor project(const torch::Tensor& x, int layer, LayerTensor tensor, LayerTensor bias,
                         LayerTensor head_norm, int64_t heads, const torch::Tensor& positions) const;
 
-  std::string trunk_key(const PromptTensors& prompt, std::span<const HeadId> heads) const;
-
   ModelConfig config_;
-  std::string fingerprint_;  // of the base model
   std::shared_ptr<TrunkCache> trunk_cache_;
   TrainingModelOptions options_;
   torch::ScalarType compute_ = torch::kFloat32;

@@ -8,6 +8,7 @@
 
 #include "align/checkpoint.h"
 #include "base/file.h"
+#include "engine/fingerprint.h"
 #include "formats/safetensors.h"
 #include "formats/safetensors_writer.h"
 
@@ -19,6 +20,27 @@ std::filesystem::path path_of(const std::filesystem::path& folder, const std::st
 }
 
 }  // namespace
+
+std::string TrunkCache::key(const PromptTensors& prompt, std::span<const HeadId> heads) const {
+  Fingerprint key;
+  key.add(trunk_.model);
+  key.add(trunk_.bf16 ? "bf16" : "fp32");
+  for (const int64_t number : {int64_t{trunk_.layers}, prompt.base, prompt.instruction_begin,
+                               prompt.query_begin, prompt.shared_rows}) {
+    key.add(static_cast<double>(number));
+  }
+  for (const torch::Tensor* tensor :
+       {&prompt.ids, &prompt.positions, &prompt.slot_tokens, &prompt.query_tokens, &prompt.rows_read,
+        &prompt.summed_tokens, &prompt.summed_passages}) {
+    if (!tensor->defined()) continue;
+    const torch::Tensor bytes = tensor->to(torch::kCPU).contiguous();
+    key.add({static_cast<const char*>(bytes.data_ptr()), bytes.nbytes()});
+  }
+  for (const HeadId head : heads) {
+    if (head.layer < trunk_.layers) key.add(to_string(head));
+  }
+  return key.hex();
+}
 
 std::optional<std::vector<torch::Tensor>> TrunkCache::find(const std::string& key) {
   std::error_code ignored;

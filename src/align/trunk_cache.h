@@ -15,19 +15,31 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "align/prompt_tensors.h"
 #include "headwise/error.h"
+#include "headwise/head_selection.h"
 
 namespace headwise {
 
+struct Trunk {
+  std::string model;  // fingerprint
+  int layers = 0;
+  bool bf16 = false;
+};
+
 class TrunkCache {
  public:
-  explicit TrunkCache(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  TrunkCache(std::filesystem::path folder, Trunk trunk)
+      : folder_(std::move(folder)), trunk_(std::move(trunk)) {}
 
-  // `key` is over all that decides the values. Nothing for one that is not there, or is damaged.
+  // Over all that decides the values: the trunk, the prompt, and which of the heads read lie in the trunk.
+  std::string key(const PromptTensors& prompt, std::span<const HeadId> heads) const;
+  // Nothing for a key that is not there, or whose file is damaged.
   std::optional<std::vector<torch::Tensor>> find(const std::string& key);
   void put(const std::string& key, const std::vector<torch::Tensor>& values);
 
@@ -37,6 +49,7 @@ class TrunkCache {
 
  private:
   std::filesystem::path folder_;
+  Trunk trunk_;
   int64_t found_ = 0, missed_ = 0;
   std::optional<Error> first_error_;
 };

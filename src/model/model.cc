@@ -113,8 +113,8 @@ Result<std::shared_ptr<const Model>> Model::load(const fs::path& path, const Mod
   auto adapter = wanted_adapter(options, base_fingerprint, opened->config);
   if (!adapter) return fail(std::move(adapter.error()));
   if (*adapter) {
-    (*weights)->merge(**adapter);
     fingerprint += "+lora-" + hex16((*adapter)->hash());
+    (*weights)->adapt(std::move(**adapter));
   }
   return std::shared_ptr<const Model>(new Model(std::move(opened->config), std::move(opened->tokenizer),
                                                 std::move(*weights), path, std::move(base_fingerprint),

@@ -4,6 +4,7 @@
 #include "model/weights.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 #include "base/file.h"
@@ -108,6 +109,32 @@ void dequantize_rows(const TensorView& tensor, int64_t first, int64_t rows, int6
   }
 }
 
+// Adds rows [first, first + rows) of scale * B A. Sums over the rank in its order, for each value by itself.
+void add_change(const AdapterMatrix& change, int64_t first, int64_t rows, int64_t columns, float* out) {
+  const auto scale = static_cast<float>(change.scale);
+  std::vector<float> sums(static_cast<size_t>(columns));
+  for (int64_t row = 0; row < rows; ++row) {
+    std::fill(sums.begin(), sums.end(), 0.0f);
+    const float* factors = change.b.data() + (first + row) * change.rank;
+    int64_t r = 0;
+    for (; r + 4 <= change.rank; r += 4) {  // four at once: a quarter of the loads and stores, the same sum
+      const float* a = change.a.data() + r * columns;
+      const float f0 = factors[r], f1 = factors[r + 1], f2 = factors[r + 2], f3 = factors[r + 3];
+      for (int64_t i = 0; i < columns; ++i) {
+        float sum = sums[static_cast<size_t>(i)] + f0 * a[i];
+        sum += f1 * a[columns + i];
+        sum += f2 * a[2 * columns + i];
+        sums[static_cast<size_t>(i)] = sum + f3 * a[3 * columns + i];
+      }
+    }
+    for (; r < change.rank; ++r) {
+      const float* a = change.a.data() + r * columns;
+      for (int64_t i = 0; i < columns; ++i) sums[static_cast<size_t>(i)] += factors[r] * a[i];
+    }
+    for (int64_t i = 0; i < columns; ++i) out[row * columns + i] += scale * sums[static_cast<size_t>(i)];
+  }
+}
+
 std::vector<float> dequantize_vector(const TensorView& tensor, bool interleaved, int64_t head_width) {
   std::vector<float> values(static_cast<size_t>(tensor.elements()));
   if (interleaved) {
@@ -118,9 +145,15 @@ std::vector<float> dequantize_vector(const TensorView& tensor, bool interleaved,
   return values;
 }
 
-// One panel to be packed: rows [first, first + rows) of a stored matrix.
+// A matrix as it is stored, and what an adapter adds to it (null: nothing).
+struct SourceMatrix {
+  const TensorView* stored;
+  const AdapterMatrix* change;
+};
+
+// One panel to be packed: rows [first, first + rows) of a matrix.
 struct PanelJob {
-  const TensorView* source;
+  SourceMatrix source;
   int64_t first;
   int64_t rows;
   bool interleaved;
@@ -130,9 +163,9 @@ struct PanelJob {
 class PanelList {
  public:
   // Cuts `source` into panels of `columns` outputs and asks for those in `wanted` (all when empty).
-  void add(const TensorView& source, int64_t columns, bool interleaved, const std::vector<int>* wanted,
+  void add(const SourceMatrix& source, int64_t columns, bool interleaved, const std::vector<int>* wanted,
            PackedLayer::Panels& panels) {
-    const int64_t outputs = source.shape[0];
+    const int64_t outputs = source.stored->shape[0];
     const auto count = static_cast<size_t>((outputs + columns - 1) / columns);
     panels.resize(count);
     for (size_t i = 0; i < count; ++i) {
@@ -140,22 +173,23 @@ class PanelList {
           std::find(wanted->begin(), wanted->end(), static_cast<int>(i)) == wanted->end())
         continue;
       const int64_t first = static_cast<int64_t>(i) * columns;
-      jobs_.push_back({&source, first, std::min(columns, outputs - first), interleaved, &panels[i]});
+      jobs_.push_back({source, first, std::min(columns, outputs - first), interleaved, &panels[i]});
     }
   }
 
-  void add_whole(const TensorView& source, kernels::PackedMatrix& target) {
-    jobs_.push_back({&source, 0, source.shape[0], false, &target});
+  void add_whole(const SourceMatrix& source, kernels::PackedMatrix& target) {
+    jobs_.push_back({source, 0, source.stored->shape[0], false, &target});
   }
 
   void run(int64_t head_width, ThreadPool& pool, std::span<Packer> packers) const {
     pool.parallel_for(static_cast<int64_t>(jobs_.size()), [&](int64_t index, int worker) {
       const PanelJob& job = jobs_[static_cast<size_t>(index)];
-      const int64_t inputs = job.source->shape[1];
+      const int64_t inputs = job.source.stored->shape[1];
       Packer& packer = packers[static_cast<size_t>(worker)];
       packer.rows.reserve(static_cast<size_t>(job.rows * inputs));
-      dequantize_rows(*job.source, job.first, job.rows, inputs, job.interleaved, head_width,
-                      packer.rows.data());
+      float* rows = packer.rows.data();
+      dequantize_rows(*job.source.stored, job.first, job.rows, inputs, job.interleaved, head_width, rows);
+      if (job.source.change != nullptr) add_change(*job.source.change, job.first, job.rows, inputs, rows);
       packer.gemm.pack(packer.rows.data(), job.rows, inputs, *job.target);
     });
   }
@@ -185,10 +219,11 @@ bool is_matrix(LayerTensor tensor) {
   }
 }
 
-void pack_layer(const std::array<TensorView, kLayerTensors>& tensors, const ModelConfig& config,
+void pack_layer(const std::array<TensorView, kLayerTensors>& tensors,
+                const std::array<const AdapterMatrix*, kLayerTensors>& changes, const ModelConfig& config,
                 const LayerDemand& demand, ThreadPool& pool, std::span<Packer> packers, PackedLayer& packed) {
-  const auto view = [&](LayerTensor tensor) -> const TensorView& {
-    return tensors[static_cast<size_t>(tensor)];
+  const auto matrix = [&](LayerTensor tensor) {
+    return SourceMatrix{&tensors[static_cast<size_t>(tensor)], changes[static_cast<size_t>(tensor)]};
   };
   PanelList panels;
   const int64_t D = config.head_width;
@@ -197,16 +232,16 @@ void pack_layer(const std::array<TensorView, kLayerTensors>& tensors, const Mode
                                                                     {LayerTensor::kUp, &packed.up},
                                                                     {LayerTensor::kDown, &packed.down},
                                                                     {LayerTensor::kOutput, &packed.output}};
-    for (const auto& [tensor, target] : whole) panels.add_whole(view(tensor), *target);
-    panels.add(view(LayerTensor::kValue), D, false, nullptr, packed.value);
+    for (const auto& [tensor, target] : whole) panels.add_whole(matrix(tensor), *target);
+    panels.add(matrix(LayerTensor::kValue), D, false, nullptr, packed.value);
   }
-  panels.add(view(LayerTensor::kQuery), D, config.permuted_qk, demand.whole ? nullptr : &demand.query_heads,
+  panels.add(matrix(LayerTensor::kQuery), D, config.permuted_qk, demand.whole ? nullptr : &demand.query_heads,
              packed.query);
-  panels.add(view(LayerTensor::kKey), D, config.permuted_qk, demand.whole ? nullptr : &demand.key_heads,
+  panels.add(matrix(LayerTensor::kKey), D, config.permuted_qk, demand.whole ? nullptr : &demand.key_heads,
              packed.key);
   panels.run(D, pool, packers);
   for (const LayerTensorName& name : kLayerTensorNames) {
-    const TensorView& tensor = view(name.tensor);
+    const TensorView& tensor = tensors[static_cast<size_t>(name.tensor)];
     if (tensor.data == nullptr || is_matrix(name.tensor)) continue;
     const bool interleaved = config.permuted_qk && is_rotated(name.tensor);
     packed.vectors[static_cast<size_t>(name.tensor)] = dequantize_vector(tensor, interleaved, D);
@@ -266,37 +301,11 @@ Result<std::unique_ptr<ModelWeights>> ModelWeights::create(std::unique_ptr<Tenso
   return weights;
 }
 
-bool ModelWeights::is_merged(const TensorView& tensor) const {
-  return std::any_of(merged_.begin(), merged_.end(), [&](const AlignedBuffer<float>& buffer) {
-    return reinterpret_cast<const std::byte*>(buffer.data()) == tensor.data;
-  });
-}
-
-void ModelWeights::merge(const Adapter& adapter) {
-  std::vector<float> change;
-  for (const AdapterMatrix& matrix : adapter.matrices) {
-    TensorView& view = layers[static_cast<size_t>(matrix.layer)][static_cast<size_t>(matrix.tensor)];
-    const int64_t outputs = view.shape[0];
-    const int64_t inputs = view.shape[1];
-    const bool interleaved = config.permuted_qk && is_rotated(matrix.tensor);
-    AlignedBuffer<float>& merged = merged_.emplace_back();
-    merged.reserve(static_cast<size_t>(outputs * inputs));
-    kernels::dequantize(view.dtype, view.data, outputs * inputs, merged.data());
-    const auto scale = static_cast<float>(matrix.scale);
-    for (int64_t row = 0; row < outputs; ++row) {
-      change.assign(static_cast<size_t>(inputs), 0.0f);
-      for (int64_t r = 0; r < matrix.rank; ++r) {
-        const float factor = matrix.b[static_cast<size_t>(row * matrix.rank + r)];
-        const float* a = matrix.a.data() + r * inputs;
-        for (int64_t i = 0; i < inputs; ++i) change[static_cast<size_t>(i)] += factor * a[i];
-      }
-      // The file's row order stays, so that nothing after this asks whether a matrix was merged.
-      float* out = merged.data() + (interleaved ? interleaved_row(row, config.head_width) : row) * inputs;
-      for (int64_t i = 0; i < inputs; ++i) out[i] += scale * change[static_cast<size_t>(i)];
-    }
-    view.dtype = DType::kF32;
-    view.data = reinterpret_cast<const std::byte*>(merged.data());
-    view.bytes = static_cast<size_t>(outputs * inputs) * sizeof(float);
+void ModelWeights::adapt(Adapter adapter) {
+  adapter_ = std::move(adapter);
+  changes_.assign(layers.size(), Changes{});
+  for (const AdapterMatrix& matrix : adapter_.matrices) {
+    changes_[static_cast<size_t>(matrix.layer)][static_cast<size_t>(matrix.tensor)] = &matrix;
   }
 }
 
@@ -307,7 +316,13 @@ std::vector<float> ModelWeights::values(int64_t layer, LayerTensor tensor) const
   if (!is_matrix(tensor)) return dequantize_vector(view, interleaved, config.head_width);
   std::vector<float> values(static_cast<size_t>(view.elements()));
   dequantize_rows(view, 0, view.shape[0], view.shape[1], interleaved, config.head_width, values.data());
+  const AdapterMatrix* change = changes_of(layer)[static_cast<size_t>(tensor)];
+  if (change != nullptr) add_change(*change, 0, view.shape[0], view.shape[1], values.data());
   return values;
+}
+
+ModelWeights::Changes ModelWeights::changes_of(int64_t layer) const {
+  return changes_.empty() ? Changes{} : changes_[static_cast<size_t>(layer)];
 }
 
 void ModelWeights::embed(int32_t id, float* out) const {
@@ -319,15 +334,13 @@ const PackedLayer& ModelWeights::layer(int64_t index, const LayerDemand& demand,
                                        std::span<Packer> packers, PackedLayer& scratch) const {
   const auto& tensors = layers[static_cast<size_t>(index)];
   if (options.weights == ModelOptions::Weights::kStored) {
-    pack_layer(tensors, config, demand, pool, packers, scratch);
+    pack_layer(tensors, changes_of(index), config, demand, pool, packers, scratch);
     return scratch;
   }
   CachedLayer& cached = *cache_[static_cast<size_t>(index)];
   std::call_once(cached.once, [&] {
-    pack_layer(tensors, config, LayerDemand{}, pool, packers, cached.packed);
-    for (const TensorView& tensor : tensors) {
-      if (!is_merged(tensor)) release_pages(tensor.data, tensor.bytes);
-    }
+    pack_layer(tensors, changes_of(index), config, LayerDemand{}, pool, packers, cached.packed);
+    for (const TensorView& tensor : tensors) release_pages(tensor.data, tensor.bytes);
   });
   return cached.packed;
 }

@@ -73,9 +73,10 @@ struct ModelWeights {
                                                       const ModelConfig& config, bool gguf,
                                                       const ModelOptions& options);
 
-  // Puts W + scale * B A, in fp32, in the place of every matrix that the adapter changes. Once, before the
-  // first pass.
-  void merge(const Adapter& adapter);
+  // From now on W + scale * B A, in fp32, stands in the place of every matrix that the adapter changes. The
+  // sum is made where a matrix is made fp32 anyway, so that stored weights stay as small as they are. Once,
+  // before the first pass.
+  void adapt(Adapter adapter);
 
   // Writes the embedding of token `id` (0 <= id < V) as fp32 [C].
   void embed(int32_t id, float* out) const;
@@ -93,10 +94,13 @@ struct ModelWeights {
   uint64_t hash() const;
 
  private:
-  // Pages of the file may be given back to the system; these are not the file's.
-  bool is_merged(const TensorView& tensor) const;
+  // What the adapter changes of a layer, by LayerTensor; null where it does not.
+  using Changes = std::array<const AdapterMatrix*, kLayerTensors>;
 
-  std::vector<AlignedBuffer<float>> merged_;  // what an adapter changed
+  Changes changes_of(int64_t layer) const;
+
+  Adapter adapter_;
+  std::vector<Changes> changes_;  // for each layer; empty without an adapter
   struct CachedLayer {
     std::once_flag once;
     PackedLayer packed;

@@ -32,14 +32,15 @@ def test_one_query_finds_the_answer(headwise):
     scores = [hit["score"] for hit in hits]
     assert scores == sorted(scores, reverse=True) and len(set(scores)) == len(scores)
     statistics = answer["statistics"]
-    assert statistics["heads_read"] == 32 and statistics["layers_run"] == 30 and statistics["prompt_tokens"] > 60
+    assert statistics["heads_read"] == 42 and statistics["layers_run"] == 19 and statistics["prompt_tokens"] > 60
 
 
 def test_the_shipped_heads_give_way_to_another_reading(headwise):
     """Another encoding or calibration than the set was found for reads every head, unless the set is asked for by name."""
     def heads_read(*flags):
         return json.loads(headwise.ok(*QUERY, "--documents", "-", "--json", *flags, stdin=LINES))["statistics"]["heads_read"]
-    assert heads_read("--heads", "default", "--encoding", "blocks", "--calibration", "na") == 32
+    assert heads_read("--heads", "default", "--encoding", "blocks", "--calibration", "na") == 42
+    assert heads_read("--adapter", "none") == 32
     for other in (["--calibration", "ratio"], ["--encoding", "list"], ["--rows", "query"], ["--token-filter", "none"],
                   ["--heads", "all"]):
         assert heads_read(*other) == 270, other
@@ -60,7 +61,7 @@ def test_the_table(headwise):
     lines = table.splitlines()
     assert lines[0] == "who wrote Emma?"
     assert re.match(r"   1    2  ▲1 +-?[\d.]+  █+ +\[2\] Emma is a novel", lines[2]), lines[2]
-    assert "read the shipped 32 heads of layers 2-29; 30 layers run;" in lines[-1] and "tokens/s" in lines[-1]
+    assert "read the shipped 42 heads of layers 2-18; 19 layers run;" in lines[-1] and "tokens/s" in lines[-1]
     assert len(lines) == 2 + len(FACTS) + 1
     assert all(len(line) <= 80 for line in lines[:-1])
     assert "\x1b" not in table  # not a terminal

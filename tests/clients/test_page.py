@@ -78,7 +78,7 @@ def test_rank_explain_and_switch(server, open_page, demo_order):
     assert shaded > 5
     text = page.locator("#ranking li:first-child .text").text_content()
     assert demo_order[0] in text
-    assert page.locator("#head-map rect").count() == 270 and page.locator("#head-map rect.read").count() == 32
+    assert page.locator("#head-map rect").count() == 270 and page.locator("#head-map rect.read").count() == 42
     assert "through the model" in page.locator("#timings").text_content()
 
     # One head alone: the shades change, and choosing it again gives the sum back.

@@ -152,6 +152,7 @@ def test_settings_file(headwise, data, tmp_path):
     (["--graded", "dir=/nowhere,run=x"], 3, "/nowhere"),
     (["--graded", "dir=x"], 2, "run is missing"),
     (["--targets", "/nowhere.jsonl"], 3, "/nowhere.jsonl"),
+    (["--targets", "x.jsonl=1,frozen=-1"], 2, "frozen=W"),
     (["--heads", "99-0"], 2, "99-0"),
     (["--heads", "nowhere.json"], 3, "nowhere.json"),
     (["--train", "q,x"], 2, "--train"),
@@ -184,6 +185,24 @@ def test_a_broken_checkpoint_is_named(headwise, data, tmp_path):
     done = run(headwise, "align", *flags(data, output, "--updates", "4"))
     assert done.returncode == 3 and "checkpoint.safetensors" in done.stderr
     must_run(headwise, "align", *flags(data, output, "--updates", "4", "--restart"))
+
+
+def test_from_an_adapter_training_starts_where_it_ended(trained, headwise, data, tmp_path):
+    best = json.loads(must_run(headwise, "align", *flags(data, trained, "--updates", "30")))["best_update"]
+    ended = next(line for line in log_of(trained) if "held_out" in line and line["update"] == best)["held_out"]
+    without_heads = [part for part in flags(data, tmp_path / "a", "--updates", "2", "--from", trained)]
+    place = without_heads.index("--heads")
+    del without_heads[place:place + 2]
+    must_run(headwise, "align", *without_heads)
+    start = next(line for line in log_of(tmp_path / "a") if "held_out" in line)["held_out"]
+    assert [entry["alone"] for entry in start] == pytest.approx([entry["alone"] for entry in ended], abs=1e-9)
+    # Other data may have other settings, a higher rank among them; what the adapter knows must not be lost.
+    must_run(headwise, "align", *flags(data, tmp_path / "b", "--updates", "1", "--from", trained, "--rank", "12"))
+    for more, words in ((("--rank", "2"), "--rank"), (("--train", "q,k"), "--train"), (("--first-layer", "1"), "--first-layer")):
+        done = run(headwise, "align", *flags(data, tmp_path / "c", "--from", trained, *more))
+        assert done.returncode == 2 and words in done.stderr and not (tmp_path / "c").exists(), done.stderr
+    done = run(headwise, "align", *flags(data, tmp_path / "c", "--from", "/nowhere"))
+    assert done.returncode == 3 and "/nowhere" in done.stderr
 
 
 def test_with_a_trunk_cache_the_same_bytes(headwise, data, tmp_path):

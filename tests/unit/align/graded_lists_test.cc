@@ -76,6 +76,23 @@ TEST(GradedLists, ABatchSharesPassagesAndKeepsEachQuerysGrades) {
   }
 }
 
+TEST(GradedLists, AQueryAskedForLeadsItsBatch) {
+  GradedSet set;
+  for (int i = 0; i < 5; ++i) {
+    set.queries.push_back(made_up_query(2, 6));
+    set.queries.back().text = std::to_string(i);
+  }
+  std::mt19937_64 random(3);
+  for (size_t i = 0; i < set.queries.size(); ++i) {
+    const TrainingBatch batch = sample_batch(set, 3, 8, random, i);
+    ASSERT_EQ(batch.queries.size(), 3u);
+    EXPECT_EQ(batch.queries.front().text, std::to_string(i));
+    std::set<std::string> texts;
+    for (const BatchQuery& query : batch.queries) EXPECT_TRUE(texts.insert(query.text).second);
+  }
+  EXPECT_EQ(sample_batch(set, 9, 8, random, 1).queries.size(), 5u);
+}
+
 TEST(GradedLists, SpecificationsAreReadAndRefused) {
   const auto spec =
       parse_data_set("dir=/data/musique/,run=run.trec,split=train,skip=2,first=60,depth=20,weight=.5");

@@ -285,8 +285,8 @@ TEST_F(TinyLlama, ATeacherCanBeJoinedWithTheFrozenScores) {
   const double found = batch_loss(scorer, batch, {}, record)->item<double>();
   torch::NoGradGuard no_grad;
   const std::vector<std::string_view> query{"a cat"};
-  const torch::Tensor wanted = torch::tensor(batch.queries[0].teacher) / 0.05 +
-                               (*scorer.frozen_logits(query, kPassages))[0] * 0.7;
+  const torch::Tensor wanted =
+      torch::tensor(batch.queries[0].teacher) / 0.05 + (*scorer.frozen_logits(query, kPassages))[0] * 0.7;
   const torch::Tensor log_p = torch::log_softmax((*scorer.logits(query, kPassages))[0], 0);
   const torch::Tensor log_t = torch::log_softmax(wanted, 0);
   EXPECT_NEAR(found, (log_t.exp() * (log_t - log_p)).sum().item<double>(), 1e-4);
