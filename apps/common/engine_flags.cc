@@ -28,7 +28,8 @@ void add_engine_flags(CLI::App& verb, EngineFlags& flags) {
   constexpr const char* kModel = "Model";
   add(kModel, "--model", flags.model, kModelHelp);
   add(kModel, "--adapter", flags.adapter,
-      "Folder with a LoRA adapter in PEFT's layout, added to its weights; heads.json in it is its --heads default. "
+      "Folder with a LoRA adapter in PEFT's layout, added to its weights; heads.json in it is its --heads "
+      "default. "
       "default: the one that ships for this model; unless asked for, it is used where --heads, --router, "
       "--encoding, --calibration, --token-filter, --rows and --template ask for nothing else. none: the "
       "model "

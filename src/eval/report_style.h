@@ -30,6 +30,7 @@ th { font-weight: 600; color: var(--soft); font-size: 13px; white-space: nowrap;
 tr:last-child td { border-bottom: 0; }
 td:first-child, th:first-child, td.text, th.text { text-align: left; }
 td.text, td:first-child { overflow-wrap: anywhere; }
+td:first-child { min-width: 8em; }
 td .small { display: block; white-space: nowrap; }
 td.best { background: var(--mark); font-weight: 600; } td.best .small { font-weight: 400; }
 .up { color: var(--gain); } .down { color: var(--loss); }
