@@ -190,16 +190,20 @@ def test_a_broken_checkpoint_is_named(headwise, data, tmp_path):
 def test_from_an_adapter_training_starts_where_it_ended(trained, headwise, data, tmp_path):
     best = json.loads(must_run(headwise, "align", *flags(data, trained, "--updates", "30")))["best_update"]
     ended = next(line for line in log_of(trained) if "held_out" in line and line["update"] == best)["held_out"]
-    without_heads = [part for part in flags(data, tmp_path / "a", "--updates", "2", "--from", trained)]
-    place = without_heads.index("--heads")
-    del without_heads[place:place + 2]
-    must_run(headwise, "align", *without_heads)
+    def changed(name, *dropped, **values):
+        """The flags with some left out and others given another value."""
+        given = [part for part in flags(data, tmp_path / name, "--from", trained) if part != "--train-weights"]
+        pairs = {given[i]: given[i + 1] for i in range(0, len(given), 2)}
+        pairs.update({"--" + flag.replace("_", "-"): value for flag, value in values.items()})
+        return ["--train-weights", *(part for flag, value in pairs.items() if flag not in dropped for part in (flag, value))]
+    must_run(headwise, "align", *changed("a", "--heads", updates="2"))
     start = next(line for line in log_of(tmp_path / "a") if "held_out" in line)["held_out"]
     assert [entry["alone"] for entry in start] == pytest.approx([entry["alone"] for entry in ended], abs=1e-9)
-    # Other data may have other settings, a higher rank among them; what the adapter knows must not be lost.
-    must_run(headwise, "align", *flags(data, tmp_path / "b", "--updates", "1", "--from", trained, "--rank", "12"))
-    for more, words in ((("--rank", "2"), "--rank"), (("--train", "q,k"), "--train"), (("--first-layer", "1"), "--first-layer")):
-        done = run(headwise, "align", *flags(data, tmp_path / "c", "--from", trained, *more))
+    # A higher rank than the adapter's is no harm; what the adapter knows must not be lost.
+    must_run(headwise, "align", *changed("b", rank="12", updates="1"))
+    for values, words in (({"rank": "2"}, "expected --rank of that or more, found 2"), ({"train": "q,k"}, "which is not trained"),
+                          ({"first_layer": "1"}, "which is not trained")):
+        done = run(headwise, "align", *changed("c", **values))
         assert done.returncode == 2 and words in done.stderr and not (tmp_path / "c").exists(), done.stderr
     done = run(headwise, "align", *flags(data, tmp_path / "c", "--from", "/nowhere"))
     assert done.returncode == 3 and "/nowhere" in done.stderr
