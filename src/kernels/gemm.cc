@@ -5,6 +5,7 @@
 
 #include <omp.h>
 
+#include <csignal>
 #include <cstring>
 #include <map>
 #include <oneapi/dnnl/dnnl.hpp>
@@ -80,6 +81,26 @@ class OneThread {
 
  private:
   int before_;
+};
+
+// oneDNN's generated products keep values on the stack where the kernel puts a signal handler's frame: a
+// handler that runs meanwhile overwrites them, and what they overwrite is the heap (Debian's 2.6.3, AVX2; the
+// test is Gemm.SignalsDoNoHarm). Signals that come from outside wait until the product is done, on this
+// thread.
+class SignalsWait {
+ public:
+  SignalsWait() {
+    sigset_t all;
+    sigfillset(&all);
+    for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT}) sigdelset(&all, own);
+    pthread_sigmask(SIG_BLOCK, &all, &before_);
+  }
+  SignalsWait(const SignalsWait&) = delete;
+  SignalsWait& operator=(const SignalsWait&) = delete;
+  ~SignalsWait() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_;
 };
 
 }  // namespace
@@ -181,6 +202,7 @@ Gemm::~Gemm() = default;
 
 void Gemm::pack(const float* weights, int64_t outputs, int64_t inputs, PackedMatrix& packed) {
   const OneThread one_thread;
+  const SignalsWait signals_wait;
   if (!packed.state_) packed.state_ = std::make_unique<PackedMatrix::State>();
   PackedMatrix::State& state = *packed.state_;
   const bool is_new = state.outputs != outputs || state.inputs != inputs;
@@ -197,6 +219,7 @@ void Gemm::pack(const float* weights, int64_t outputs, int64_t inputs, PackedMat
 void Gemm::multiply(const float* x, int64_t rows, const PackedMatrix& weights, float* out) {
   HW_CHECK(rows > 0 && rows <= kRowTile && weights.state_ != nullptr);
   const OneThread one_thread;
+  const SignalsWait signals_wait;
   const PackedMatrix::State& packed = *weights.state_;
   const int64_t padded = packed.any_rows ? round_up(rows, kRowGrain) : kRowTile;
   State::Call& call = state_->call({padded, packed.outputs, packed.inputs}, packed.layout);
@@ -206,6 +229,7 @@ void Gemm::multiply(const float* x, int64_t rows, const PackedMatrix& weights, f
 void Gemm::multiply_unpadded(const float* x, int64_t rows, const PackedMatrix& weights, float* out) {
   HW_CHECK(rows > 0 && rows <= kRowTile && weights.any_rows() && weights.state_ != nullptr);
   const OneThread one_thread;
+  const SignalsWait signals_wait;
   const PackedMatrix::State& packed = *weights.state_;
   State::Call& call = state_->call({rows, packed.outputs, packed.inputs}, packed.layout);
   state_->execute(call, x, packed.values.data(), out);
@@ -215,6 +239,7 @@ void Gemm::multiply_panel(const float* x, int64_t rows, const PackedMatrix& weig
                           float* out) {
   HW_CHECK(rows > 0 && rows <= kRowTile && weights.any_rows() && panel >= 0 && panel < weights.panels());
   const OneThread one_thread;
+  const SignalsWait signals_wait;
   const PackedMatrix::State& packed = *weights.state_;
   State::Call& call = state_->call({rows, weights.panel_outputs(), packed.inputs}, packed.panel_layout);
   state_->execute(call, x, packed.values.data() + packed.panel_values() * static_cast<size_t>(panel), out);
