@@ -50,17 +50,18 @@ Result<TargetFile> target_file(const std::string& text) {
     const auto [read, error] = std::from_chars(digits.data(), end, value);
     return error == std::errc() && read == end && value >= 0.0;
   };
-  TargetFile file{text};
+  TargetFile file;
+  std::string_view rest = text;
   constexpr std::string_view kFrozen = ",frozen=";
-  if (const size_t comma = file.path.native().rfind(kFrozen); comma != std::string::npos) {
-    if (!number(std::string_view(text).substr(comma + kFrozen.size()), file.frozen)) return wrong();
-    file.path = text.substr(0, comma);
+  if (const size_t comma = rest.rfind(kFrozen); comma != std::string_view::npos) {
+    if (!number(rest.substr(comma + kFrozen.size()), file.frozen)) return wrong();
+    rest = rest.substr(0, comma);
   }
-  const std::string rest = file.path.native();
-  const size_t sign = rest.rfind('=');
-  if (sign == std::string::npos) return file;
-  if (!number(std::string_view(rest).substr(sign + 1), file.weight)) return wrong();
-  file.path = rest.substr(0, sign);
+  if (const size_t sign = rest.rfind('='); sign != std::string_view::npos) {
+    if (!number(rest.substr(sign + 1), file.weight)) return wrong();
+    rest = rest.substr(0, sign);
+  }
+  file.path = rest;
   return file;
 }
 

@@ -83,10 +83,10 @@ class OneThread {
   int before_;
 };
 
-// oneDNN's generated products keep values on the stack where the kernel puts a signal handler's frame: a
-// handler that runs meanwhile overwrites them, and what they overwrite is the heap (Debian's 2.6.3, AVX2; the
-// test is Gemm.SignalsDoNoHarm). Signals that come from outside wait until the product is done, on this
-// thread.
+// A signal handler that runs on the thread of a oneDNN product damages the heap (Debian's 2.6.3 with AVX2;
+// the test is Gemm.SignalsDoNoHarm). Its generated code probably keeps values on the stack where the
+// handler's frame goes; that was not looked into. Signals from outside wait until the product is done, on
+// this thread.
 class SignalsWait {
  public:
   SignalsWait() {
@@ -101,6 +101,12 @@ class SignalsWait {
 
  private:
   sigset_t before_;
+};
+
+// Around every call of oneDNN.
+struct CallGuard {
+  OneThread one_thread;
+  SignalsWait signals_wait;
 };
 
 }  // namespace
@@ -201,8 +207,7 @@ Gemm& Gemm::operator=(Gemm&&) noexcept = default;
 Gemm::~Gemm() = default;
 
 void Gemm::pack(const float* weights, int64_t outputs, int64_t inputs, PackedMatrix& packed) {
-  const OneThread one_thread;
-  const SignalsWait signals_wait;
+  const CallGuard guard;
   if (!packed.state_) packed.state_ = std::make_unique<PackedMatrix::State>();
   PackedMatrix::State& state = *packed.state_;
   const bool is_new = state.outputs != outputs || state.inputs != inputs;
@@ -218,8 +223,7 @@ void Gemm::pack(const float* weights, int64_t outputs, int64_t inputs, PackedMat
 
 void Gemm::multiply(const float* x, int64_t rows, const PackedMatrix& weights, float* out) {
   HW_CHECK(rows > 0 && rows <= kRowTile && weights.state_ != nullptr);
-  const OneThread one_thread;
-  const SignalsWait signals_wait;
+  const CallGuard guard;
   const PackedMatrix::State& packed = *weights.state_;
   const int64_t padded = packed.any_rows ? round_up(rows, kRowGrain) : kRowTile;
   State::Call& call = state_->call({padded, packed.outputs, packed.inputs}, packed.layout);
@@ -228,8 +232,7 @@ void Gemm::multiply(const float* x, int64_t rows, const PackedMatrix& weights, f
 
 void Gemm::multiply_unpadded(const float* x, int64_t rows, const PackedMatrix& weights, float* out) {
   HW_CHECK(rows > 0 && rows <= kRowTile && weights.any_rows() && weights.state_ != nullptr);
-  const OneThread one_thread;
-  const SignalsWait signals_wait;
+  const CallGuard guard;
   const PackedMatrix::State& packed = *weights.state_;
   State::Call& call = state_->call({rows, packed.outputs, packed.inputs}, packed.layout);
   state_->execute(call, x, packed.values.data(), out);
@@ -238,8 +241,7 @@ void Gemm::multiply_unpadded(const float* x, int64_t rows, const PackedMatrix& w
 void Gemm::multiply_panel(const float* x, int64_t rows, const PackedMatrix& weights, int64_t panel,
                           float* out) {
   HW_CHECK(rows > 0 && rows <= kRowTile && weights.any_rows() && panel >= 0 && panel < weights.panels());
-  const OneThread one_thread;
-  const SignalsWait signals_wait;
+  const CallGuard guard;
   const PackedMatrix::State& packed = *weights.state_;
   State::Call& call = state_->call({rows, weights.panel_outputs(), packed.inputs}, packed.panel_layout);
   state_->execute(call, x, packed.values.data() + packed.panel_values() * static_cast<size_t>(panel), out);

@@ -219,9 +219,9 @@ bool is_matrix(LayerTensor tensor) {
   }
 }
 
-void pack_layer(const std::array<TensorView, kLayerTensors>& tensors,
-                const std::array<const AdapterMatrix*, kLayerTensors>& changes, const ModelConfig& config,
-                const LayerDemand& demand, ThreadPool& pool, std::span<Packer> packers, PackedLayer& packed) {
+void pack_layer(const std::array<TensorView, kLayerTensors>& tensors, const LayerChanges& changes,
+                const ModelConfig& config, const LayerDemand& demand, ThreadPool& pool,
+                std::span<Packer> packers, PackedLayer& packed) {
   const auto matrix = [&](LayerTensor tensor) {
     return SourceMatrix{&tensors[static_cast<size_t>(tensor)], changes[static_cast<size_t>(tensor)]};
   };
@@ -297,13 +297,13 @@ Result<std::unique_ptr<ModelWeights>> ModelWeights::create(std::unique_ptr<Tenso
     }
     weights->cache_.push_back(std::make_unique<CachedLayer>());
   }
+  weights->changes_.resize(weights->layers.size());
   weights->file = std::move(file);
   return weights;
 }
 
 void ModelWeights::adapt(Adapter adapter) {
   adapter_ = std::move(adapter);
-  changes_.assign(layers.size(), Changes{});
   for (const AdapterMatrix& matrix : adapter_.matrices) {
     changes_[static_cast<size_t>(matrix.layer)][static_cast<size_t>(matrix.tensor)] = &matrix;
   }
@@ -316,13 +316,9 @@ std::vector<float> ModelWeights::values(int64_t layer, LayerTensor tensor) const
   if (!is_matrix(tensor)) return dequantize_vector(view, interleaved, config.head_width);
   std::vector<float> values(static_cast<size_t>(view.elements()));
   dequantize_rows(view, 0, view.shape[0], view.shape[1], interleaved, config.head_width, values.data());
-  const AdapterMatrix* change = changes_of(layer)[static_cast<size_t>(tensor)];
+  const AdapterMatrix* change = changes_[static_cast<size_t>(layer)][static_cast<size_t>(tensor)];
   if (change != nullptr) add_change(*change, 0, view.shape[0], view.shape[1], values.data());
   return values;
-}
-
-ModelWeights::Changes ModelWeights::changes_of(int64_t layer) const {
-  return changes_.empty() ? Changes{} : changes_[static_cast<size_t>(layer)];
 }
 
 void ModelWeights::embed(int32_t id, float* out) const {
@@ -333,13 +329,14 @@ void ModelWeights::embed(int32_t id, float* out) const {
 const PackedLayer& ModelWeights::layer(int64_t index, const LayerDemand& demand, ThreadPool& pool,
                                        std::span<Packer> packers, PackedLayer& scratch) const {
   const auto& tensors = layers[static_cast<size_t>(index)];
+  const LayerChanges& changes = changes_[static_cast<size_t>(index)];
   if (options.weights == ModelOptions::Weights::kStored) {
-    pack_layer(tensors, changes_of(index), config, demand, pool, packers, scratch);
+    pack_layer(tensors, changes, config, demand, pool, packers, scratch);
     return scratch;
   }
   CachedLayer& cached = *cache_[static_cast<size_t>(index)];
   std::call_once(cached.once, [&] {
-    pack_layer(tensors, changes_of(index), config, LayerDemand{}, pool, packers, cached.packed);
+    pack_layer(tensors, changes, config, LayerDemand{}, pool, packers, cached.packed);
     for (const TensorView& tensor : tensors) release_pages(tensor.data, tensor.bytes);
   });
   return cached.packed;

@@ -60,6 +60,9 @@ struct LayerDemand {
   std::vector<int> key_heads;
 };
 
+// What an adapter changes of a layer, by LayerTensor; null where it does not.
+using LayerChanges = std::array<const AdapterMatrix*, kLayerTensors>;
+
 struct ModelWeights {
   std::unique_ptr<TensorFile> file;
   ModelConfig config;
@@ -94,13 +97,8 @@ struct ModelWeights {
   uint64_t hash() const;
 
  private:
-  // What the adapter changes of a layer, by LayerTensor; null where it does not.
-  using Changes = std::array<const AdapterMatrix*, kLayerTensors>;
-
-  Changes changes_of(int64_t layer) const;
-
   Adapter adapter_;
-  std::vector<Changes> changes_;  // for each layer; empty without an adapter
+  std::vector<LayerChanges> changes_;  // for each layer; into adapter_
   struct CachedLayer {
     std::once_flag once;
     PackedLayer packed;
