@@ -216,6 +216,11 @@ Action add_search(CLI::App& verb, AppContext& context) {
           "The BM25 index (default: beside the corpus, CORPUS.bm25); built when it is missing or older "
           "than the corpus")
       ->group(kWork);
+  verb.add_option(
+          "--word-frequencies", flags->place.word_frequencies,
+          "How common words are, lines of word <tab> number, instead of how common they are in this corpus: "
+          "for small corpora")
+      ->group(kWork);
   verb.add_option("--depth", flags->depth, "Candidates that BM25 finds and the engine orders")
       ->group(kWork)
       ->capture_default_str()

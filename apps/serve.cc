@@ -171,6 +171,9 @@ Action add_serve(CLI::App& verb, AppContext& context) {
       "text "
       "file");
   add(kSearch, "--index", flags->place.index, "Its BM25 index (default: beside it, CORPUS.bm25)");
+  add(kSearch, "--word-frequencies", flags->place.word_frequencies,
+      "How common words are, lines of word <tab> number, instead of how common they are in this corpus: for "
+      "small corpora");
 
   constexpr const char* kBounds = "Bounds";
   add(kBounds, "--max-queue", flags->service.queue.requests,

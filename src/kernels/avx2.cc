@@ -9,10 +9,12 @@
 // clang-format off
 #include "kernels/elementwise-inl.h"
 #include "kernels/attention-inl.h"
+#include "kernels/rows-inl.h"
 // clang-format on
 
 namespace headwise::kernels {
 
-const KernelTable kAvx2Kernels{"avx2", rms_norm, rotate, silu_multiply, add, attend, read};
+const KernelTable kAvx2Kernels{"avx2", rms_norm, rotate,        silu_multiply,  add,
+                               attend, read,     multiply_rows, dequantize_avx2};
 
 }  // namespace headwise::kernels

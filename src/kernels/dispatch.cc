@@ -19,7 +19,8 @@ std::vector<Level> levels() {
   std::vector<Level> all{{&kScalarKernels, true}};
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  const bool avx2 = __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
+  const bool avx2 = __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0 &&
+                    __builtin_cpu_supports("f16c") != 0;
   all.push_back({&kAvx2Kernels, avx2});
   all.push_back({&kAvx512Kernels, avx2 && __builtin_cpu_supports("avx512f") != 0});
 #endif

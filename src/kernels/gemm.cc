@@ -6,7 +6,6 @@
 #include <omp.h>
 
 #include <csignal>
-#include <cstring>
 #include <map>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <string_view>
@@ -115,12 +114,8 @@ struct PackedMatrix::State {
   int64_t outputs = 0;
   int64_t inputs = 0;
   bool any_rows = false;  // results do not depend on the number of rows of a call
-  int64_t panels = 1;
   memory::desc layout;
-  memory::desc panel_layout;
   AlignedBuffer<float> values;
-
-  size_t panel_values() const { return panel_layout.get_size() / sizeof(float); }
 };
 
 PackedMatrix::PackedMatrix() = default;
@@ -130,7 +125,6 @@ PackedMatrix::~PackedMatrix() = default;
 int64_t PackedMatrix::outputs() const { return state_ ? state_->outputs : 0; }
 int64_t PackedMatrix::inputs() const { return state_ ? state_->inputs : 0; }
 bool PackedMatrix::any_rows() const { return !state_ || state_->any_rows; }
-int64_t PackedMatrix::panels() const { return state_ ? state_->panels : 1; }
 size_t PackedMatrix::bytes() const { return state_ ? state_->layout.get_size() : 0; }
 
 struct Gemm::State {
@@ -153,25 +147,6 @@ struct Gemm::State {
     memory target(layout, cpu(), to);
     dnnl::reorder(source, target).execute(stream, source, target);
     stream.wait();
-  }
-
-  // oneDNN does not say whether its layout is one panel after the other: pack the last one alone and look.
-  void find_panels(const float* weights, PackedMatrix::State& packed) {
-    packed.panels = 1;
-    packed.panel_layout = packed.layout;
-    if (!packed.any_rows || packed.outputs % kPanelOutputs != 0 || packed.outputs == kPanelOutputs) return;
-    bool any_rows = false;
-    const memory::desc layout = packed_layout(kPanelOutputs, packed.inputs, any_rows);
-    const int64_t count = packed.outputs / kPanelOutputs;
-    if (!any_rows || layout.get_size() * static_cast<size_t>(count) != packed.layout.get_size()) return;
-    AlignedBuffer<float> alone(layout.get_size() / sizeof(float) + 1);
-    const int64_t last = count - 1;
-    reorder(weights + last * kPanelOutputs * packed.inputs, kPanelOutputs, packed.inputs, layout,
-            alone.data());
-    const size_t place = layout.get_size() / sizeof(float) * static_cast<size_t>(last);
-    if (std::memcmp(alone.data(), packed.values.data() + place, layout.get_size()) != 0) return;
-    packed.panels = count;
-    packed.panel_layout = layout;
   }
 
   void execute(Call& call, const float* x, const float* weights, float* out) {
@@ -210,15 +185,13 @@ void Gemm::pack(const float* weights, int64_t outputs, int64_t inputs, PackedMat
   const CallGuard guard;
   if (!packed.state_) packed.state_ = std::make_unique<PackedMatrix::State>();
   PackedMatrix::State& state = *packed.state_;
-  const bool is_new = state.outputs != outputs || state.inputs != inputs;
-  if (is_new) {
+  if (state.outputs != outputs || state.inputs != inputs) {
     state.layout = packed_layout(outputs, inputs, state.any_rows);
     state.outputs = outputs;
     state.inputs = inputs;
     state.values.reserve(state.layout.get_size() / sizeof(float) + 1);
   }
   state_->reorder(weights, outputs, inputs, state.layout, state.values.data());
-  if (is_new) state_->find_panels(weights, state);
 }
 
 void Gemm::multiply(const float* x, int64_t rows, const PackedMatrix& weights, float* out) {
@@ -228,23 +201,6 @@ void Gemm::multiply(const float* x, int64_t rows, const PackedMatrix& weights, f
   const int64_t padded = packed.any_rows ? round_up(rows, kRowGrain) : kRowTile;
   State::Call& call = state_->call({padded, packed.outputs, packed.inputs}, packed.layout);
   state_->execute(call, x, packed.values.data(), out);
-}
-
-void Gemm::multiply_unpadded(const float* x, int64_t rows, const PackedMatrix& weights, float* out) {
-  HW_CHECK(rows > 0 && rows <= kRowTile && weights.any_rows() && weights.state_ != nullptr);
-  const CallGuard guard;
-  const PackedMatrix::State& packed = *weights.state_;
-  State::Call& call = state_->call({rows, packed.outputs, packed.inputs}, packed.layout);
-  state_->execute(call, x, packed.values.data(), out);
-}
-
-void Gemm::multiply_panel(const float* x, int64_t rows, const PackedMatrix& weights, int64_t panel,
-                          float* out) {
-  HW_CHECK(rows > 0 && rows <= kRowTile && weights.any_rows() && panel >= 0 && panel < weights.panels());
-  const CallGuard guard;
-  const PackedMatrix::State& packed = *weights.state_;
-  State::Call& call = state_->call({rows, weights.panel_outputs(), packed.inputs}, packed.panel_layout);
-  state_->execute(call, x, packed.values.data() + packed.panel_values() * static_cast<size_t>(panel), out);
 }
 
 }  // namespace headwise::kernels

@@ -20,8 +20,6 @@ namespace headwise::kernels {
 inline constexpr int64_t kRowTile = 64;
 // Rows are padded to this many by a matrix with any_rows(), to kRowTile by others.
 inline constexpr int64_t kRowGrain = 16;
-// Outputs of one panel: what few rows are cut by, because there the time goes into reading weights.
-inline constexpr int64_t kPanelOutputs = 64;
 
 // A weight matrix [outputs, inputs] in oneDNN's layout for this processor. Immutable after packing: many
 // threads may multiply with it at once, each through its own Gemm.
@@ -37,10 +35,6 @@ class PackedMatrix {
   size_t bytes() const;
   // Products with fewer rows than kRowTile give the same bits and touch no more than a grain's padding.
   bool any_rows() const;
-  // Pieces that can be multiplied alone: of kPanelOutputs outputs where those lie together in the layout,
-  // else one of all outputs.
-  int64_t panels() const;
-  int64_t panel_outputs() const { return outputs() / panels(); }
 
   struct State;
 
@@ -64,11 +58,6 @@ class Gemm {
   // up to the next multiple of kRowGrain (any_rows()) or kRowTile are read and written too: that much room
   // must be there.
   void multiply(const float* x, int64_t rows, const PackedMatrix& weights, float* out);
-
-  // Only with any_rows(): the same bits without padding, of all outputs, or of one panel (out [rows,
-  // panel_outputs()]). Each number of rows makes a primitive of its own (0.1 ms, once).
-  void multiply_unpadded(const float* x, int64_t rows, const PackedMatrix& weights, float* out);
-  void multiply_panel(const float* x, int64_t rows, const PackedMatrix& weights, int64_t panel, float* out);
 
   struct State;
 

@@ -12,10 +12,12 @@
 // Letters: T tokens, H query heads, K kv heads, D head width, C model width.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <vector>
 
+#include "base/tensor.h"
 #include "headwise/error.h"
 
 namespace headwise::kernels {
@@ -76,6 +78,18 @@ struct ReadArgs {
 inline constexpr int64_t kReadRows = 6;
 constexpr int64_t read_scratch(int64_t key_count) { return kReadRows * key_count; }
 
+// out [rows, outputs] = x [rows, inputs] weights^T, weights row-major [outputs, inputs].
+struct MultiplyRowsArgs {
+  const float* x = nullptr;  // [rows, x_stride]
+  int64_t x_stride = 0;
+  int64_t rows = 0;  // any number; made for few
+  const float* weights = nullptr;
+  int64_t outputs = 0;
+  int64_t inputs = 0;
+  float* out = nullptr;  // [rows, out_stride]
+  int64_t out_stride = 0;
+};
+
 struct KernelTable {
   std::string_view name;
   // out[i] = x[i] / sqrt(mean(x^2) + epsilon) * weight[i]; out may be x. (Zhang and Sennrich 2019)
@@ -92,6 +106,10 @@ struct KernelTable {
   void (*attend)(const AttendArgs& args);
   // The attention probabilities themselves, summed over rows: method.md, section 3.
   void (*read)(const ReadArgs& args);
+  // A value depends on its row and its output's weights alone.
+  void (*multiply_rows)(const MultiplyRowsArgs& args);
+  // dequantize.h; the same bits in every table.
+  void (*dequantize)(DType dtype, const std::byte* stored, int64_t values, float* out);
 };
 
 // The best table this processor runs, or the one that environment variable HEADWISE_ISA names (scalar, avx2,

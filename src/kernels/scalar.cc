@@ -95,8 +95,20 @@ void read(const ReadArgs& args) {
   }
 }
 
+void multiply_rows(const MultiplyRowsArgs& args) {
+  for (int64_t row = 0; row < args.rows; ++row) {
+    for (int64_t output = 0; output < args.outputs; ++output) {
+      const float* weights = args.weights + output * args.inputs;
+      float sum = 0.0f;
+      for (int64_t i = 0; i < args.inputs; ++i) sum += args.x[row * args.x_stride + i] * weights[i];
+      args.out[row * args.out_stride + output] = sum;
+    }
+  }
+}
+
 }  // namespace
 
-const KernelTable kScalarKernels{"scalar", rms_norm, rotate, silu_multiply, add, attend, read};
+const KernelTable kScalarKernels{"scalar", rms_norm, rotate,        silu_multiply,   add,
+                                 attend,   read,     multiply_rows, dequantize_plain};
 
 }  // namespace headwise::kernels

@@ -9,9 +9,11 @@
 namespace headwise::kernels {
 
 extern const KernelTable kScalarKernels;
+void dequantize_plain(DType dtype, const std::byte* stored, int64_t values, float* out);
 #if defined(__x86_64__)
 extern const KernelTable kAvx2Kernels;
 extern const KernelTable kAvx512Kernels;
+void dequantize_avx2(DType dtype, const std::byte* stored, int64_t values, float* out);
 #endif
 
 }  // namespace headwise::kernels

@@ -14,6 +14,7 @@ struct Vec {
   static constexpr int64_t kLanes = 8;
   static constexpr int64_t kColumnVectors =
       2;  // accumulators a row of the block product keeps: 6 x 2 of 16 registers
+  static constexpr int64_t kDotOutputs = 3;  // of a block of dot products, which has up to 4 rows
   __m256 v;
 
   static Vec zero() { return {_mm256_setzero_ps()}; }

@@ -14,6 +14,7 @@ struct Vec {
   static constexpr int64_t kLanes = 16;
   static constexpr int64_t kColumnVectors =
       4;  // accumulators a row of the block product keeps: 6 x 4 of 32 registers
+  static constexpr int64_t kDotOutputs = 6;  // of a block of dot products, which has up to 4 rows
   __m512 v;
 
   static Vec zero() { return {_mm512_setzero_ps()}; }

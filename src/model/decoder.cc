@@ -7,12 +7,14 @@
 #include <chrono>
 #include <cmath>
 #include <new>
+#include <numeric>
 
 #include "base/check.h"
 #include "base/threads.h"
 #include "kernels/kernels.h"
 #include "model/activations.h"
 #include "model/rotary.h"
+#include "model/stored_products.h"
 
 namespace headwise {
 namespace {
@@ -79,7 +81,8 @@ class Decoder::Impl {
         pool_(threads),
         workers_(static_cast<size_t>(pool_.size())),
         packers_(static_cast<size_t>(pool_.size())),
-        rotary_(config_) {}
+        rotary_(config_),
+        few_products_(weights_, ops_, pool_) {}
 
   Result<DecodeStatistics> run(const DecodeRequest& request);
   int threads() const { return pool_.size(); }
@@ -87,8 +90,9 @@ class Decoder::Impl {
  private:
   void prepare(const DecodeRequest& request);
   void embed();
-  void run_whole_layer(const PackedLayer& layer);
-  void run_layer_by_outputs(const PackedLayer& layer);
+  void run_layer(const PackedLayer& layer, const LayerDemand& demand);
+  // The same for a prompt that one row tile holds.
+  void run_few_rows(int layer, const LayerDemand& demand);
   void attend();
   // Norm, then q, k, v of a row tile; without values and only the demanded heads where demand.whole is false.
   void project_tile(const PackedLayer& layer, const LayerDemand& demand, const RowTile& tile,
@@ -103,13 +107,15 @@ class Decoder::Impl {
   void project_head(const PackedMatrix& panel, const std::vector<float>& bias, int head, const RowTile& tile,
                     const float* normed, WorkerScratch& worker, float* out);
   void rotate_rows(const std::vector<float>& norm, const RowTile& tile, float* x, float scale);
-  void norm_rows(const PackedLayer& layer, LayerTensor norm, const RowTile& tile, int64_t rows, float* out);
+  void norm_rows(const std::vector<float>& norm, const RowTile& tile, int64_t rows, float* out);
   void store_keys(const float* rows, int64_t kv_head, const RowTile& tile);
   void store_values(const float* rows, int64_t kv_head, const RowTile& tile);
   void attend_tile(int64_t head, const QueryTile& tile, WorkerScratch& worker);
   // Output projection and residual, norm, MLP and residual of a row tile.
   void finish_tile(const PackedLayer& layer, const RowTile& tile, WorkerScratch& worker);
   void read_layer(int layer, const std::vector<int>& heads);
+  void place_kept(const KeptTokens& kept, int layer);
+  void keep_tokens(KeptTokens& kept) const;
 
   // Runs `work` on every row tile, cut so that the layer's matrices do not write over a neighbour's rows.
   template <typename Work>
@@ -126,6 +132,9 @@ class Decoder::Impl {
   const float* values_of(int64_t head) const {
     return buffers_.value_KS.data() + head / (config_.heads / config_.kv_heads) * prompt_->key_count *
                                           kernels::padded_width(config_.head_width);
+  }
+  float query_scale() const {
+    return static_cast<float>(1.0 / std::sqrt(static_cast<double>(config_.head_width)));
   }
   float* queries_of(int64_t head) {
     return buffers_.query_HTD.data() + head * buffers_.padded_tokens * config_.head_width;
@@ -150,8 +159,9 @@ class Decoder::Impl {
   std::vector<RowTile> whole_tiles_;  // of kRowTile rows
   std::vector<RowTile> even_tiles_;   // the last ones smaller: the same work for every thread
   bool few_rows_ = false;             // one row tile holds the prompt
-  AlignedBuffer<float> few_normed_;   // [64, C] and
-  AlignedBuffer<float> few_gate_;     // [64, F], which all workers read, of a prompt of few rows
+  StoredProducts few_products_;
+  AlignedBuffer<float> few_keys_;    // [K, 64, D], of a prompt of few rows
+  AlignedBuffer<float> few_values_;  // [K, 64, D]
   AlignedBuffer<float> attention_sums_;
 };
 
@@ -174,8 +184,8 @@ void Decoder::Impl::prepare(const DecodeRequest& request) {
   for (WorkerScratch& worker : workers_) worker.prepare(config_, prompt_->key_count);
   few_rows_ = prompt_->tokens() <= kRowTile;
   if (few_rows_) {
-    few_normed_.reserve(static_cast<size_t>(kRowTile * config_.width));
-    few_gate_.reserve(static_cast<size_t>(kRowTile * config_.ffn_width));
+    few_keys_.reserve(static_cast<size_t>(config_.kv_heads * kRowTile * config_.head_width));
+    few_values_.reserve(static_cast<size_t>(config_.kv_heads * kRowTile * config_.head_width));
   }
   rotary_.reserve(1 + *std::max_element(prompt_->positions.begin(), prompt_->positions.end()));
 }
@@ -190,13 +200,11 @@ void Decoder::Impl::embed() {
   });
 }
 
-void Decoder::Impl::norm_rows(const PackedLayer& layer, LayerTensor norm, const RowTile& tile, int64_t rows,
-                              float* out) {
+void Decoder::Impl::norm_rows(const std::vector<float>& norm, const RowTile& tile, int64_t rows, float* out) {
   const int64_t C = config_.width;
   const float* hidden = buffers_.hidden_TC.data() + tile.begin * C;
   for (int64_t row = 0; row < rows; ++row) {
-    ops_.rms_norm(hidden + row * C, layer.vector(norm).data(), C, static_cast<float>(config_.norm_epsilon),
-                  out + row * C);
+    ops_.rms_norm(hidden + row * C, norm.data(), C, static_cast<float>(config_.norm_epsilon), out + row * C);
   }
 }
 
@@ -204,11 +212,7 @@ void Decoder::Impl::project_head(const PackedMatrix& panel, const std::vector<fl
                                  const RowTile& tile, const float* normed, WorkerScratch& worker,
                                  float* out) {
   const int64_t D = config_.head_width;
-  if (few_rows_ && panel.any_rows()) {
-    worker.gemm.multiply_unpadded(normed, tile.rows, panel, out);
-  } else {
-    worker.gemm.multiply(normed, tile.rows, panel, out);
-  }
+  worker.gemm.multiply(normed, tile.rows, panel, out);
   if (!bias.empty()) add_bias(out, tile.rows, bias.data() + head * D, D, ops_);
 }
 
@@ -263,14 +267,13 @@ void Decoder::Impl::project_query(const PackedLayer& layer, int head, const RowT
   float* rows = queries_of(head) + tile.begin * config_.head_width;
   project_head(layer.query[static_cast<size_t>(head)], layer.vector(LayerTensor::kQueryBias), head, tile,
                normed, worker, rows);
-  rotate_rows(layer.vector(LayerTensor::kQueryNorm), tile, rows,
-              static_cast<float>(1.0 / std::sqrt(static_cast<double>(config_.head_width))));
+  rotate_rows(layer.vector(LayerTensor::kQueryNorm), tile, rows, query_scale());
 }
 
 void Decoder::Impl::project_tile(const PackedLayer& layer, const LayerDemand& demand, const RowTile& tile,
                                  WorkerScratch& worker) {
   float* normed = worker.normed.data();
-  norm_rows(layer, LayerTensor::kAttentionNorm, tile, tile.padded, normed);
+  norm_rows(layer.vector(LayerTensor::kAttentionNorm), tile, tile.padded, normed);
   if (!demand.whole) {
     for (int head : demand.key_heads) project_key(layer, head, tile, normed, worker);
     if (!tile.has_query_rows) return;
@@ -317,7 +320,7 @@ void Decoder::Impl::finish_tile(const PackedLayer& layer, const RowTile& tile, W
   float* projected = worker.projected.data();
   project(buffers_.mixed_THD.data() + tile.begin * HD, layer.output, LayerTensor::kOutputBias, projected);
   ops_.add(hidden, projected, rows * C);
-  norm_rows(layer, LayerTensor::kFfnNorm, tile, tile.padded, worker.normed.data());
+  norm_rows(layer.vector(LayerTensor::kFfnNorm), tile, tile.padded, worker.normed.data());
   project(worker.normed.data(), layer.gate, LayerTensor::kGateBias, worker.gate.data());
   project(worker.normed.data(), layer.up, LayerTensor::kUpBias, projected);
   ops_.silu_multiply(worker.gate.data(), projected, rows * F);
@@ -334,67 +337,73 @@ void Decoder::Impl::attend() {
   });
 }
 
-void Decoder::Impl::run_whole_layer(const PackedLayer& layer) {
-  if (few_rows_ && layer.any_rows()) return run_layer_by_outputs(layer);
-  const LayerDemand whole;
+void Decoder::Impl::run_layer(const PackedLayer& layer, const LayerDemand& demand) {
   for_each_tile(
-      layer, [&](const RowTile& tile, WorkerScratch& worker) { project_tile(layer, whole, tile, worker); });
+      layer, [&](const RowTile& tile, WorkerScratch& worker) { project_tile(layer, demand, tile, worker); });
+  if (!demand.whole) return;
   attend();
   for_each_tile(layer, [&](const RowTile& tile, WorkerScratch& worker) { finish_tile(layer, tile, worker); });
 }
 
-void Decoder::Impl::run_layer_by_outputs(const PackedLayer& layer) {
+void Decoder::Impl::run_few_rows(int layer, const LayerDemand& demand) {
   const int64_t C = config_.width;
+  const int64_t D = config_.head_width;
   const int64_t F = config_.ffn_width;
-  const RowTile tile{0, prompt_->tokens(), prompt_->tokens(), true};
-  float* normed = few_normed_.data();
-  // out = a panel's product with its bias.
-  const auto product = [&](const float* x, const PackedMatrix& matrix, int64_t panel, LayerTensor bias,
-                           WorkerScratch& worker, float* out) {
-    worker.gemm.multiply_panel(x, tile.rows, matrix, panel, out);
-    const int64_t columns = matrix.panel_outputs();
-    if (const std::vector<float>& b = layer.vector(bias); !b.empty()) {
-      add_bias(out, tile.rows, b.data() + panel * columns, columns, ops_);
-    }
-  };
-  const auto add_product = [&](const float* x, const PackedMatrix& matrix, LayerTensor bias) {
-    pool_.parallel_for(matrix.panels(), [&](int64_t panel, int w) {
-      WorkerScratch& worker = workers_[static_cast<size_t>(w)];
-      product(x, matrix, panel, bias, worker, worker.projected.data());
-      const int64_t columns = matrix.panel_outputs();
-      for (int64_t row = 0; row < tile.rows; ++row) {
-        ops_.add(buffers_.hidden_TC.data() + row * C + panel * columns,
-                 worker.projected.data() + row * columns, columns);
-      }
-    });
+  const RowTile& tile = whole_tiles_.front();
+  const int64_t T = tile.rows;
+  WorkerScratch& scratch = workers_.front();
+  const auto vector = [&](LayerTensor tensor) { return weights_.values(layer, tensor); };
+  const auto head_rows = [&](AlignedBuffer<float>& of, int64_t head) {
+    return of.data() + head * kRowTile * D;
   };
 
-  norm_rows(layer, LayerTensor::kAttentionNorm, tile, tile.rows, normed);
-  const auto heads = static_cast<int>(config_.heads);
-  const auto kv_heads = static_cast<int>(config_.kv_heads);
-  pool_.parallel_for(heads + 2 * kv_heads, [&](int64_t task, int w) {
-    WorkerScratch& worker = workers_[static_cast<size_t>(w)];
-    const auto head = static_cast<int>(task);
-    if (head < heads) return project_query(layer, head, tile, normed, worker);
-    if (head < heads + kv_heads) return project_key(layer, head - heads, tile, normed, worker);
-    project_value(layer, head - heads - kv_heads, tile, normed, worker);
-  });
+  float* normed = scratch.normed.data();
+  norm_rows(vector(LayerTensor::kAttentionNorm), tile, T, normed);
+  std::vector<StoredProduct> products;
+  std::vector<int> query_heads = demand.query_heads;
+  std::vector<int> key_heads = demand.key_heads;
+  if (demand.whole) {
+    query_heads.resize(static_cast<size_t>(config_.heads));
+    key_heads.resize(static_cast<size_t>(config_.kv_heads));
+    std::iota(query_heads.begin(), query_heads.end(), 0);
+    std::iota(key_heads.begin(), key_heads.end(), 0);
+    for (const int head : key_heads) {
+      products.push_back({LayerTensor::kValue, head * D, D, normed, head_rows(few_values_, head), D});
+    }
+  }
+  for (const int head : key_heads) {
+    products.push_back({LayerTensor::kKey, head * D, D, normed, head_rows(few_keys_, head), D});
+  }
+  for (const int head : query_heads) {
+    products.push_back({LayerTensor::kQuery, head * D, D, normed, queries_of(head), D});
+  }
+  few_products_.run(layer, T, products);
+  const std::vector<float> query_norm = vector(LayerTensor::kQueryNorm);
+  const std::vector<float> key_norm = vector(LayerTensor::kKeyNorm);
+  for (const int head : query_heads) rotate_rows(query_norm, tile, queries_of(head), query_scale());
+  for (const int head : key_heads) {
+    rotate_rows(key_norm, tile, head_rows(few_keys_, head), 1.0f);
+    store_keys(head_rows(few_keys_, head), head, tile);
+    if (demand.whole) store_values(head_rows(few_values_, head), head, tile);
+  }
+  if (!demand.whole) return;
+
   attend();
-  add_product(buffers_.mixed_THD.data(), layer.output, LayerTensor::kOutputBias);
-
-  norm_rows(layer, LayerTensor::kFfnNorm, tile, tile.rows, normed);
-  pool_.parallel_for(layer.gate.panels(), [&](int64_t panel, int w) {
-    WorkerScratch& worker = workers_[static_cast<size_t>(w)];
-    float* gate = worker.gate.data();
-    product(normed, layer.gate, panel, LayerTensor::kGateBias, worker, gate);
-    product(normed, layer.up, panel, LayerTensor::kUpBias, worker, worker.projected.data());
-    const int64_t columns = layer.gate.panel_outputs();
-    ops_.silu_multiply(gate, worker.projected.data(), tile.rows * columns);
-    for (int64_t row = 0; row < tile.rows; ++row) {
-      std::copy_n(gate + row * columns, columns, few_gate_.data() + row * F + panel * columns);
-    }
-  });
-  add_product(few_gate_.data(), layer.down, LayerTensor::kDownBias);
+  float* hidden = buffers_.hidden_TC.data();
+  float* projected = scratch.projected.data();
+  const auto project = [&](const float* x, LayerTensor matrix) {
+    const StoredProduct product{matrix, 0, C, x, projected, C};
+    few_products_.run(layer, T, {&product, 1});
+    ops_.add(hidden, projected, T * C);
+  };
+  project(buffers_.mixed_THD.data(), LayerTensor::kOutput);
+  norm_rows(vector(LayerTensor::kFfnNorm), tile, T, normed);
+  float* gate = scratch.gate.data();
+  const StoredProduct gate_and_up[] = {{LayerTensor::kGate, 0, F, normed, gate, F},
+                                       {LayerTensor::kUp, 0, F, normed, projected, F}};
+  few_products_.run(layer, T, gate_and_up);
+  ops_.silu_multiply(gate, projected, T * F);
+  project(gate, LayerTensor::kDown);
 }
 
 void Decoder::Impl::read_layer(int layer, const std::vector<int>& heads) {
@@ -436,7 +445,33 @@ void Decoder::Impl::read_layer(int layer, const std::vector<int>& heads) {
   if (request_->on_layer) request_->on_layer(attention);
 }
 
+void Decoder::Impl::place_kept(const KeptTokens& kept, int layer) {
+  const KeptTokens::Layer& from = kept.layers[static_cast<size_t>(layer)];
+  const int64_t tile = kernels::kKeyTile * config_.head_width;
+  const int64_t width = kernels::padded_width(config_.head_width);
+  for (int64_t head = 0; head < config_.kv_heads; ++head) {
+    std::copy_n(from.keys.data() + head * tile, tile,
+                buffers_.key_KS.data() + head * prompt_->key_count * config_.head_width);
+    std::copy_n(from.values.data() + head * kept.tokens * width, kept.tokens * width,
+                buffers_.value_KS.data() + head * prompt_->key_count * width);
+  }
+}
+
+void Decoder::Impl::keep_tokens(KeptTokens& kept) const {
+  const int64_t tile = kernels::kKeyTile * config_.head_width;
+  const int64_t width = kernels::padded_width(config_.head_width);
+  kept.tokens = prompt_->segments.front().tokens;
+  KeptTokens::Layer& to = kept.layers.emplace_back();
+  for (int64_t head = 0; head < config_.kv_heads; ++head) {
+    const float* keys = buffers_.key_KS.data() + head * prompt_->key_count * config_.head_width;
+    to.keys.insert(to.keys.end(), keys, keys + tile);
+    const float* values = buffers_.value_KS.data() + head * prompt_->key_count * width;
+    to.values.insert(to.values.end(), values, values + kept.tokens * width);
+  }
+}
+
 Result<DecodeStatistics> Decoder::Impl::run(const DecodeRequest& request) {
+  HW_CHECK(request.keep == nullptr || request.prompt->segments.front().tokens <= kernels::kKeyTile);
   prepare(request);
   embed();
   int deepest = -1;
@@ -464,14 +499,13 @@ Result<DecodeStatistics> Decoder::Impl::run(const DecodeRequest& request) {
       demand.key_heads.erase(std::unique(demand.key_heads.begin(), demand.key_heads.end()),
                              demand.key_heads.end());
     }
-    const PackedLayer& layer = weights_.layer(index, demand, pool_, packers_, scratch_layer_);
-    if (demand.whole) {
-      run_whole_layer(layer);
+    if (request.before != nullptr) place_kept(*request.before, index);
+    if (few_rows_) {
+      run_few_rows(index, demand);
     } else {
-      for_each_tile(layer, [&](const RowTile& tile, WorkerScratch& worker) {
-        project_tile(layer, demand, tile, worker);
-      });
+      run_layer(weights_.layer(index, demand, pool_, packers_, scratch_layer_), demand);
     }
+    if (request.keep != nullptr) keep_tokens(*request.keep);
     if (!heads.empty()) {
       const auto start = std::chrono::steady_clock::now();
       read_layer(index, heads);

@@ -5,8 +5,9 @@
 // deepest head that is read, handing out the attention that chosen rows pay to every key. All tokens go
 // through a layer before the next one starts, so keys and values of one layer only are in memory.
 //
-// A prompt of no more than a row tile is cut by the outputs of each matrix instead of by rows, because its
-// time goes into reading the weights: the same bits.
+// A prompt of no more than a row tile (64 tokens) is multiplied straight from stored weights
+// (stored_products.h): packing them would take longer than the products. Its last bits are not those that the
+// same tokens would have in a longer prompt.
 //
 // Cost: 2 * (weights of the layers run) * T + 4 * H * D * (visible pairs) flops; memory about T * (3C +
 // 2(H+K)D) floats plus a few row tiles of 64 per thread. Thread rule: one Decoder, one caller at a time; it
@@ -48,6 +49,16 @@ struct LayerAttention {
   }
 };
 
+// Keys and values, of every layer that ran, of the tokens that one pass had and later ones begin with.
+struct KeptTokens {
+  struct Layer {
+    std::vector<float> keys;    // [K, D, 64]: one storage tile
+    std::vector<float> values;  // [K, tokens, padded D]
+  };
+  int64_t tokens = 0;  // at most kKeyTile
+  std::vector<Layer> layers;
+};
+
 struct DecodeRequest {
   const PromptLayout* prompt = nullptr;
   std::span<const HeadId> heads;   // heads to read, any order
@@ -59,6 +70,10 @@ struct DecodeRequest {
   // up to `hidden_until` run whole (-1: all of them), and none after that one.
   std::function<void(int layer, const float* hidden)> on_hidden;
   int hidden_until = -1;
+  // Tokens before the prompt: in the first storage tile, which the layout leaves free, for segments that name
+  // KeyRange{0, tokens} as their context. They must have been kept by a pass of as many layers.
+  const KeptTokens* before = nullptr;
+  KeptTokens* keep = nullptr;        // filled with the prompt's own first segment
   ProgressSink* progress = nullptr;  // may be null
 };
 

@@ -315,10 +315,18 @@ std::vector<float> ModelWeights::values(int64_t layer, LayerTensor tensor) const
   const bool interleaved = config.permuted_qk && is_rotated(tensor);
   if (!is_matrix(tensor)) return dequantize_vector(view, interleaved, config.head_width);
   std::vector<float> values(static_cast<size_t>(view.elements()));
-  dequantize_rows(view, 0, view.shape[0], view.shape[1], interleaved, config.head_width, values.data());
-  const AdapterMatrix* change = changes_[static_cast<size_t>(layer)][static_cast<size_t>(tensor)];
-  if (change != nullptr) add_change(*change, 0, view.shape[0], view.shape[1], values.data());
+  stored_rows(layer, tensor, 0, view.shape[0], values.data());
+  if (const AdapterMatrix* found = change(layer, tensor)) {
+    add_change(*found, 0, view.shape[0], view.shape[1], values.data());
+  }
   return values;
+}
+
+void ModelWeights::stored_rows(int64_t layer, LayerTensor tensor, int64_t first, int64_t rows,
+                               float* out) const {
+  const TensorView& view = layers[static_cast<size_t>(layer)][static_cast<size_t>(tensor)];
+  const bool interleaved = config.permuted_qk && is_rotated(tensor);
+  dequantize_rows(view, first, rows, view.shape[1], interleaved, config.head_width, out);
 }
 
 void ModelWeights::embed(int32_t id, float* out) const {

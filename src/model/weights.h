@@ -88,6 +88,18 @@ struct ModelWeights {
   // none.
   std::vector<float> values(int64_t layer, LayerTensor tensor) const;
 
+  // Rows [first, first + rows) of a matrix as it is stored, as fp32, in the order of transformers; what an
+  // adapter adds is change()'s.
+  void stored_rows(int64_t layer, LayerTensor tensor, int64_t first, int64_t rows, float* out) const;
+  // What an adapter adds to a matrix; null where it adds nothing.
+  const AdapterMatrix* change(int64_t layer, LayerTensor tensor) const {
+    return changes_[static_cast<size_t>(layer)][static_cast<size_t>(tensor)];
+  }
+  // Columns of a matrix.
+  int64_t inputs(int64_t layer, LayerTensor matrix) const {
+    return layers[static_cast<size_t>(layer)][static_cast<size_t>(matrix)].shape[1];
+  }
+
   // The layer in fp32: from the cache (kFloat32, made at first use) or made in `scratch` for this pass
   // (kStored). `gemms` has one entry per worker of `pool`.
   const PackedLayer& layer(int64_t index, const LayerDemand& demand, ThreadPool& pool,

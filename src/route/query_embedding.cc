@@ -25,35 +25,51 @@ Result<QueryEmbedder> QueryEmbedder::create(std::shared_ptr<const Model> model, 
   }
   auto decoder = Decoder::create(std::shared_ptr<const ModelWeights>(model, &model->weights()), threads);
   HW_RETURN_IF_ERROR(decoder);
-  return QueryEmbedder(std::move(model), layer, std::move(*decoder));
+  QueryEmbedder embedder(std::move(model), layer, std::move(*decoder));
+  HW_RETURN_IF_ERROR(embedder.run_lead());
+  return embedder;
+}
+
+Status QueryEmbedder::run_lead() {
+  const auto words = model_->tokenizer().encode("Query:");
+  HW_RETURN_IF_ERROR(words);
+  std::vector<int32_t> ids;
+  if (const auto bos = model_->tokenizer().bos_id()) ids.push_back(*bos);
+  ids.insert(ids.end(), words->begin(), words->end());
+  PromptLayout layout;
+  layout.add_segment(ids, 0, {});
+  DecodeRequest request;
+  request.prompt = &layout;
+  request.hidden_until = layer_;
+  request.on_hidden = [](int, const float*) {};
+  request.keep = &lead_;
+  const auto done = decoder_.run(request);
+  HW_RETURN_IF_ERROR(done);
+  return {};
 }
 
 Result<std::vector<float>> QueryEmbedder::embed(std::string_view query) {
   if (query.empty()) return fail(ErrorCode::kInvalidInput, "the query is empty");
-  auto lead = model_->tokenizer().encode("Query:");
-  HW_RETURN_IF_ERROR(lead);
-  auto text = model_->tokenizer().encode(" " + std::string(query));
-  HW_RETURN_IF_ERROR(text);
-  std::vector<int32_t> ids;
-  if (const auto bos = model_->tokenizer().bos_id()) ids.push_back(*bos);
-  ids.insert(ids.end(), lead->begin(), lead->end());
-  const size_t first = ids.size();
-  ids.insert(ids.end(), text->begin(), text->end());
-  if (static_cast<int64_t>(ids.size()) > model_->config().context) {
-    return fail(ErrorCode::kResourceLimit, "the query has " + std::to_string(ids.size()) +
+  const auto ids = model_->tokenizer().encode(" " + std::string(query));
+  HW_RETURN_IF_ERROR(ids);
+  const auto tokens = static_cast<int64_t>(ids->size());
+  if (lead_.tokens + tokens > model_->config().context) {
+    return fail(ErrorCode::kResourceLimit, "the query has " + std::to_string(lead_.tokens + tokens) +
                                                " tokens, more than the model's context of " +
                                                std::to_string(model_->config().context));
   }
   PromptLayout layout;
-  layout.add_segment(ids, 0, {});
+  layout.key_count = kernels::kKeyTile;  // of the lead
+  layout.add_segment(*ids, lead_.tokens, {{0, lead_.tokens}});
   const auto width = static_cast<size_t>(model_->config().width);
   std::vector<double> sums(width, 0.0);
   DecodeRequest request;
   request.prompt = &layout;
   request.hidden_until = layer_;
+  request.before = &lead_;
   request.on_hidden = [&](int layer, const float* hidden) {
     if (layer != layer_) return;
-    for (size_t token = first; token < ids.size(); ++token) {
+    for (size_t token = 0; token < ids->size(); ++token) {
       for (size_t c = 0; c < width; ++c) sums[c] += hidden[token * width + c];
     }
   };
@@ -61,7 +77,7 @@ Result<std::vector<float>> QueryEmbedder::embed(std::string_view query) {
   HW_RETURN_IF_ERROR(done);
   std::vector<float> embedding(width);
   for (size_t c = 0; c < width; ++c) {
-    embedding[c] = static_cast<float>(sums[c] / static_cast<double>(ids.size() - first));
+    embedding[c] = static_cast<float>(sums[c] / static_cast<double>(tokens));
     if (!std::isfinite(embedding[c])) {
       return fail(ErrorCode::kInvalidInput,
                   "the model gives hidden states that are not numbers; its weights are damaged");

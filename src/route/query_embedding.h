@@ -31,9 +31,13 @@ class QueryEmbedder {
  private:
   QueryEmbedder(std::shared_ptr<const Model> model, int layer, Decoder decoder)
       : model_(std::move(model)), layer_(layer), decoder_(std::move(decoder)) {}
+  // Runs "Query:" through the layers once: it is the same for every query.
+  Status run_lead();
+
   std::shared_ptr<const Model> model_;
   int layer_;
   Decoder decoder_;
+  KeptTokens lead_;
 };
 
 }  // namespace headwise

@@ -14,12 +14,14 @@ Bm25::Bm25(double k1, double b) : k1_(k1), b_(b) {
   }
 }
 
+double inverse_document_frequency(double documents, double with_term) {
+  return std::log(1.0 + (documents - with_term + 0.5) / (with_term + 0.5));
+}
+
 void Bm25::init(double factor) {
   scale_ = 0.0;
   if (factor == 0.0) return;  // for the part of a score that belongs to no term: there is none
-  const auto documents = static_cast<double>(get_collection_size());
-  const auto with_term = static_cast<double>(get_termfreq());
-  scale_ = factor * get_wqf() * std::log(1.0 + (documents - with_term + 0.5) / (with_term + 0.5));
+  scale_ = factor * get_wqf() * inverse_document_frequency(get_collection_size(), get_termfreq());
 }
 
 double Bm25::part(double count, double length) const {

@@ -17,6 +17,9 @@
 
 namespace headwise {
 
+// ln(1 + (N - n_t + 0.5) / (n_t + 0.5)) of a term that `with_term` of the documents have.
+double inverse_document_frequency(double documents, double with_term);
+
 class Bm25 final : public Xapian::Weight {
  public:
   Bm25(double k1, double b);

@@ -8,6 +8,7 @@
 
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -18,6 +19,7 @@
 #include "search/bm25.h"
 #include "search/corpus.h"
 #include "search/terms.h"
+#include "search/word_frequencies.h"
 
 namespace headwise {
 namespace {
@@ -127,7 +129,18 @@ Status build(const Corpus& corpus, const std::string& signature, const fs::path&
 struct SearchIndex::State {
   Xapian::Database database;
   fs::path file;
+  std::optional<WordFrequencies> frequencies;
   bool built_now = false;
+
+  // A query's term. Bm25 weighs it by how rare it is here; where frequencies are given, by how rare they say.
+  Xapian::Query weighed(const std::string& term, Xapian::termcount count) const {
+    Xapian::Query query(term, count);
+    if (!frequencies) return query;
+    const double here =
+        inverse_document_frequency(database.get_doccount(), static_cast<double>(database.get_termfreq(term)));
+    const double there = frequencies->inverse_document_frequency(term, database.get_avlength());
+    return {Xapian::Query::OP_SCALE_WEIGHT, query, there / here};
+  }
 };
 
 SearchIndex::SearchIndex(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -144,6 +157,11 @@ Result<SearchIndex> SearchIndex::open(const SearchPlace& place, ProgressSink* pr
   if (!file) return fail(file.error());
   auto state = std::make_unique<State>();
   state->file = *file;
+  if (!place.word_frequencies.empty()) {
+    auto frequencies = WordFrequencies::read(place.word_frequencies);
+    if (!frequencies) return fail(Error(frequencies.error()).with_context("reading --word-frequencies"));
+    state->frequencies = std::move(*frequencies);
+  }
   std::error_code error;
   try {
     if (fs::exists(*file, error)) {
@@ -175,7 +193,7 @@ Result<std::vector<SearchHit>> SearchIndex::search(std::string_view query, int d
   if (counts.empty() || depth <= 0) return hits;
   try {
     std::vector<Xapian::Query> terms;
-    for (const auto& [term, count] : counts) terms.emplace_back(term, count);
+    for (const auto& [term, count] : counts) terms.push_back(state_->weighed(term, count));
     Xapian::Enquire enquire(state_->database);
     enquire.set_weighting_scheme(Bm25(kK1, kB));
     enquire.set_query(Xapian::Query(Xapian::Query::OP_OR, terms.begin(), terms.end()));

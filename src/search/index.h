@@ -35,6 +35,9 @@ struct SearchPlace {
   // The index; empty: CORPUS.bm25, in the folder of a folder, and under $HEADWISE_HOME/indexes where nothing
   // may be written there.
   std::filesystem::path index;
+  // How common words are in the language (word_frequencies.h), instead of in the collection; empty: in the
+  // collection. Not a part of the index.
+  std::filesystem::path word_frequencies;
 };
 
 class SearchIndex {

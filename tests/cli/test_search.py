@@ -54,6 +54,38 @@ def test_scores_are_bm25s(headwise, facts):
         assert [hit["rank"] for hit in hits] == list(range(1, len(hits) + 1))
 
 
+def test_word_frequencies_stand_in_for_the_corpus(headwise, facts, tmp_path):
+    documents = [["moon", "circl", "earth"], ["emma", "novel", "jane", "austen"], ["moon", "ha", "air", "moon", "dry"],
+                 ["copper", "turn", "green", "open", "air"], ["novel", "moon", "moon", "men"]]
+    # Counts; words with one stem go together; "the" is a stop word and no part of the sum.
+    (tmp_path / "words.tsv").write_text("the\t9000000\nmoon\t900\nmoons\t100\nair\t50\nnovel\t8950\r\n\n")
+    share = {"moon": 0.1, "air": 0.005, "novel": 0.895, "emma": 0.005}  # one that is not in the file: as the rarest
+    average = sum(map(len, documents)) / len(documents)
+
+    def idf(term):
+        passages = 1e7 * (1 - (1 - share[term]) ** average)
+        return math.log(1 + (1e7 - passages + 0.5) / (passages + 0.5))
+    for terms in (["moon"], ["air", "moon"], ["emma", "novel"]):
+        hits = found(headwise, "--corpus", facts, "--query", " ".join(terms), "--word-frequencies", tmp_path / "words.tsv")
+        for hit in hits:
+            document = documents[int(hit["id"]) - 1]
+            expected = sum(idf(term) * document.count(term) / (document.count(term) + 0.9 * (0.6 + 0.4 * len(document) / average))
+                           for term in terms)
+            assert hit["score"] == pytest.approx(expected, rel=1e-9)
+        assert len(hits) == sum(any(term in document for term in terms) for document in documents)
+
+
+@pytest.mark.parametrize(("text", "status", "words"), [
+    ("moon 5\n", 3, "line 1: expected 'word <tab> number'"), ("moon\t5\nair\t-1\n", 3, "line 2: "), ("moon\tinf\n", 3, "line 1: "),
+    ("moon\tmany\n", 3, "found 'moon\tmany'"), ("", 3, "no word in it"), ("the\t5\n", 3, "no word in it"), ("moon\t0\n", 3, "line 1: "),
+    (None, 3, "reading --word-frequencies")])
+def test_bad_word_frequencies(headwise, facts, tmp_path, text, status, words):
+    if text is not None:
+        (tmp_path / "words.tsv").write_text(text)
+    done = headwise("search", "--corpus", facts, "--query", "moon", "--no-rerank", "--word-frequencies", tmp_path / "words.tsv")
+    assert done.returncode == status and words in done.stderr and not done.stdout
+
+
 def test_the_index_is_kept_and_follows_the_corpus(headwise, facts, tmp_path):
     first = headwise("search", "--corpus", facts, "--query", "emma", "--no-rerank", "--json")
     index = tmp_path / "facts.txt.bm25"

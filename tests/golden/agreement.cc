@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 
 #include "rerank/scoring.h"
 
@@ -143,34 +144,77 @@ void expect_same_bits(const Fixture& fixture, const std::filesystem::path& model
   }
 }
 
-void expect_same_bits_of_few_rows(const std::filesystem::path& model) {
+void expect_few_rows_agree(const std::filesystem::path& model) {
   constexpr int64_t kLong = 2 * kernels::kRowTile + 5;
-  const auto hidden = [&](int64_t tokens, int threads, ModelOptions::Weights way) {
-    const auto weights = open_weights(model, {.weights = way});
-    std::vector<int32_t> ids;
-    for (int64_t i = 0; i < tokens; ++i)
-      ids.push_back(static_cast<int32_t>((7 * i + 11) % weights->config.vocabulary));
-    BuiltPrompt prompt;
-    prompt.query_rows = {RowGroup{}};
-    prompt.layout.add_segment(ids, 0, {});
-    PassOptions options;
-    options.threads = threads;
-    options.hidden = true;
-    options.heads = {{0, 0}};
-    return run_pass(weights, prompt, options).hidden;
+  constexpr int64_t kLead = 3;
+  using Hidden = std::vector<std::vector<float>>;  // by layer
+  const auto open = [&](ModelOptions::Weights way) {
+    return std::shared_ptr<const ModelWeights>(open_weights(model, {.weights = way}));
   };
-  const auto whole = hidden(kLong, 2, ModelOptions::Weights::kFloat32);
-  for (const int64_t tokens : {int64_t{1}, int64_t{9}, int64_t{33}, kernels::kRowTile}) {
-    for (const int threads : {1, 2, 3}) {
-      for (const auto way : {ModelOptions::Weights::kFloat32, ModelOptions::Weights::kStored}) {
-        const auto few = hidden(tokens, threads, way);
-        ASSERT_EQ(few.size(), whole.size());
-        for (size_t layer = 0; layer < few.size(); ++layer) {
-          ASSERT_TRUE(std::equal(few[layer].begin(), few[layer].end(), whole[layer].begin()))
-              << tokens << " tokens, " << threads << " threads, layer " << layer;
-        }
+  const auto stored = open(ModelOptions::Weights::kStored);
+  const auto expanded = open(ModelOptions::Weights::kFloat32);
+  const auto width = static_cast<size_t>(stored->config.width);
+  const auto id = [&](int64_t i) { return static_cast<int32_t>((7 * i + 11) % stored->config.vocabulary); };
+  const auto run = [&](Decoder& decoder, const PromptLayout& layout, const KeptTokens* before,
+                       KeptTokens* keep) {
+    Hidden hidden;
+    DecodeRequest request;
+    request.prompt = &layout;
+    request.before = before;
+    request.keep = keep;
+    request.on_hidden = [&](int, const float* values) {
+      hidden.emplace_back(values, values + static_cast<size_t>(layout.tokens()) * width);
+    };
+    EXPECT_TRUE(decoder.run(request));
+    return hidden;
+  };
+  const auto layout_of = [&](int64_t first, int64_t tokens) {
+    PromptLayout layout;
+    std::vector<int32_t> ids;
+    for (int64_t i = first; i < first + tokens; ++i) ids.push_back(id(i));
+    if (first > 0) layout.key_count = kernels::kKeyTile;
+    layout.add_segment(
+        ids, first,
+        first > 0 ? std::vector<kernels::KeyRange>{{0, first}} : std::vector<kernels::KeyRange>{});
+    return layout;
+  };
+  const auto hidden = [&](const std::shared_ptr<const ModelWeights>& weights, int threads, int64_t tokens) {
+    auto decoder = Decoder::create(weights, threads);
+    EXPECT_TRUE(decoder);
+    return run(*decoder, layout_of(0, tokens), nullptr, nullptr);
+  };
+  // Rows [first, ...) of `whole` and those of `few`, measured against a layer's largest value.
+  const auto expect_close = [&](const Hidden& few, const Hidden& whole, int64_t first) {
+    ASSERT_EQ(few.size(), whole.size());
+    for (size_t layer = 0; layer < few.size(); ++layer) {
+      double largest = 0.0;
+      double worst = 0.0;
+      for (size_t i = 0; i < few[layer].size(); ++i) {
+        const double expected = whole[layer][static_cast<size_t>(first) * width + i];
+        largest = std::max(largest, std::abs(expected));
+        worst = std::max(worst, std::abs(few[layer][i] - expected));
       }
+      EXPECT_LE(worst, 2e-5 * largest) << "layer " << layer;
     }
+  };
+
+  const Hidden whole = hidden(expanded, 2, kLong);
+  for (const int64_t tokens : {int64_t{1}, int64_t{9}, int64_t{33}, kernels::kRowTile}) {
+    SCOPED_TRACE(std::to_string(tokens) + " tokens");
+    const Hidden few = hidden(stored, 1, tokens);
+    expect_close(few, whole, 0);
+    for (const int threads : {1, 2, 3}) {
+      EXPECT_EQ(hidden(stored, threads, tokens), few) << threads;
+      EXPECT_EQ(hidden(expanded, threads, tokens), few) << threads;
+    }
+  }
+  for (const int64_t tokens : {int64_t{5}, kLong - kLead}) {
+    auto decoder = Decoder::create(stored, 2);
+    ASSERT_TRUE(decoder);
+    KeptTokens lead;
+    run(*decoder, layout_of(0, kLead), nullptr, &lead);
+    ASSERT_EQ(lead.tokens, kLead);
+    expect_close(run(*decoder, layout_of(kLead, tokens), &lead, nullptr), whole, kLead);
   }
 }
 

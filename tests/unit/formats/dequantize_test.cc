@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "kernels/kernels.h"
 
 namespace headwise {
 namespace {
@@ -40,21 +41,25 @@ TEST_P(Dequantize, EqualsTheReferenceBitForBit) {
   std::vector<float> expected(values);
   std::memcpy(expected.data(), expected_bytes->data(), expected_bytes->size());
 
-  // Whatever the alignment of the stored bytes, and in runs as short as one block.
-  for (size_t shift : {0u, 1u, 3u}) {
-    std::vector<std::byte> stored(blocks->size() + shift);
-    std::memcpy(stored.data() + shift, blocks->data(), blocks->size());
-    std::vector<float> whole(values, -1.0f);
-    kernels::dequantize(GetParam(), stored.data() + shift, static_cast<int64_t>(values), whole.data());
-    std::vector<float> pieces(values, -1.0f);
-    for (size_t i = 0; i < values; i += traits.block_values) {
-      kernels::dequantize(GetParam(), stored.data() + shift + i / traits.block_values * traits.block_bytes,
+  // In every table, whatever the alignment of the stored bytes, and in runs as short as one block.
+  for (const kernels::KernelTable* table : kernels::available_kernels()) {
+    for (size_t shift : {0u, 1u, 3u}) {
+      std::vector<std::byte> stored(blocks->size() + shift);
+      std::memcpy(stored.data() + shift, blocks->data(), blocks->size());
+      std::vector<float> whole(values, -1.0f);
+      table->dequantize(GetParam(), stored.data() + shift, static_cast<int64_t>(values), whole.data());
+      std::vector<float> pieces(values, -1.0f);
+      for (size_t i = 0; i < values; i += traits.block_values) {
+        table->dequantize(GetParam(), stored.data() + shift + i / traits.block_values * traits.block_bytes,
                           traits.block_values, pieces.data() + i);
-    }
-    for (size_t i = 0; i < values; ++i) {
-      ASSERT_EQ(std::bit_cast<uint32_t>(whole[i]), std::bit_cast<uint32_t>(expected[i]))
-          << "value " << i << ": " << whole[i] << ", expected " << expected[i] << ", alignment " << shift;
-      ASSERT_EQ(std::bit_cast<uint32_t>(pieces[i]), std::bit_cast<uint32_t>(expected[i])) << "value " << i;
+      }
+      for (size_t i = 0; i < values; ++i) {
+        ASSERT_EQ(std::bit_cast<uint32_t>(whole[i]), std::bit_cast<uint32_t>(expected[i]))
+            << table->name << " value " << i << ": " << whole[i] << ", expected " << expected[i]
+            << ", alignment " << shift;
+        ASSERT_EQ(std::bit_cast<uint32_t>(pieces[i]), std::bit_cast<uint32_t>(expected[i]))
+            << table->name << " value " << i;
+      }
     }
   }
 }

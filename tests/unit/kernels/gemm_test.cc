@@ -77,38 +77,6 @@ TEST(Gemm, ARowsBitsDependOnTheRowAlone) {
   }
 }
 
-TEST(Gemm, APanelAloneGivesTheBitsOfTheWhole) {
-  for (const Size size : kSizes) {
-    Gemm gemm;
-    const auto weights = random_values(size.outputs * size.inputs, 25);
-    const auto x = random_values(kRowTile * size.inputs, 26);
-    PackedMatrix packed;
-    gemm.pack(weights.data(), size.outputs, size.inputs, packed);
-    ASSERT_EQ(packed.panels() * packed.panel_outputs(), size.outputs);
-    if (!packed.any_rows()) {
-      EXPECT_EQ(packed.panels(), 1);
-      continue;
-    }
-    std::vector<float> whole(static_cast<size_t>(kRowTile * size.outputs));
-    gemm.multiply(x.data(), kRowTile, packed, whole.data());
-    for (int64_t rows : {1, 2, 9, 17, 33, 64}) {
-      std::vector<float> out(static_cast<size_t>(rows * size.outputs));
-      gemm.multiply_unpadded(x.data(), rows, packed, out.data());
-      EXPECT_TRUE(std::equal(out.begin(), out.end(), whole.begin()));
-      const int64_t columns = packed.panel_outputs();
-      for (int64_t panel = 0; panel < packed.panels(); ++panel) {
-        std::vector<float> part(static_cast<size_t>(rows * columns));
-        gemm.multiply_panel(x.data(), rows, packed, panel, part.data());
-        for (int64_t row = 0; row < rows; ++row) {
-          ASSERT_TRUE(std::equal(part.begin() + row * columns, part.begin() + (row + 1) * columns,
-                                 whole.begin() + row * size.outputs + panel * columns))
-              << rows << " rows, panel " << panel << " of " << size.outputs << " x " << size.inputs;
-        }
-      }
-    }
-  }
-}
-
 // Without Gemm's guard one handler call during a product of oneDNN damages the heap.
 TEST(Gemm, SignalsDoNoHarm) {
   struct sigaction before {};

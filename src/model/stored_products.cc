@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+#include "model/stored_products.h"
+
+#include <algorithm>
+
+namespace headwise {
+namespace {
+
+// Outputs of a piece: whole blocks of the kernels' (3 and 6), and their weights fit the second-level cache
+// beside the rows.
+constexpr int64_t kPieceOutputs = 12;
+
+// The bias that goes with a matrix; kLayerTensors where there is none by that name.
+LayerTensor bias_of(LayerTensor matrix) {
+  switch (matrix) {
+    case LayerTensor::kQuery:
+      return LayerTensor::kQueryBias;
+    case LayerTensor::kKey:
+      return LayerTensor::kKeyBias;
+    case LayerTensor::kValue:
+      return LayerTensor::kValueBias;
+    case LayerTensor::kOutput:
+      return LayerTensor::kOutputBias;
+    case LayerTensor::kGate:
+      return LayerTensor::kGateBias;
+    case LayerTensor::kUp:
+      return LayerTensor::kUpBias;
+    default:
+      return LayerTensor::kDownBias;
+  }
+}
+
+}  // namespace
+
+StoredProducts::StoredProducts(const ModelWeights& weights, const kernels::KernelTable& ops, ThreadPool& pool)
+    : weights_(weights),
+      ops_(ops),
+      pool_(pool),
+      decoded_(static_cast<size_t>(pool.size())),
+      changed_(static_cast<size_t>(pool.size())) {}
+
+void StoredProducts::run(int64_t layer, int64_t rows, std::span<const StoredProduct> products) {
+  pieces_.clear();
+  thin_.resize(std::max(thin_.size(), products.size()));
+  std::vector<std::vector<float>> biases;
+  for (size_t i = 0; i < products.size(); ++i) {
+    const StoredProduct& product = products[i];
+    for (int64_t first = 0; first < product.outputs; first += kPieceOutputs) {
+      pieces_.push_back({i, first, std::min(kPieceOutputs, product.outputs - first)});
+    }
+    biases.push_back(weights_.values(layer, bias_of(product.matrix)));
+    if (const AdapterMatrix* change = weights_.change(layer, product.matrix)) {
+      const int64_t inputs = weights_.inputs(layer, product.matrix);
+      thin_[i].reserve(static_cast<size_t>(rows * change->rank));
+      ops_.multiply_rows(
+          {product.x, inputs, rows, change->a.data(), change->rank, inputs, thin_[i].data(), change->rank});
+    }
+  }
+  pool_.parallel_for(static_cast<int64_t>(pieces_.size()), [&](int64_t index, int w) {
+    const Piece& piece = pieces_[static_cast<size_t>(index)];
+    const StoredProduct& product = products[piece.product];
+    const int64_t inputs = weights_.inputs(layer, product.matrix);
+    const int64_t first = product.first + piece.first;
+    AlignedBuffer<float>& decoded = decoded_[static_cast<size_t>(w)];
+    decoded.reserve(static_cast<size_t>(kPieceOutputs * inputs));
+    weights_.stored_rows(layer, product.matrix, first, piece.outputs, decoded.data());
+    float* out = product.out + piece.first;
+    ops_.multiply_rows(
+        {product.x, inputs, rows, decoded.data(), piece.outputs, inputs, out, product.out_stride});
+    if (const AdapterMatrix* change = weights_.change(layer, product.matrix)) {
+      AlignedBuffer<float>& changed = changed_[static_cast<size_t>(w)];
+      changed.reserve(static_cast<size_t>(rows * kPieceOutputs));
+      ops_.multiply_rows({thin_[piece.product].data(), change->rank, rows,
+                          change->b.data() + first * change->rank, piece.outputs, change->rank,
+                          changed.data(), kPieceOutputs});
+      const auto scale = static_cast<float>(change->scale);
+      for (int64_t row = 0; row < rows; ++row) {
+        for (int64_t o = 0; o < piece.outputs; ++o) {
+          out[row * product.out_stride + o] += scale * changed.data()[row * kPieceOutputs + o];
+        }
+      }
+    }
+    if (const std::vector<float>& bias = biases[piece.product]; !bias.empty()) {
+      for (int64_t row = 0; row < rows; ++row) {
+        ops_.add(out + row * product.out_stride, bias.data() + first, piece.outputs);
+      }
+    }
+  });
+}
+
+}  // namespace headwise
