@@ -2,6 +2,10 @@
 // SPDX-FileCopyrightText: headwise contributors
 
 // Which table runs: decided once, best first, or forced by HEADWISE_ISA.
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 #include <cstdlib>
 #include <string>
 
@@ -15,12 +19,19 @@ struct Level {
   bool runs_here;
 };
 
+#if defined(__x86_64__)
+// Clang 14's __builtin_cpu_supports does not know it.
+bool has_f16c() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
+}
+#endif
+
 std::vector<Level> levels() {
   std::vector<Level> all{{&kScalarKernels, true}};
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  const bool avx2 = __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0 &&
-                    __builtin_cpu_supports("f16c") != 0;
+  const bool avx2 = __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0 && has_f16c();
   all.push_back({&kAvx2Kernels, avx2});
   all.push_back({&kAvx512Kernels, avx2 && __builtin_cpu_supports("avx512f") != 0});
 #endif
