@@ -31,23 +31,6 @@ struct SelectFlags : StoreFlags {
   SelectionOptions options;
 };
 
-HeadSet make_set(const SelectFlags& flags, const JudgedStores& stores, const Selection& found) {
-  HeadSet set;
-  set.model = stores.manifest.model;
-  set.heads = found.heads;
-  set.head_scores = found.head_scores;
-  set.weights = found.weights;
-  set.method = flags.method;
-  set.prompt_template = stores.manifest.prompt_template;
-  set.encoding = stores.manifest.encoding;
-  set.calibration = flags.calibration;
-  set.token_filter = flags.token_filter();
-  set.rows = stores.manifest.rows;
-  set.data = stores.data;
-  set.ndcg = found.ndcg;
-  return set;
-}
-
 std::string as_table(const Selection& found, const SelectFlags& flags, double first_stage, double fused,
                      size_t queries) {
   std::string text = "head    " + flags.method + "\n";
@@ -78,7 +61,7 @@ Status run_select(const SelectFlags& flags, const AppContext& context) {
   ThreadPool threads(flags.threads);
   auto found = select_heads(*stores, *method, options, threads);
   if (!found) return fail(std::move(found.error()));
-  const HeadSet set = make_set(flags, *stores, *found);
+  const HeadSet set = head_set_of(*stores, *found, *method, options);
   if (!flags.output.empty()) {
     HW_RETURN_IF_ERROR(write_result(
         flags.output,

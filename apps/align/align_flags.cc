@@ -12,6 +12,7 @@
 
 #include "base/check.h"
 #include "common/model_path.h"
+#include "heads/selection.h"
 #include "rerank/option_words.h"
 
 namespace headwise {
@@ -35,6 +36,12 @@ std::vector<std::string> with_empty(std::vector<std::string> words) {
 std::vector<std::string> projection_words() {
   std::vector<std::string> words;
   for (const auto& row : kProjections) words.emplace_back(row.first);
+  return words;
+}
+
+std::vector<std::string> method_words() {
+  std::vector<std::string> words;
+  for (const SelectionMethod& method : selection_methods()) words.emplace_back(method.name);
   return words;
 }
 
@@ -142,6 +149,14 @@ void add_align_flags(CLI::App& program, AlignFlags& flags) {
       "Folder of an adapter to start from, with its heads unless --heads names others; the same --train and "
       "no lower --rank");
   add("--heads", flags.heads, "Heads that are trained: a head-set file, a list, or 'default'");
+  add("--select", flags.select,
+      "Instead of --heads: a method of `heads select` that finds them in the --graded data first")
+      ->check(CLI::IsMember(with_empty(method_words())));
+  add("--select-count", flags.select_count, "Heads wanted of --select; 0: the method's own number")
+      ->check(CLI::NonNegativeNumber);
+  add("--select-max-layer", flags.select_max_layer, "Heads of deeper layers are left out; -1: none");
+  add("--select-queries", flags.select_queries, "Queries of each --graded set that --select looks at")
+      ->check(CLI::PositiveNumber);
   add("--encoding", flags.encoding, "blocks or list; else as the head set says")
       ->check(CLI::IsMember(with_empty(words_of(kEncodingWords))));
   add("--calibration", flags.calibration, "ratio, na or none; else as the head set says")
@@ -237,6 +252,9 @@ Status settle_options(AlignFlags& flags) {
     auto file = target_file(text);
     HW_RETURN_IF_ERROR(file);
     options.targets.push_back(std::move(*file));
+  }
+  if (!flags.select.empty() && flags.heads != "default") {
+    return fail(ErrorCode::kUsage, "--select finds the heads and --heads says them: leave one out");
   }
   auto regulariser = regulariser_named(flags.regulariser);
   HW_RETURN_IF_ERROR(regulariser);

@@ -26,6 +26,10 @@ struct AlignFlags {
   std::string model;
   std::filesystem::path from;  // an adapter's folder to start from; empty: from nothing
   std::string heads = "default";
+  std::string select;  // a method of `heads select` that finds the heads; empty: `heads` says them
+  int select_count = 0;
+  int select_max_layer = -1;
+  int select_queries = 60;
   std::string encoding, calibration, token_filter, rows, prompt_template;  // empty: as the head set says
   std::vector<std::string> graded, targets, held_out;
   std::vector<std::string> projections{"q", "k"};

@@ -16,6 +16,7 @@
 
 #include "align/adapter_files.h"
 #include "align/align_flags.h"
+#include "align/head_choice.h"
 #include "align/start_adapter.h"
 #include "align/trainer.h"
 #include "align/training_log.h"
@@ -45,9 +46,14 @@ constexpr const char* kExample =
     "dir=nfcorpus,run=run.bm25.dev.trec,split=dev,first=50 --output adapters/nfcorpus";
 
 // The heads to train, and how they are read.
-Result<ScorerOptions> scorer_options(const AlignFlags& flags, const Model& model) {
+Result<ScorerOptions> scorer_options(const AlignFlags& flags, const Model& model, bool quiet) {
   HeadSet set;
-  if (flags.heads == "default") {
+  if (!flags.select.empty()) {
+    auto chosen = choose_heads(flags, quiet);
+    HW_RETURN_IF_ERROR(chosen);
+    set = std::move(*chosen);
+    set.model = model.base_fingerprint();
+  } else if (flags.heads == "default") {
     const HeadSet* shipped = default_head_set(model.base_fingerprint());
     if (shipped == nullptr) {
       return fail(ErrorCode::kUsage,
@@ -138,7 +144,7 @@ Status run_align(AlignFlags flags, bool quiet) {
         flags.heads == "default" && std::filesystem::exists(own, ignored))
       flags.heads = own.string();
   }
-  auto scoring = scorer_options(flags, **model);
+  auto scoring = scorer_options(flags, **model, quiet);
   HW_RETURN_IF_ERROR(scoring);
   flags.training.deepest_layer = deepest_layer(scoring->heads);
   auto training_model = TrainingModel::create(**model, flags.training);

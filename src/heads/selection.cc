@@ -14,6 +14,7 @@
 #include "heads/forward_swap.h"
 #include "heads/listwise_weights.h"
 #include "rerank/fusion.h"
+#include "rerank/option_words.h"
 
 namespace headwise {
 namespace {
@@ -233,6 +234,24 @@ const SelectionMethod* find_selection_method(std::string_view name) {
   const auto found = std::find_if(kMethods.begin(), kMethods.end(),
                                   [&](const SelectionMethod& method) { return method.name == name; });
   return found == kMethods.end() ? nullptr : &*found;
+}
+
+HeadSet head_set_of(const JudgedStores& stores, const Selection& found, const SelectionMethod& method,
+                    const SelectionOptions& options) {
+  HeadSet set;
+  set.model = stores.manifest.model;
+  set.heads = found.heads;
+  set.head_scores = found.head_scores;
+  set.weights = found.weights;
+  set.method = method.name;
+  set.prompt_template = stores.manifest.prompt_template;
+  set.encoding = stores.manifest.encoding;
+  set.calibration = word_of(kCalibrationWords, options.calibration);
+  set.token_filter = word_of(kTokenFilterWords, options.token_filter);
+  set.rows = stores.manifest.rows;
+  set.data = stores.data;
+  set.ndcg = found.ndcg;
+  return set;
 }
 
 Result<Selection> select_heads(const JudgedStores& stores, const SelectionMethod& method,

@@ -69,6 +69,10 @@ const SelectionMethod* find_selection_method(std::string_view name);
 Result<Selection> select_heads(const JudgedStores& stores, const SelectionMethod& method,
                                const SelectionOptions& options, ThreadPool& threads);
 
+// What was found as a head set: with how the stores were read, and the data it was found in.
+HeadSet head_set_of(const JudgedStores& stores, const Selection& found, const SelectionMethod& method,
+                    const SelectionOptions& options);
+
 // nDCG@10 of every single head for every query, [queries, layers * heads], and its mean over queries.
 std::vector<double> query_head_ndcg(const JudgedStores& stores, const SelectionOptions& options,
                                     ThreadPool& threads);

@@ -45,6 +45,15 @@ std::optional<T> meaning_of(const std::array<Word<T>, n>& words, std::string_vie
   return std::nullopt;
 }
 
+// The word for a value of the table.
+template <typename T, size_t n>
+const char* word_of(const std::array<Word<T>, n>& words, T value) {
+  for (const Word<T>& row : words) {
+    if (row.value == value) return row.word;
+  }
+  return words.front().word;
+}
+
 template <typename T, size_t n>
 std::vector<std::string> words_of(const std::array<Word<T>, n>& words) {
   std::vector<std::string> names;

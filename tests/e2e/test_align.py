@@ -155,6 +155,8 @@ def test_settings_file(headwise, data, tmp_path):
     (["--targets", "x.jsonl=1,frozen=-1"], 2, "frozen=W"),
     (["--heads", "99-0"], 2, "99-0"),
     (["--heads", "nowhere.json"], 3, "nowhere.json"),
+    (["--select", "headrank"], 2, "leave one out"),
+    (["--select", "tea-leaves"], 2, "--select"),
     (["--train", "q,x"], 2, "--train"),
     (["--rank", "100000"], 2, "--rank"),
     (["--first-layer", "7"], 2, "first trained layer"),
@@ -171,6 +173,11 @@ def test_bad_input_is_named_and_nothing_is_written(headwise, data, tmp_path, mor
     assert done.returncode == status, done.stderr
     assert words in done.stderr and done.stderr.startswith("headwise align: ")
     assert not (tmp_path / "a").exists()
+
+
+def test_nothing_to_select_heads_in(headwise, data, tmp_path):
+    done = run(headwise, "align", "--model", MODEL, "--select", "qr", "--targets", data / "targets.jsonl", "--output", tmp_path / "a")
+    assert done.returncode == 2 and "--select finds heads in graded judgements" in done.stderr and not (tmp_path / "a").exists()
 
 
 def test_nothing_to_train_on(headwise, tmp_path):
@@ -207,6 +214,32 @@ def test_from_an_adapter_training_starts_where_it_ended(trained, headwise, data,
         assert done.returncode == 2 and words in done.stderr and not (tmp_path / "c").exists(), done.stderr
     done = run(headwise, "align", *flags(data, tmp_path / "c", "--from", "/nowhere"))
     assert done.returncode == 3 and "/nowhere" in done.stderr
+
+
+@pytest.mark.parametrize(("method", "more"), [("qr", []), ("weighted", ["--calibration", "na"]), ("headrank", ["--encoding", "list"])])
+def test_select_finds_the_heads_that_heads_select_does(headwise, data, tmp_path, method, more):
+    base = ["--model", MODEL, "--graded", f"dir={data},run=run.trec,first=6,skip=1", "--updates", "2", "--threads", "1", "--list-size", "6"]
+    select = ["--select", method, "--select-count", "3", "--select-queries", "4", "--select-max-layer", "1", *more]
+    said = run(headwise, "align", *base, *select, "--output", tmp_path / "a")
+    assert said.returncode == 0 and f"heads by {method}: " in said.stderr, said.stderr
+    stores = list((tmp_path / "a" / "selection").iterdir())
+    assert len(stores) == 1 and (stores[0] / "manifest.json").is_file()
+    reading = [word for word in more if word not in ("--calibration", "na")]
+    must_run(headwise, "heads", "score", "--model", MODEL, "--adapter", "none", "--dataset", data, "--run", data / "run.trec", "--skip", "1", "--queries", "4",
+             "--max-words", "60", *reading, "--output", tmp_path / "store")
+    must_run(headwise, "heads", "select", "--store", tmp_path / "store", "--qrels", data / "qrels" / "test.tsv", "--method", method, "--count", "3",
+             "--max-layer", "1", *[word for word in more if word not in reading], "--output", tmp_path / "heads.json")
+    ours, theirs = (json.loads(path.read_text()) for path in (tmp_path / "a" / "heads.json", tmp_path / "heads.json"))
+    for member in ("heads", "encoding", "calibration", "token_filter", "template", "rows"):
+        assert ours[member] == theirs[member], member
+    if method == "weighted":  # the training may move them a little, and scales them all by its gain
+        assert np.corrcoef(ours["weights"], theirs["weights"])[0, 1] > 0.99
+    # A second start does not read the data again, and ends with the same bytes.
+    first = (tmp_path / "a" / "adapter_model.safetensors").read_bytes()
+    stamp = (stores[0] / "manifest.json").stat().st_mtime_ns
+    must_run(headwise, "align", *base, *select, "--restart", "--output", tmp_path / "a")
+    assert (tmp_path / "a" / "adapter_model.safetensors").read_bytes() == first
+    assert (stores[0] / "manifest.json").stat().st_mtime_ns == stamp
 
 
 def test_with_a_trunk_cache_the_same_bytes(headwise, data, tmp_path):

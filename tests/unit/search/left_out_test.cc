@@ -13,7 +13,7 @@ namespace {
 using ::testing::HasSubstr;
 
 TEST(SearchLeftOut, SaysSo) {
-  const auto index = SearchIndex::open({.corpus = "facts.txt", .index = {}}, nullptr);
+  const auto index = SearchIndex::open({.corpus = "facts.txt", .index = {}, .word_frequencies = {}}, nullptr);
   ASSERT_FALSE(index);
   EXPECT_EQ(index.error().code(), ErrorCode::kUnsupported);
   EXPECT_THAT(index.error().message(), HasSubstr("HEADWISE_SEARCH=OFF"));

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+#include "align/head_choice.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/check.h"
+#include "base/threads.h"
+#include "common/diagnostics.h"
+#include "common/store_work.h"
+#include "engine/fingerprint.h"
+#include "heads/judged_scores.h"
+#include "heads/selection.h"
+
+namespace headwise {
+namespace {
+
+StoreJob store_job(const AlignFlags& flags, const DataSetSpec& spec) {
+  StoreJob job;
+  job.data.dataset = spec.folder.string();
+  job.data.run = (spec.folder / spec.run).string();
+  job.data.split = spec.split;
+  job.data.depth = spec.depth;
+  job.data.skip = spec.skip;
+  job.data.queries = spec.first > 0 ? std::min(spec.first, flags.select_queries) : flags.select_queries;
+  EngineFlags& engine = job.engine;
+  engine.set_by_user = [](const char*) { return true; };  // nothing gives way to a set that ships
+  engine.model = flags.model;
+  engine.heads = "all";
+  engine.adapter = flags.from.empty() ? std::string(kNoAdapter) : flags.from.string();
+  if (!flags.encoding.empty()) engine.encoding = flags.encoding;
+  if (!flags.token_filter.empty()) engine.token_filter = flags.token_filter;
+  if (!flags.rows.empty()) engine.rows = flags.rows;
+  engine.options.prompt_template = flags.prompt_template;
+  engine.options.max_words = flags.options.max_words;
+  engine.options.threads = flags.threads;
+  return job;
+}
+
+// Another way of reading, or other queries, make another store.
+std::string store_name(const StoreJob& job, const DataSetSpec& spec) {
+  Fingerprint print;
+  for (const std::string& piece : {job.data.dataset, job.data.run, job.data.split, job.engine.model,
+                                   job.engine.adapter, options_that_decide(job.engine).dump()}) {
+    print.add(piece);
+  }
+  for (const int number : {job.data.depth, job.data.skip, job.data.queries}) print.add(number);
+  return spec.name() + "-" + print.hex();
+}
+
+}  // namespace
+
+Result<HeadSet> choose_heads(const AlignFlags& flags, bool quiet) {
+  const SelectionMethod* method = find_selection_method(flags.select);
+  if (method == nullptr) return fail(ErrorCode::kUsage, "unknown --select '" + flags.select + "'");
+  if (flags.options.graded.empty()) {
+    return fail(ErrorCode::kUsage,
+                "--select finds heads in graded judgements: give --graded, or heads with --heads");
+  }
+  if (flags.workers.count > 1) {
+    return fail(
+        ErrorCode::kUsage,
+        "--select is for one process: find heads with `headwise heads select`, give them as --heads FILE");
+  }
+  const AppContext context{.verb = "align", .quiet = quiet};
+  std::vector<std::filesystem::path> stores;
+  std::vector<std::filesystem::path> qrels;
+  std::string calibration = flags.calibration;
+  std::string token_filter;
+  for (const DataSetSpec& spec : flags.options.graded) {
+    StoreJob job = store_job(flags, spec);
+    if (calibration.empty()) calibration = job.engine.calibration;
+    token_filter = job.engine.token_filter;
+    stores.push_back(flags.options.output / "selection" / store_name(job, spec));
+    qrels.push_back(spec.folder / "qrels" / (spec.split + ".tsv"));
+    job.output = stores.back().string();
+    std::error_code ignored;
+    if (std::filesystem::exists(stores.back() / "manifest.json", ignored)) continue;
+    const Status made = make_store(job, context);
+    if (!made) return fail(Error(made.error()).with_context("finding heads in '" + spec.name() + "'"));
+  }
+  const auto judged = load_judged_stores(stores, qrels, Balance::kStores);
+  HW_RETURN_IF_ERROR(judged);
+  SelectionOptions options;
+  options.count = flags.select_count;
+  options.max_layer = flags.select_max_layer;
+  options.calibration = read_out_of(calibration, token_filter).calibration;
+  options.token_filter = read_out_of(calibration, token_filter).token_filter;
+  ThreadPool threads(flags.threads);
+  const auto found = select_heads(*judged, *method, options, threads);
+  HW_RETURN_IF_ERROR(found);
+  HeadSet set = head_set_of(*judged, *found, *method, options);
+  std::string names;
+  for (const HeadId& head : set.heads) names += " " + to_string(head);
+  print_note(context.verb, quiet, "heads by " + flags.select + ":" + names);
+  return set;
+}
+
+}  // namespace headwise
