@@ -446,6 +446,7 @@ void Decoder::Impl::read_layer(int layer, const std::vector<int>& heads) {
 }
 
 void Decoder::Impl::place_kept(const KeptTokens& kept, int layer) {
+  HW_CHECK(static_cast<size_t>(layer) < kept.layers.size());
   const KeptTokens::Layer& from = kept.layers[static_cast<size_t>(layer)];
   const int64_t tile = kernels::kKeyTile * config_.head_width;
   const int64_t width = kernels::padded_width(config_.head_width);

@@ -4,6 +4,10 @@
 #include "model/stored_products.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "base/check.h"
 
 namespace headwise {
 namespace {
@@ -12,24 +16,18 @@ namespace {
 // beside the rows.
 constexpr int64_t kPieceOutputs = 12;
 
-// The bias that goes with a matrix; kLayerTensors where there is none by that name.
-LayerTensor bias_of(LayerTensor matrix) {
-  switch (matrix) {
-    case LayerTensor::kQuery:
-      return LayerTensor::kQueryBias;
-    case LayerTensor::kKey:
-      return LayerTensor::kKeyBias;
-    case LayerTensor::kValue:
-      return LayerTensor::kValueBias;
-    case LayerTensor::kOutput:
-      return LayerTensor::kOutputBias;
-    case LayerTensor::kGate:
-      return LayerTensor::kGateBias;
-    case LayerTensor::kUp:
-      return LayerTensor::kUpBias;
-    default:
-      return LayerTensor::kDownBias;
-  }
+constexpr std::pair<LayerTensor, LayerTensor> kBiases[] = {
+    {LayerTensor::kQuery, LayerTensor::kQueryBias}, {LayerTensor::kKey, LayerTensor::kKeyBias},
+    {LayerTensor::kValue, LayerTensor::kValueBias}, {LayerTensor::kOutput, LayerTensor::kOutputBias},
+    {LayerTensor::kGate, LayerTensor::kGateBias},   {LayerTensor::kUp, LayerTensor::kUpBias},
+    {LayerTensor::kDown, LayerTensor::kDownBias}};
+
+// Empty where the model has none.
+std::vector<float> bias_of(const ModelWeights& weights, int64_t layer, LayerTensor matrix) {
+  const auto* row = std::find_if(std::begin(kBiases), std::end(kBiases),
+                                 [&](const auto& pair) { return pair.first == matrix; });
+  HW_CHECK(row != std::end(kBiases));
+  return weights.values(layer, row->second);
 }
 
 }  // namespace
@@ -50,7 +48,7 @@ void StoredProducts::run(int64_t layer, int64_t rows, std::span<const StoredProd
     for (int64_t first = 0; first < product.outputs; first += kPieceOutputs) {
       pieces_.push_back({i, first, std::min(kPieceOutputs, product.outputs - first)});
     }
-    biases.push_back(weights_.values(layer, bias_of(product.matrix)));
+    biases.push_back(bias_of(weights_, layer, product.matrix));
     if (const AdapterMatrix* change = weights_.change(layer, product.matrix)) {
       const int64_t inputs = weights_.inputs(layer, product.matrix);
       thin_[i].reserve(static_cast<size_t>(rows * change->rank));

@@ -159,7 +159,7 @@ Result<SearchIndex> SearchIndex::open(const SearchPlace& place, ProgressSink* pr
   state->file = *file;
   if (!place.word_frequencies.empty()) {
     auto frequencies = WordFrequencies::read(place.word_frequencies);
-    if (!frequencies) return fail(Error(frequencies.error()).with_context("reading --word-frequencies"));
+    if (!frequencies) return fail(Error(frequencies.error()).with_context("taking --word-frequencies"));
     state->frequencies = std::move(*frequencies);
   }
   std::error_code error;

@@ -20,7 +20,7 @@ constexpr double kPassages = 1e7;
 tl::unexpected<Error> bad_line(int64_t line, std::string_view found) {
   return fail(ErrorCode::kInvalidInput, "line " + std::to_string(line) +
                                             ": expected 'word <tab> number' with a number above 0, found '" +
-                                            std::string(found.substr(0, 60)) + "'");
+                                            replace_invalid_utf8(found.substr(0, 60)) + "'");
 }
 
 }  // namespace
@@ -63,7 +63,7 @@ Result<WordFrequencies> WordFrequencies::read(const std::filesystem::path& file)
   const auto text = read_text_file(file);
   if (!text) return fail(text.error());
   auto frequencies = parse(*text);
-  if (!frequencies) return fail(Error(frequencies.error()).with_context("'" + file.string() + "'"));
+  if (!frequencies) return fail(Error(frequencies.error()).with_context("reading '" + file.string() + "'"));
   return frequencies;
 }
 

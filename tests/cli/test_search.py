@@ -78,10 +78,11 @@ def test_word_frequencies_stand_in_for_the_corpus(headwise, facts, tmp_path):
 @pytest.mark.parametrize(("text", "status", "words"), [
     ("moon 5\n", 3, "line 1: expected 'word <tab> number'"), ("moon\t5\nair\t-1\n", 3, "line 2: "), ("moon\tinf\n", 3, "line 1: "),
     ("moon\tmany\n", 3, "found 'moon\tmany'"), ("", 3, "no word in it"), ("the\t5\n", 3, "no word in it"), ("moon\t0\n", 3, "line 1: "),
-    (None, 3, "reading --word-frequencies")])
+    ("moon\t1\n\udcff\udcfe\t4\n", 3, "line 2: expected 'word <tab> number' with a number above 0, found '\ufffd\ufffd\t4'"),
+    (None, 3, "taking --word-frequencies")])
 def test_bad_word_frequencies(headwise, facts, tmp_path, text, status, words):
     if text is not None:
-        (tmp_path / "words.tsv").write_text(text)
+        (tmp_path / "words.tsv").write_text(text, errors="surrogateescape")
     done = headwise("search", "--corpus", facts, "--query", "moon", "--no-rerank", "--word-frequencies", tmp_path / "words.tsv")
     assert done.returncode == status and words in done.stderr and not done.stdout
 
