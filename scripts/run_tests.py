@@ -147,10 +147,10 @@ def fuzz_tests() -> Counts:
     return ctest("dev", ["-L", "fuzz"], SANITIZERS, "tests/fuzz/all")
 
 
-def pytest(name: str, *arguments: str, interpreter: str = sys.executable, jobs: str = JOBS) -> Counts:
+def pytest(name: str, *arguments: str, interpreter: str = sys.executable, jobs: str = JOBS, all_slow: bool = False) -> Counts:
     report = LOGS / f"{name}.xml"
     report.unlink(missing_ok=True)
-    selection = [] if slow_too else ["-m", "not slow"]
+    selection = [] if slow_too or all_slow else ["-m", "not slow"]
     ok = logged(name, interpreter, "-m", "pytest", "-q", "-ra", "-n", jobs, "--dist", "loadfile", "--color=no", f"--junitxml={report}", *selection,
                 *arguments)
     counts = case_counts(report, "pytest") if report.is_file() else Counts()
@@ -205,7 +205,7 @@ def python_tests() -> Counts:
 
 def scale_out_tests() -> Counts:
     # One after the other: each starts a cluster of its own.
-    return python_package("scale") or pytest("scale-out", *SCALE_FILES, interpreter=".venv-python/bin/python", jobs="0")
+    return python_package("scale") or pytest("scale-out", *SCALE_FILES, interpreter=".venv-python/bin/python", jobs="0", all_slow=True)
 
 
 @dataclass
