@@ -19,15 +19,9 @@
 namespace headwise {
 namespace {
 
-StoreJob store_job(const AlignFlags& flags, const DataSetSpec& spec) {
-  StoreJob job;
-  job.data.dataset = spec.folder.string();
-  job.data.run = (spec.folder / spec.run).string();
-  job.data.split = spec.split;
-  job.data.depth = spec.depth;
-  job.data.skip = spec.skip;
-  job.data.queries = spec.first > 0 ? std::min(spec.first, flags.select_queries) : flags.select_queries;
-  EngineFlags& engine = job.engine;
+// How every data set is read.
+EngineFlags reading(const AlignFlags& flags) {
+  EngineFlags engine;
   engine.set_by_user = [](const char*) { return true; };  // nothing gives way to a set that ships
   engine.model = flags.model;
   engine.heads = "all";
@@ -38,6 +32,18 @@ StoreJob store_job(const AlignFlags& flags, const DataSetSpec& spec) {
   engine.options.prompt_template = flags.prompt_template;
   engine.options.max_words = flags.options.max_words;
   engine.options.threads = flags.threads;
+  return engine;
+}
+
+StoreJob store_job(const EngineFlags& engine, const DataSetSpec& spec, int most_queries) {
+  StoreJob job;
+  job.data.dataset = spec.folder.string();
+  job.data.run = (spec.folder / spec.run).string();
+  job.data.split = spec.split;
+  job.data.depth = spec.depth;
+  job.data.skip = spec.skip;
+  job.data.queries = spec.first > 0 ? std::min(spec.first, most_queries) : most_queries;
+  job.engine = engine;
   return job;
 }
 
@@ -69,12 +75,9 @@ Result<HeadSet> choose_heads(const AlignFlags& flags, bool quiet) {
   const AppContext context{.verb = "align", .quiet = quiet};
   std::vector<std::filesystem::path> stores;
   std::vector<std::filesystem::path> qrels;
-  std::string calibration = flags.calibration;
-  std::string token_filter;
+  const EngineFlags engine = reading(flags);
   for (const DataSetSpec& spec : flags.options.graded) {
-    StoreJob job = store_job(flags, spec);
-    if (calibration.empty()) calibration = job.engine.calibration;
-    token_filter = job.engine.token_filter;
+    StoreJob job = store_job(engine, spec, flags.select_queries);
     stores.push_back(flags.options.output / "selection" / store_name(job, spec));
     qrels.push_back(spec.folder / "qrels" / (spec.split + ".tsv"));
     job.output = stores.back().string();
@@ -88,8 +91,10 @@ Result<HeadSet> choose_heads(const AlignFlags& flags, bool quiet) {
   SelectionOptions options;
   options.count = flags.select_count;
   options.max_layer = flags.select_max_layer;
-  options.calibration = read_out_of(calibration, token_filter).calibration;
-  options.token_filter = read_out_of(calibration, token_filter).token_filter;
+  const ReadOut read_out =
+      read_out_of(flags.calibration.empty() ? engine.calibration : flags.calibration, engine.token_filter);
+  options.calibration = read_out.calibration;
+  options.token_filter = read_out.token_filter;
   ThreadPool threads(flags.threads);
   const auto found = select_heads(*judged, *method, options, threads);
   HW_RETURN_IF_ERROR(found);

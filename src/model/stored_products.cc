@@ -4,6 +4,7 @@
 #include "model/stored_products.h"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <utility>
 
@@ -41,24 +42,28 @@ StoredProducts::StoredProducts(const ModelWeights& weights, const kernels::Kerne
 
 void StoredProducts::run(int64_t layer, int64_t rows, std::span<const StoredProduct> products) {
   pieces_.clear();
-  thin_.resize(std::max(thin_.size(), products.size()));
-  std::vector<std::vector<float>> biases;
+  thin_.resize(kLayerTensors);
+  std::array<std::vector<float>, kLayerTensors> biases;
+  std::array<bool, kLayerTensors> ready{};
   for (size_t i = 0; i < products.size(); ++i) {
     const StoredProduct& product = products[i];
     for (int64_t first = 0; first < product.outputs; first += kPieceOutputs) {
       pieces_.push_back({i, first, std::min(kPieceOutputs, product.outputs - first)});
     }
-    biases.push_back(bias_of(weights_, layer, product.matrix));
+    const auto matrix = static_cast<size_t>(product.matrix);
+    if (std::exchange(ready[matrix], true)) continue;
+    biases[matrix] = bias_of(weights_, layer, product.matrix);
     if (const AdapterMatrix* change = weights_.change(layer, product.matrix)) {
       const int64_t inputs = weights_.inputs(layer, product.matrix);
-      thin_[i].reserve(static_cast<size_t>(rows * change->rank));
-      ops_.multiply_rows(
-          {product.x, inputs, rows, change->a.data(), change->rank, inputs, thin_[i].data(), change->rank});
+      thin_[matrix].reserve(static_cast<size_t>(rows * change->rank));
+      ops_.multiply_rows({product.x, inputs, rows, change->a.data(), change->rank, inputs,
+                          thin_[matrix].data(), change->rank});
     }
   }
   pool_.parallel_for(static_cast<int64_t>(pieces_.size()), [&](int64_t index, int w) {
     const Piece& piece = pieces_[static_cast<size_t>(index)];
     const StoredProduct& product = products[piece.product];
+    const auto matrix = static_cast<size_t>(product.matrix);
     const int64_t inputs = weights_.inputs(layer, product.matrix);
     const int64_t first = product.first + piece.first;
     AlignedBuffer<float>& decoded = decoded_[static_cast<size_t>(w)];
@@ -70,9 +75,8 @@ void StoredProducts::run(int64_t layer, int64_t rows, std::span<const StoredProd
     if (const AdapterMatrix* change = weights_.change(layer, product.matrix)) {
       AlignedBuffer<float>& changed = changed_[static_cast<size_t>(w)];
       changed.reserve(static_cast<size_t>(rows * kPieceOutputs));
-      ops_.multiply_rows({thin_[piece.product].data(), change->rank, rows,
-                          change->b.data() + first * change->rank, piece.outputs, change->rank,
-                          changed.data(), kPieceOutputs});
+      ops_.multiply_rows({thin_[matrix].data(), change->rank, rows, change->b.data() + first * change->rank,
+                          piece.outputs, change->rank, changed.data(), kPieceOutputs});
       const auto scale = static_cast<float>(change->scale);
       for (int64_t row = 0; row < rows; ++row) {
         for (int64_t o = 0; o < piece.outputs; ++o) {
@@ -80,7 +84,7 @@ void StoredProducts::run(int64_t layer, int64_t rows, std::span<const StoredProd
         }
       }
     }
-    if (const std::vector<float>& bias = biases[piece.product]; !bias.empty()) {
+    if (const std::vector<float>& bias = biases[matrix]; !bias.empty()) {
       for (int64_t row = 0; row < rows; ++row) {
         ops_.add(out + row * product.out_stride, bias.data() + first, piece.outputs);
       }

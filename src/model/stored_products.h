@@ -33,7 +33,7 @@ struct StoredProduct {
 class StoredProducts {
  public:
   StoredProducts(const ModelWeights& weights, const kernels::KernelTable& ops, ThreadPool& pool);
-  // All at once, so that the threads' gaps are few.
+  // All at once, so that the threads' gaps are few. Products of one matrix have the same x.
   void run(int64_t layer, int64_t rows, std::span<const StoredProduct> products);
 
  private:
@@ -47,7 +47,7 @@ class StoredProducts {
   ThreadPool& pool_;
   std::vector<AlignedBuffer<float>> decoded_;  // of each worker: a piece's weights
   std::vector<AlignedBuffer<float>> changed_;  // of each worker: what the adapter adds to a piece
-  std::vector<AlignedBuffer<float>> thin_;     // of each product: x A^T [rows, rank]
+  std::vector<AlignedBuffer<float>> thin_;     // of each matrix: x A^T [rows, rank]
   std::vector<Piece> pieces_;
 };
 
