@@ -46,8 +46,14 @@ endforeach()
 # cpp-httplib (libcpp-httplib-dev): HTTP/1.1 for `serve`. Debian builds it as a library, with OpenSSL; the definitions that
 # its pkg-config file names decide how its types are laid out.
 if(HEADWISE_APPS)
-  # Xapian (libxapian-dev): the BM25 index of `search`.
+  # Xapian (libxapian-dev): the BM25 index of `search`. ICU (libicu-dev): where its words begin and end.
   if(HEADWISE_SEARCH)
+    pkg_check_modules(HEADWISE_ICU IMPORTED_TARGET icu-uc)
+    if(NOT HEADWISE_ICU_FOUND)
+      message(FATAL_ERROR "ICU not found: run scripts/setup, install libicu-dev, or configure with "
+                          "-DHEADWISE_SEARCH=OFF")
+    endif()
+    add_library(headwise::icu ALIAS PkgConfig::HEADWISE_ICU)
     pkg_check_modules(HEADWISE_XAPIAN IMPORTED_TARGET xapian-core)
     if(NOT HEADWISE_XAPIAN_FOUND)
       message(FATAL_ERROR "Xapian not found: run scripts/setup, install libxapian-dev, or configure with "

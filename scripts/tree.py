@@ -44,6 +44,7 @@ THIRD_PARTY = {
     "nlohmann/": {"formats", "tokenizer", "model", "rerank", "eval", "heads", "route", "align", "engine", "search", "serve", "apps", "python"},
     "httplib.h": {"serve"},
     "xapian.h": {"search"},
+    "unicode/": {"search"},
     "torch/": {"align", "apps"},
     "CLI/": {"apps"},
     "nanobind/": {"python"},

@@ -29,7 +29,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr double kK1 = 0.9, kB = 0.4;
 // Another way of making terms makes another index.
-constexpr const char* kVersion = "headwise BM25 index 1: Porter stems, 33 English stop words";
+constexpr const char* kVersion = "headwise BM25 index 2: UAX #29 words, Porter stems, 33 English stop words";
 constexpr const char* kVersionKey = "headwise";
 constexpr const char* kSignatureKey = "corpus";
 
