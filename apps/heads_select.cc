@@ -88,12 +88,10 @@ Action add_heads_select(CLI::App& verb, AppContext& context) {
   SelectionOptions& options = flags->options;
   constexpr const char* kWork = "Work";
   add_store_flags(verb, *flags);
-  std::vector<std::string> methods;
-  for (const SelectionMethod& method : selection_methods()) methods.emplace_back(method.name);
   verb.add_option("--method", flags->method, "How heads are found")
       ->group(kWork)
       ->capture_default_str()
-      ->check(CLI::IsMember(methods));
+      ->check(CLI::IsMember(selection_method_names()));
   constexpr const char* kMethod = "Methods (defaults are the published values)";
   verb.add_option("--count", options.count,
                   "Heads wanted; 0: qr 16, weighted 32, core, headrank, static, random 8")

@@ -142,7 +142,7 @@ Action add_route_train(CLI::App& verb, AppContext& context) {
     return verb.add_option(name, target, help)->group(kRouter)->capture_default_str();
   };
   add("--embedding-layer", flags->embedding_layer,
-      "Layer whose hidden states embed the query; -1: at 60 % depth");
+      "Layer whose hidden states embed the query; -1: at a fifth of the depth");
   add("--inner", options.inner, "Inner width")->check(CLI::PositiveNumber);
   add("--fewest", flags->fewest,
       "Heads above the threshold that a query must have; below, the static set is read")

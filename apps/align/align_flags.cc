@@ -39,12 +39,6 @@ std::vector<std::string> projection_words() {
   return words;
 }
 
-std::vector<std::string> method_words() {
-  std::vector<std::string> words;
-  for (const SelectionMethod& method : selection_methods()) words.emplace_back(method.name);
-  return words;
-}
-
 // "FILE", "FILE=WEIGHT" or "FILE=WEIGHT,frozen=W".
 Result<TargetFile> target_file(const std::string& text) {
   const auto wrong = [&] {
@@ -151,7 +145,7 @@ void add_align_flags(CLI::App& program, AlignFlags& flags) {
   add("--heads", flags.heads, "Heads that are trained: a head-set file, a list, or 'default'");
   add("--select", flags.select,
       "Instead of --heads: a method of `heads select` that finds them in the --graded data first")
-      ->check(CLI::IsMember(with_empty(method_words())));
+      ->check(CLI::IsMember(with_empty(selection_method_names())));
   add("--select-count", flags.select_count, "Heads wanted of --select; 0: the method's own number")
       ->check(CLI::NonNegativeNumber);
   add("--select-max-layer", flags.select_max_layer, "Heads of deeper layers are left out; -1: none");

@@ -10,6 +10,7 @@ tells topics apart. Topics are (a) the data sets the queries come from and (b) k
 No test query is used. Queries are split in halves: labels and router on one, figures from the other.
 """
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -21,9 +22,10 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 import teacher_batches  # noqa: E402
 
-HEADWISE = ROOT / "build" / "release" / "headwise"
+HEADWISE = os.environ.get("HEADWISE", ROOT / "build" / "release" / "headwise")
 LAYERS, HEADS, PASSAGES, OWN = 30, 9, 20, 4
-DEPTHS = (2, 4, 7, 9, 11, 14, 17)  # the layer after which the query is embedded
+DEPTHS = (2, 4, 5, 7, 11, 17)  # the layer after which the query is embedded
+SEEDS = (1, 2)
 SETS = {"dl21": ("test", 53), "musique": ("test", 60), "scifact": ("train", 400), "nfcorpus": ("train", 600)}
 
 
@@ -80,37 +82,45 @@ def headwise(*arguments) -> str:
     return subprocess.run([HEADWISE, *map(str, arguments)], check=True, capture_output=True, text=True).stdout
 
 
+def routed(train: Path, test: Path, layers: tuple[int, ...]) -> dict[str, dict[str, float]]:
+    """nDCG@10 on the store `test` of routers trained on `train`, and of their controls."""
+    learned = ("--store", train, "--qrels", train / "qrels.tsv")
+    labels, router = train / "labels.json", train / "router.safetensors"
+    headwise("route", "label", *learned, "--calibration", "na", "--output", labels)
+    found = {}
+    for layer in layers:
+        headwise("route", "train", "--labels", labels, *learned, "--embedding-layer", layer, "--output", router)
+        report = json.loads(headwise("route", "report", "--router", router, "--store", test, "--qrels", test / "qrels.tsv", "--json"))
+        means = {row["name"]: next(iter(row["values"].values()))["alone"]["ndcg@10"] for row in report["methods"]}
+        found[str(layer)] = {method: means[method] for method in ("routed", "static", "shuffled-query router")}
+    return found
+
+
 def main() -> None:
     data, out = Path(sys.argv[1]), Path(sys.argv[2])
-    random = np.random.default_rng(1)
     found = training_queries(data)
-    order = random.permutation(len(found))
-    texts = [found[i][1] for i in order]
-    names = list(SETS)
-    by_set = np.array([names.index(found[i][0]) for i in order])
-    vectors = teacher_batches.Teacher(None, "cpu").embed(texts, "queries")
+    vectors = teacher_batches.Teacher(None, "cpu").embed([text for _, text in found], "queries")
     fingerprint = json.loads((ROOT / "models" / "smollm2-135m-instruct" / "heads.json").read_text())["model"]
-    half = len(texts) // 2
-    result = {"task": __doc__.split("\n\n")[0], "queries": {"train": half, "test": len(texts) - half}, "own_heads": OWN, "topics": {}}
-    for what, topics in {"4 data sets": by_set, "12 clusters": clusters(vectors, 12, random),
-                         "16 clusters": clusters(vectors, 16, random)}.items():
-        own = random.permutation(LAYERS * HEADS)[: (topics.max() + 1) * OWN].reshape(-1, OWN)
-        rows = {}
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            write_store(folder / "train", texts[:half], topics[:half], fingerprint, random, own)
-            write_store(folder / "test", texts[half:], topics[half:], fingerprint, random, own)
-            train = ("--store", folder / "train", "--qrels", folder / "train" / "qrels.tsv")
-            test = ("--store", folder / "test", "--qrels", folder / "test" / "qrels.tsv")
-            headwise("route", "label", *train, "--calibration", "na", "--output", folder / "labels.json")
-            for layer in DEPTHS:
-                headwise("route", "train", "--labels", folder / "labels.json", *train, "--embedding-layer", layer, "--output",
-                         folder / "router.safetensors")
-                report = json.loads(headwise("route", "report", "--router", folder / "router.safetensors", *test, "--json"))
-                methods = {row["name"]: next(iter(row["values"].values()))["alone"]["ndcg@10"] for row in report["methods"]}
-                rows[str(layer)] = {m: round(methods[m], 4) for m in ("routed", "static", "shuffled-query router")}
-                print(what, layer, rows[str(layer)], file=sys.stderr, flush=True)
-        result["topics"][what] = rows
+    sets = np.array([list(SETS).index(name) for name, _ in found])
+    half = len(found) // 2
+    rows: dict[str, list] = {}
+    for seed in SEEDS:
+        random = np.random.default_rng(seed)
+        order = random.permutation(len(found))
+        texts = [found[i][1] for i in order]
+        for what, topics in {"4 data sets": sets, "12 clusters": clusters(vectors, 12, random), "16 clusters": clusters(vectors, 16, random)}.items():
+            topics = topics[order]
+            own = random.permutation(LAYERS * HEADS)[: (topics.max() + 1) * OWN].reshape(-1, OWN)
+            with tempfile.TemporaryDirectory() as name:
+                train, test = Path(name) / "train", Path(name) / "test"
+                write_store(train, texts[:half], topics[:half], fingerprint, random, own)
+                write_store(test, texts[half:], topics[half:], fingerprint, random, own)
+                rows.setdefault(what, []).append(routed(train, test, DEPTHS))
+            print(seed, what, {layer: round(row["routed"], 4) for layer, row in rows[what][-1].items()}, file=sys.stderr, flush=True)
+    result = {"task": __doc__.split("\n\n")[0].replace("\n", " "), "queries": {"train": half, "test": len(found) - half}, "own_heads": OWN,
+              "seeds": SEEDS, "mean ndcg@10 by embedding layer": {
+                  what: {layer: {method: round(float(np.mean([row[layer][method] for row in of])), 4) for method in of[0][layer]}
+                         for layer in of[0]} for what, of in rows.items()}}
     out.write_text(json.dumps(result, indent=1) + "\n")
 
 

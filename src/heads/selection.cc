@@ -230,6 +230,12 @@ constexpr std::array<SelectionMethod, 8> kMethods{{
 
 std::span<const SelectionMethod> selection_methods() { return kMethods; }
 
+std::vector<std::string> selection_method_names() {
+  std::vector<std::string> names;
+  for (const SelectionMethod& method : kMethods) names.emplace_back(method.name);
+  return names;
+}
+
 const SelectionMethod* find_selection_method(std::string_view name) {
   const auto found = std::find_if(kMethods.begin(), kMethods.end(),
                                   [&](const SelectionMethod& method) { return method.name == name; });

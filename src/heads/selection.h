@@ -63,6 +63,7 @@ struct SelectionMethod {
 };
 
 std::span<const SelectionMethod> selection_methods();
+std::vector<std::string> selection_method_names();
 const SelectionMethod* find_selection_method(std::string_view name);
 
 // kUsage when the options leave no head.

@@ -1,20 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-#include "model/decoder.h"
-
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <new>
-#include <numeric>
 
 #include "base/check.h"
-#include "base/threads.h"
-#include "kernels/kernels.h"
-#include "model/activations.h"
-#include "model/rotary.h"
-#include "model/stored_products.h"
+#include "model/decoder_impl.h"
 
 namespace headwise {
 namespace {
@@ -28,21 +20,6 @@ using kernels::ReadArgs;
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
-
-// Rows of one attention call: a piece of a segment.
-struct QueryTile {
-  const PromptSegment* segment;
-  int64_t first_row;  // in the segment
-  int64_t rows;
-};
-
-// Rows of one call of the linear layers, over segments' ends.
-struct RowTile {
-  int64_t begin;
-  int64_t rows;
-  int64_t padded;  // rows that the products touch; those beyond `rows` only at the end of the prompt
-  bool has_query_rows;
-};
 
 // Tiles of kRowTile rows, as many as every thread gets the same number of; what is left is cut into equal
 // pieces of whole grains.
@@ -70,100 +47,6 @@ void add_bias(float* x, int64_t rows, const float* bias, int64_t columns, const 
 }
 
 }  // namespace
-
-class Decoder::Impl {
- public:
-  Impl(std::shared_ptr<const ModelWeights> weights, int threads, const kernels::KernelTable& ops)
-      : shared_weights_(std::move(weights)),
-        weights_(*shared_weights_),
-        config_(weights_.config),
-        ops_(ops),
-        pool_(threads),
-        workers_(static_cast<size_t>(pool_.size())),
-        packers_(static_cast<size_t>(pool_.size())),
-        rotary_(config_),
-        few_products_(weights_, ops_, pool_) {}
-
-  Result<DecodeStatistics> run(const DecodeRequest& request);
-  int threads() const { return pool_.size(); }
-
- private:
-  void prepare(const DecodeRequest& request);
-  void embed();
-  void run_layer(const PackedLayer& layer, const LayerDemand& demand);
-  // The same for a prompt that one row tile holds.
-  void run_few_rows(int layer, const LayerDemand& demand);
-  void attend();
-  // Norm, then q, k, v of a row tile; without values and only the demanded heads where demand.whole is false.
-  void project_tile(const PackedLayer& layer, const LayerDemand& demand, const RowTile& tile,
-                    WorkerScratch& worker);
-  void project_key(const PackedLayer& layer, int head, const RowTile& tile, const float* normed,
-                   WorkerScratch& worker);
-  void project_value(const PackedLayer& layer, int head, const RowTile& tile, const float* normed,
-                     WorkerScratch& worker);
-  void project_query(const PackedLayer& layer, int head, const RowTile& tile, const float* normed,
-                     WorkerScratch& worker);
-  // A head's rows with their bias.
-  void project_head(const PackedMatrix& panel, const std::vector<float>& bias, int head, const RowTile& tile,
-                    const float* normed, WorkerScratch& worker, float* out);
-  void rotate_rows(const std::vector<float>& norm, const RowTile& tile, float* x, float scale);
-  void norm_rows(const std::vector<float>& norm, const RowTile& tile, int64_t rows, float* out);
-  void store_keys(const float* rows, int64_t kv_head, const RowTile& tile);
-  void store_values(const float* rows, int64_t kv_head, const RowTile& tile);
-  void attend_tile(int64_t head, const QueryTile& tile, WorkerScratch& worker);
-  // Output projection and residual, norm, MLP and residual of a row tile.
-  void finish_tile(const PackedLayer& layer, const RowTile& tile, WorkerScratch& worker);
-  void read_layer(int layer, const std::vector<int>& heads);
-  void place_kept(const KeptTokens& kept, int layer);
-  void keep_tokens(KeptTokens& kept) const;
-
-  // Runs `work` on every row tile, cut so that the layer's matrices do not write over a neighbour's rows.
-  template <typename Work>
-  void for_each_tile(const PackedLayer& layer, const Work& work) {
-    const std::vector<RowTile>& tiles = layer.any_rows() ? even_tiles_ : whole_tiles_;
-    pool_.parallel_for(static_cast<int64_t>(tiles.size()), [&](int64_t i, int w) {
-      work(tiles[static_cast<size_t>(i)], workers_[static_cast<size_t>(w)]);
-    });
-  }
-  const float* keys_of(int64_t head) const {
-    return buffers_.key_KS.data() +
-           head / (config_.heads / config_.kv_heads) * prompt_->key_count * config_.head_width;
-  }
-  const float* values_of(int64_t head) const {
-    return buffers_.value_KS.data() + head / (config_.heads / config_.kv_heads) * prompt_->key_count *
-                                          kernels::padded_width(config_.head_width);
-  }
-  float query_scale() const {
-    return static_cast<float>(1.0 / std::sqrt(static_cast<double>(config_.head_width)));
-  }
-  float* queries_of(int64_t head) {
-    return buffers_.query_HTD.data() + head * buffers_.padded_tokens * config_.head_width;
-  }
-
-  std::shared_ptr<const ModelWeights> shared_weights_;
-  const ModelWeights& weights_;
-  const ModelConfig& config_;
-  const kernels::KernelTable& ops_;
-  ThreadPool pool_;
-  std::vector<WorkerScratch> workers_;
-  std::vector<Packer> packers_;
-  RotaryTable rotary_;
-  PackedLayer scratch_layer_;
-  Activations buffers_;
-
-  // Of the request in hand.
-  const DecodeRequest* request_ = nullptr;
-  const PromptLayout* prompt_ = nullptr;
-  std::vector<std::vector<int>> heads_by_layer_;
-  std::vector<QueryTile> query_tiles_;
-  std::vector<RowTile> whole_tiles_;  // of kRowTile rows
-  std::vector<RowTile> even_tiles_;   // the last ones smaller: the same work for every thread
-  bool few_rows_ = false;             // one row tile holds the prompt
-  StoredProducts few_products_;
-  AlignedBuffer<float> few_keys_;    // [K, 64, D], of a prompt of few rows
-  AlignedBuffer<float> few_values_;  // [K, 64, D]
-  AlignedBuffer<float> attention_sums_;
-};
 
 void Decoder::Impl::prepare(const DecodeRequest& request) {
   request_ = &request;
@@ -345,67 +228,6 @@ void Decoder::Impl::run_layer(const PackedLayer& layer, const LayerDemand& deman
   for_each_tile(layer, [&](const RowTile& tile, WorkerScratch& worker) { finish_tile(layer, tile, worker); });
 }
 
-void Decoder::Impl::run_few_rows(int layer, const LayerDemand& demand) {
-  const int64_t C = config_.width;
-  const int64_t D = config_.head_width;
-  const int64_t F = config_.ffn_width;
-  const RowTile& tile = whole_tiles_.front();
-  const int64_t T = tile.rows;
-  WorkerScratch& scratch = workers_.front();
-  const auto vector = [&](LayerTensor tensor) { return weights_.values(layer, tensor); };
-  const auto head_rows = [&](AlignedBuffer<float>& of, int64_t head) {
-    return of.data() + head * kRowTile * D;
-  };
-
-  float* normed = scratch.normed.data();
-  norm_rows(vector(LayerTensor::kAttentionNorm), tile, T, normed);
-  std::vector<StoredProduct> products;
-  std::vector<int> query_heads = demand.query_heads;
-  std::vector<int> key_heads = demand.key_heads;
-  if (demand.whole) {
-    query_heads.resize(static_cast<size_t>(config_.heads));
-    key_heads.resize(static_cast<size_t>(config_.kv_heads));
-    std::iota(query_heads.begin(), query_heads.end(), 0);
-    std::iota(key_heads.begin(), key_heads.end(), 0);
-    for (const int head : key_heads) {
-      products.push_back({LayerTensor::kValue, head * D, D, normed, head_rows(few_values_, head), D});
-    }
-  }
-  for (const int head : key_heads) {
-    products.push_back({LayerTensor::kKey, head * D, D, normed, head_rows(few_keys_, head), D});
-  }
-  for (const int head : query_heads) {
-    products.push_back({LayerTensor::kQuery, head * D, D, normed, queries_of(head), D});
-  }
-  few_products_.run(layer, T, products);
-  const std::vector<float> query_norm = vector(LayerTensor::kQueryNorm);
-  const std::vector<float> key_norm = vector(LayerTensor::kKeyNorm);
-  for (const int head : query_heads) rotate_rows(query_norm, tile, queries_of(head), query_scale());
-  for (const int head : key_heads) {
-    rotate_rows(key_norm, tile, head_rows(few_keys_, head), 1.0f);
-    store_keys(head_rows(few_keys_, head), head, tile);
-    if (demand.whole) store_values(head_rows(few_values_, head), head, tile);
-  }
-  if (!demand.whole) return;
-
-  attend();
-  float* hidden = buffers_.hidden_TC.data();
-  float* projected = scratch.projected.data();
-  const auto project = [&](const float* x, LayerTensor matrix) {
-    const StoredProduct product{matrix, 0, C, x, projected, C};
-    few_products_.run(layer, T, {&product, 1});
-    ops_.add(hidden, projected, T * C);
-  };
-  project(buffers_.mixed_THD.data(), LayerTensor::kOutput);
-  norm_rows(vector(LayerTensor::kFfnNorm), tile, T, normed);
-  float* gate = scratch.gate.data();
-  const StoredProduct gate_and_up[] = {{LayerTensor::kGate, 0, F, normed, gate, F},
-                                       {LayerTensor::kUp, 0, F, normed, projected, F}};
-  few_products_.run(layer, T, gate_and_up);
-  ops_.silu_multiply(gate, projected, T * F);
-  project(gate, LayerTensor::kDown);
-}
-
 void Decoder::Impl::read_layer(int layer, const std::vector<int>& heads) {
   const auto groups = static_cast<int64_t>(request_->rows.size());
   const int64_t key_count = prompt_->key_count;
@@ -443,32 +265,6 @@ void Decoder::Impl::read_layer(int layer, const std::vector<int>& heads) {
   attention.key_count = key_count;
   attention.sums = attention_sums_.data();
   if (request_->on_layer) request_->on_layer(attention);
-}
-
-void Decoder::Impl::place_kept(const KeptTokens& kept, int layer) {
-  HW_CHECK(static_cast<size_t>(layer) < kept.layers.size());
-  const KeptTokens::Layer& from = kept.layers[static_cast<size_t>(layer)];
-  const int64_t tile = kernels::kKeyTile * config_.head_width;
-  const int64_t width = kernels::padded_width(config_.head_width);
-  for (int64_t head = 0; head < config_.kv_heads; ++head) {
-    std::copy_n(from.keys.data() + head * tile, tile,
-                buffers_.key_KS.data() + head * prompt_->key_count * config_.head_width);
-    std::copy_n(from.values.data() + head * kept.tokens * width, kept.tokens * width,
-                buffers_.value_KS.data() + head * prompt_->key_count * width);
-  }
-}
-
-void Decoder::Impl::keep_tokens(KeptTokens& kept) const {
-  const int64_t tile = kernels::kKeyTile * config_.head_width;
-  const int64_t width = kernels::padded_width(config_.head_width);
-  kept.tokens = prompt_->segments.front().tokens;
-  KeptTokens::Layer& to = kept.layers.emplace_back();
-  for (int64_t head = 0; head < config_.kv_heads; ++head) {
-    const float* keys = buffers_.key_KS.data() + head * prompt_->key_count * config_.head_width;
-    to.keys.insert(to.keys.end(), keys, keys + tile);
-    const float* values = buffers_.value_KS.data() + head * prompt_->key_count * width;
-    to.values.insert(to.values.end(), values, values + kept.tokens * width);
-  }
 }
 
 Result<DecodeStatistics> Decoder::Impl::run(const DecodeRequest& request) {

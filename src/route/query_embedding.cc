@@ -3,6 +3,7 @@
 
 #include "route/query_embedding.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -12,9 +13,9 @@
 namespace headwise {
 
 int usual_embedding_layer(const Model& model) {
-  constexpr double kDepth = 0.6;
+  constexpr double kDepth = 0.2;
   const auto layers = static_cast<double>(model.config().layers);
-  return static_cast<int>(std::lround(kDepth * layers)) - 1;
+  return std::max(static_cast<int>(std::lround(kDepth * layers)), 1) - 1;
 }
 
 Result<QueryEmbedder> QueryEmbedder::create(std::shared_ptr<const Model> model, int layer, int threads) {

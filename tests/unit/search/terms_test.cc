@@ -59,7 +59,7 @@ TEST(SearchTerms, BeginAndEndWhereWordsDo) {
 // Much of scifact's text is like this.
 TEST(SearchTerms, EndWithTheSentence) {
   EXPECT_THAT(search_terms("a long term.In mice:Results CFA.The end.\u00c9mile"),
-              ElementsAre("long", "term", "mice", "result", "cfa", "end", "\u00e9mil"));
+              ElementsAre("long", "term", "mice", "result", "cfa", "end", "\u00e9mile"));
   EXPECT_THAT(search_terms("Ph.D node.js www.example.org U.S.A"),
               ElementsAre("ph.d", "node.j", "www.example.org", "u.s.a"));
 }
