@@ -25,7 +25,7 @@ import teacher_batches  # noqa: E402
 HEADWISE = os.environ.get("HEADWISE", ROOT / "build" / "release" / "headwise")
 LAYERS, HEADS, PASSAGES, OWN = 30, 9, 20, 4
 DEPTHS = (2, 4, 5, 7, 11, 17)  # the layer after which the query is embedded
-SEEDS = (1, 2)
+SEEDS = (1,)
 SETS = {"dl21": ("test", 53), "musique": ("test", 60), "scifact": ("train", 400), "nfcorpus": ("train", 600)}
 
 
