@@ -18,7 +18,7 @@
 namespace headwise {
 
 // At a fifth of the depth: topics are told apart there as well as deeper (bench/tasks/
-// routing_depth.py), for a third of the time that the 60 % of docs/method.md's source take.
+// routing_depth.py), for a third of the time that 60 % take.
 int usual_embedding_layer(const Model& model);
 
 class QueryEmbedder {
