@@ -43,29 +43,26 @@ foreach(part ONIGURUMA_INCLUDE ONIGURUMA_LIBRARY UTF8PROC_INCLUDE UTF8PROC_LIBRA
   endif()
 endforeach()
 
-# cpp-httplib (libcpp-httplib-dev): HTTP/1.1 for `serve`. Debian builds it as a library, with OpenSSL; the definitions that
-# its pkg-config file names decide how its types are laid out.
+# headwise::NAME for what pkg-config knows as MODULE and Debian as PACKAGE. What follows is added to the message where it
+# is missing.
+function(headwise_pkg_config name module package)
+  string(TOUPPER HEADWISE_${name} prefix)
+  pkg_check_modules(${prefix} IMPORTED_TARGET ${module})
+  if(NOT ${prefix}_FOUND)
+    message(FATAL_ERROR "${module} not found: run scripts/setup, or install ${package}${ARGN}")
+  endif()
+  add_library(headwise::${name} ALIAS PkgConfig::${prefix})
+endfunction()
+
 if(HEADWISE_APPS)
-  # Xapian (libxapian-dev): the BM25 index of `search`. ICU (libicu-dev): where its words begin and end.
+  # cpp-httplib: HTTP/1.1 for `serve`. Debian builds it as a library, with OpenSSL; the definitions that its pkg-config file
+  # names decide how its types are laid out.
+  headwise_pkg_config(httplib cpp-httplib libcpp-httplib-dev)
   if(HEADWISE_SEARCH)
-    pkg_check_modules(HEADWISE_ICU IMPORTED_TARGET icu-uc)
-    if(NOT HEADWISE_ICU_FOUND)
-      message(FATAL_ERROR "ICU not found: run scripts/setup, install libicu-dev, or configure with "
-                          "-DHEADWISE_SEARCH=OFF")
-    endif()
-    add_library(headwise::icu ALIAS PkgConfig::HEADWISE_ICU)
-    pkg_check_modules(HEADWISE_XAPIAN IMPORTED_TARGET xapian-core)
-    if(NOT HEADWISE_XAPIAN_FOUND)
-      message(FATAL_ERROR "Xapian not found: run scripts/setup, install libxapian-dev, or configure with "
-                          "-DHEADWISE_SEARCH=OFF")
-    endif()
-    add_library(headwise::xapian ALIAS PkgConfig::HEADWISE_XAPIAN)
+    # Xapian: the BM25 index of `search`. ICU: where its words begin and end.
+    headwise_pkg_config(xapian xapian-core libxapian-dev ", or configure with -DHEADWISE_SEARCH=OFF")
+    headwise_pkg_config(icu icu-uc libicu-dev ", or configure with -DHEADWISE_SEARCH=OFF")
   endif()
-  pkg_check_modules(HEADWISE_HTTPLIB IMPORTED_TARGET cpp-httplib)
-  if(NOT HEADWISE_HTTPLIB_FOUND)
-    message(FATAL_ERROR "cpp-httplib not found: run scripts/setup, or install libcpp-httplib-dev")
-  endif()
-  add_library(headwise::httplib ALIAS PkgConfig::HEADWISE_HTTPLIB)
 endif()
 
 # libtorch, for `headwise align` alone: Debian's libtorch-dev, or whatever find_package(Torch) finds. HEADWISE_TORCH_DIR

@@ -14,31 +14,25 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+
+from made_up_store import Query, write_store
 
 HEADWISE = Path(__file__).resolve().parents[2] / "build" / "release" / "headwise"
 LAYERS, HEADS, PASSAGES, QUERIES = 30, 9, 40, 500
 
 
-def make_store(folder: Path) -> None:
+def made_queries() -> Iterator[Query]:
     random = np.random.default_rng(5)
     skill = random.uniform(0, 0.6, (LAYERS, HEADS)) * (random.uniform(size=(LAYERS, HEADS)) < 0.3)
-    queries, qrels = [], ["query-id\tcorpus-id\tscore"]
     for q in range(QUERIES):
         grades = np.where(random.uniform(size=PASSAGES) < 0.2, random.integers(1, 4, PASSAGES), 0)
         s = np.exp(random.normal(0, 0.8, (LAYERS, HEADS, PASSAGES)) + skill[..., None] * grades - 5)
         free = np.exp(random.normal(0, 0.3, (LAYERS, HEADS, PASSAGES)) - 5)
-        np.save(folder / f"{q:05d}.npy", np.stack([s, free, s - free]).astype("<f4"))
-        ids = [f"d{q}-{i}" for i in range(PASSAGES)]
-        queries.append({"id": f"q{q}", "text": f"question {q}", "candidates": ids, "first_stage_scores": random.normal(size=PASSAGES).tolist()})
-        qrels += [f"q{q}\t{i}\t{g}" for i, g in zip(ids, grades) if g]
-    manifest = {"format": "headwise head-score store", "version": 1, "model": "made-up", "layers": LAYERS, "heads": HEADS,
-                "template": "blocks", "encoding": "blocks", "rows": "template", "token_filter": "low", "order": "given", "seed": 0,
-                "max_words": 80, "depth": PASSAGES, "dataset": "made up", "headwise": "0", "queries": queries}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    (folder / "qrels.tsv").write_text("\n".join(qrels) + "\n")
+        yield Query(f"question {q}", s, free, grades, random.normal(size=PASSAGES))
 
 
 def seconds(*arguments) -> float:
@@ -54,7 +48,7 @@ def main() -> None:
     result = {"machine": machine, "commit": commit, "store": [QUERIES, LAYERS * HEADS, PASSAGES], "rounds": 3, "seconds": {}}
     with tempfile.TemporaryDirectory() as name:
         store = Path(name)
-        make_store(store)
+        write_store(store, made_queries())
         data = ("--store", store, "--qrels", store / "qrels.tsv")
         work = {f"select {method}": ("heads", "select", *data, "--method", method, "--calibration", "na")
                 for method in ("all", "layers", "qr", "core", "headrank", "static", "weighted", "random")}

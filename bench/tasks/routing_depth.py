@@ -14,9 +14,12 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+
+from made_up_store import Query, write_store
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -33,10 +36,11 @@ def training_queries(data: Path) -> list[tuple[str, str]]:
     """(set, text) of the first training queries of each set."""
     found = []
     for name, (split, count) in SETS.items():
-        texts = {q["_id"]: q["text"] for q in map(json.loads, (data / name / "queries.jsonl").open())}
-        judged = dict.fromkeys(line.split("\t")[0] for line in (data / name / "qrels" / f"{split}.tsv").read_text().splitlines()[1:])
+        texts = {q["_id"]: q["text"] for q in teacher_batches.read_jsonl(data / name / "queries.jsonl")}
         if name == "musique":  # in the run's order: the first 60 are for training
-            judged = dict.fromkeys(line.split()[0] for line in (data / name / "run.given.trec").open())
+            judged = teacher_batches.read_run(data / name / "run.given.trec", count)
+        else:
+            judged = dict.fromkeys(line.split("\t")[0] for line in (data / name / "qrels" / f"{split}.tsv").read_text().splitlines()[1:])
         found += [(name, texts[query]) for query in list(judged)[:count]]
     return found
 
@@ -55,27 +59,15 @@ def clusters(vectors: np.ndarray, count: int, random: np.random.Generator) -> np
     return best[1]
 
 
-def write_store(folder: Path, texts: list[str], topics: np.ndarray, fingerprint: str, random: np.random.Generator,
-                own: np.ndarray) -> None:
+def made_queries(texts: list[str], topics: np.ndarray, own: np.ndarray, random: np.random.Generator) -> Iterator[Query]:
     """own[t]: the places of topic t's heads."""
-    folder.mkdir()
-    queries, qrels = [], ["query-id\tcorpus-id\tscore"]
-    for q, (text, topic) in enumerate(zip(texts, topics)):
+    for text, topic in zip(texts, topics):
         grades = np.where(random.uniform(size=PASSAGES) < 0.2, 1, 0)
         grades[random.integers(PASSAGES)] = 1
         logs = random.normal(0, 0.8, (LAYERS * HEADS, PASSAGES))
         logs[own[topic]] += 1.5 * grades
         s = np.exp(logs.reshape(LAYERS, HEADS, PASSAGES) - 5)
-        free = np.full_like(s, np.exp(-5))
-        np.save(folder / f"{q:05d}.npy", np.stack([s, free, s - free]).astype("<f4"))
-        ids = [f"d{q}-{i}" for i in range(PASSAGES)]
-        queries.append({"id": f"q{q}", "text": text, "candidates": ids, "first_stage_scores": random.normal(size=PASSAGES).tolist()})
-        qrels += [f"q{q}\t{i}\t{g}" for i, g in zip(ids, grades) if g]
-    manifest = {"format": "headwise head-score store", "version": 1, "model": fingerprint, "layers": LAYERS, "heads": HEADS,
-                "template": "blocks", "encoding": "blocks", "rows": "template", "token_filter": "low", "order": "given", "seed": 0,
-                "max_words": 80, "depth": PASSAGES, "dataset": "made up", "headwise": "0", "queries": queries}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    (folder / "qrels.tsv").write_text("\n".join(qrels) + "\n")
+        yield Query(text, s, np.full_like(s, np.exp(-5)), grades, random.normal(size=PASSAGES))
 
 
 def headwise(*arguments) -> str:
@@ -113,8 +105,9 @@ def main() -> None:
             own = random.permutation(LAYERS * HEADS)[: (topics.max() + 1) * OWN].reshape(-1, OWN)
             with tempfile.TemporaryDirectory() as name:
                 train, test = Path(name) / "train", Path(name) / "test"
-                write_store(train, texts[:half], topics[:half], fingerprint, random, own)
-                write_store(test, texts[half:], topics[half:], fingerprint, random, own)
+                for folder, part in ((train, slice(half)), (test, slice(half, None))):
+                    folder.mkdir()
+                    write_store(folder, made_queries(texts[part], topics[part], own, random), fingerprint)
                 rows.setdefault(what, []).append(routed(train, test, DEPTHS))
             print(seed, what, {layer: round(row["routed"], 4) for layer, row in rows[what][-1].items()}, file=sys.stderr, flush=True)
     result = {"task": __doc__.split("\n\n")[0].replace("\n", " "), "queries": {"train": half, "test": len(found) - half}, "own_heads": OWN,
