@@ -110,9 +110,9 @@ std::vector<std::string> features(const ModelConfig& config) {
 
 // The head set beside an adapter, told in one line.
 std::string heads_line(const std::filesystem::path& folder) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(folder / "heads.json", ignored)) return "none beside it (heads.json)";
-  const auto set = read_head_set(folder / "heads.json");
+  const auto file = head_set_beside(folder);
+  if (!file) return "none beside it (heads.json)";
+  const auto set = read_head_set(*file);
   if (!set) return "heads.json cannot be read: " + set.error().message();
   int first = set->heads.front().layer, last = first;
   for (const HeadId head : set->heads) {

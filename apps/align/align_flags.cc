@@ -39,12 +39,15 @@ std::vector<std::string> projection_words() {
   return words;
 }
 
-// "FILE", "FILE=WEIGHT" or "FILE=WEIGHT,frozen=W".
+// "FILE", "FILE=WEIGHT" or "FILE=WEIGHT,KEY=NUMBER,...", the keys those of this table.
+constexpr std::pair<std::string_view, double TargetFile::*> kTargetKeys[] = {
+    {",frozen=", &TargetFile::frozen}, {",temperature=", &TargetFile::temperature}};
+
 Result<TargetFile> target_file(const std::string& text) {
   const auto wrong = [&] {
     return fail(ErrorCode::kUsage, "--targets '" + text +
-                                       "': expected FILE, FILE=WEIGHT or FILE=WEIGHT,frozen=W with numbers "
-                                       "of 0 or more");
+                                       "': expected FILE, FILE=WEIGHT or "
+                                       "FILE=WEIGHT,frozen=W,temperature=T with numbers of 0 or more");
   };
   const auto number = [](std::string_view digits, double& value) {
     const char* end = digits.data() + digits.size();
@@ -53,10 +56,16 @@ Result<TargetFile> target_file(const std::string& text) {
   };
   TargetFile file;
   std::string_view rest = text;
-  constexpr std::string_view kFrozen = ",frozen=";
-  if (const size_t comma = rest.rfind(kFrozen); comma != std::string_view::npos) {
-    if (!number(rest.substr(comma + kFrozen.size()), file.frozen)) return wrong();
-    rest = rest.substr(0, comma);
+  // Keys are taken from the end, so that a path may hold commas.
+  for (bool taken = true; taken;) {
+    taken = false;
+    for (const auto& [key, value] : kTargetKeys) {
+      const size_t place = rest.rfind(key);
+      if (place == std::string_view::npos || rest.find(',', place + 1) != std::string_view::npos) continue;
+      if (!number(rest.substr(place + key.size()), file.*value)) return wrong();
+      rest = rest.substr(0, place);
+      taken = true;
+    }
   }
   if (const size_t sign = rest.rfind('='); sign != std::string_view::npos) {
     if (!number(rest.substr(sign + 1), file.weight)) return wrong();
@@ -122,9 +131,9 @@ void add_align_flags(CLI::App& program, AlignFlags& flags) {
       "dir=FOLDER,run=FILE[,split=NAME][,skip=N][,first=N][,depth=N][,weight=W]; "
       "several times for several");
   add("--targets", flags.targets,
-      "A teacher's scores, FILE, FILE=WEIGHT (docs/formats.md) or FILE=WEIGHT,frozen=W, which adds W times "
-      "the frozen model's "
-      "logits to them; several times for several");
+      "A teacher's scores, FILE or FILE=WEIGHT (docs/formats.md); FILE=WEIGHT,frozen=W adds W times the "
+      "frozen model's logits to them, and ,temperature=T divides them in place of --temperature; several "
+      "times for several");
   add("--held-out", flags.held_out,
       "Queries that say when to stop and which update is kept; form of --graded");
   add("--list-size", options.list_size, "Passages of a graded list")->check(CLI::Range(2, 1000));

@@ -139,10 +139,8 @@ Status run_align(AlignFlags flags, bool quiet) {
     auto adapter = read_adapter(flags.from, (*model)->config());
     HW_RETURN_IF_ERROR(adapter);
     start = std::move(*adapter);
-    std::error_code ignored;
-    if (const auto own = flags.from / "heads.json";
-        flags.heads == "default" && std::filesystem::exists(own, ignored))
-      flags.heads = own.string();
+    if (const auto own = head_set_beside(flags.from); flags.heads == "default" && own)
+      flags.heads = own->string();
   }
   auto scoring = scorer_options(flags, **model, quiet);
   HW_RETURN_IF_ERROR(scoring);

@@ -23,6 +23,7 @@ from made_up_store import Query, write_store
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
+import bi_encoders  # noqa: E402
 import teacher_batches  # noqa: E402
 
 HEADWISE = os.environ.get("HEADWISE", ROOT / "build" / "release" / "headwise")
@@ -91,7 +92,7 @@ def routed(train: Path, test: Path, layers: tuple[int, ...]) -> dict[str, dict[s
 def main() -> None:
     data, out = Path(sys.argv[1]), Path(sys.argv[2])
     found = training_queries(data)
-    vectors = teacher_batches.Teacher(None, "cpu").embed([text for _, text in found], "queries")
+    vectors = bi_encoders.MiniLM().queries([text for _, text in found])
     fingerprint = json.loads((ROOT / "models" / "smollm2-135m-instruct" / "heads.json").read_text())["model"]
     sets = np.array([list(SETS).index(name) for name, _ in found])
     half = len(found) // 2

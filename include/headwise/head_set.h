@@ -52,6 +52,9 @@ enum class HeadSetFormat { kHeadwise, kQrHead, kCore };
 Result<HeadSet> read_head_set(const std::filesystem::path& path);
 Result<HeadSet> parse_head_set(std::string_view text);
 std::string format_head_set(const HeadSet& set, HeadSetFormat format);
+
+// The set that lies beside an adapter (a folder in PEFT's layout), where there is one: its heads.json.
+std::optional<std::filesystem::path> head_set_beside(const std::filesystem::path& adapter);
 // kInvalidInput, naming both, when the set belongs to another model or to one of another shape; kUsage when a
 // head lies outside the model.
 Status check_head_set(const HeadSet& set, const Model& model);

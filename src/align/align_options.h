@@ -19,7 +19,8 @@ namespace headwise {
 struct TargetFile {
   std::filesystem::path path;
   double weight = 1.0;
-  double frozen = 0.0;  // of the frozen model's logits, added to the teacher's scores / temperature
+  double frozen = 0.0;       // of the frozen model's logits, added to the teacher's scores / temperature
+  double temperature = 0.0;  // of its scores; 0: AlignOptions::temperature
 };
 
 struct AlignOptions {

@@ -24,7 +24,8 @@ struct TrainingBatch {
   std::string set;  // where it comes from
   std::vector<Passage> passages;
   std::vector<BatchQuery> queries;
-  double frozen = 0.0;  // of the frozen model's logits in a teacher's targets
+  double frozen = 0.0;       // of the frozen model's logits in a teacher's targets
+  double temperature = 0.0;  // of a teacher's scores; 0: AlignOptions::temperature
 };
 
 }  // namespace headwise

@@ -415,7 +415,8 @@ Result<Tensor> batch_loss(Scorer& scorer, const TrainingBatch& batch, const Alig
     if (frozen.defined()) reference = frozen[static_cast<int64_t>(q)];
     if (!query.teacher.empty()) {
       if (reference) *reference = *reference * batch.frozen;
-      const Tensor loss = listwise_divergence(row, query.teacher, options.temperature, reference);
+      const double temperature = batch.temperature > 0.0 ? batch.temperature : options.temperature;
+      const Tensor loss = listwise_divergence(row, query.teacher, temperature, reference);
       divergence.add(loss.item<double>());
       const std::vector<double> teacher(query.teacher.begin(), query.teacher.end());
       rank_correlation.add(correlation(ranks(row_values(row)), ranks(teacher)));

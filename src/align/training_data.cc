@@ -57,7 +57,10 @@ Result<TrainingData> TrainingData::load(const AlignOptions& options) {
   for (const TargetFile& file : options.targets) {
     auto batches = read_targets(file.path);
     HW_RETURN_IF_ERROR(batches);
-    for (TrainingBatch& batch : *batches) batch.frozen = file.frozen;
+    for (TrainingBatch& batch : *batches) {
+      batch.frozen = file.frozen;
+      batch.temperature = file.temperature;
+    }
     data.targets_.push_back(std::move(*batches));
   }
   for (const DataSetSpec& spec : options.held_out) {

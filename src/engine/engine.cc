@@ -5,14 +5,13 @@
 #include "headwise/engine.h"
 
 #include <algorithm>
-#include <filesystem>
-#include <system_error>
 #include <utility>
 
 #include "base/check.h"
 #include "engine/named_heads.h"
 #include "engine/settings.h"
 #include "headwise/head_catalogue.h"
+#include "headwise/head_set.h"
 #include "headwise/shipped_adapter.h"
 
 namespace headwise {
@@ -63,11 +62,9 @@ bool has_adapter_folder(const EngineSettings& settings) {
 
 // The default with an adapter: the set that lies beside it, where there is one.
 bool put_in_heads_of_adapter(EngineSettings& settings) {
-  const std::filesystem::path file = std::filesystem::path(settings.adapter) / "heads.json";
-  std::error_code ignored;
-  if (!std::filesystem::is_regular_file(file, ignored)) return false;
-  settings.heads = file.string();
-  return true;
+  const auto file = head_set_beside(settings.adapter);
+  if (file) settings.heads = file->string();
+  return file.has_value();
 }
 
 }  // namespace

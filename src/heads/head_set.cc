@@ -5,7 +5,10 @@
 #include "headwise/head_set.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <system_error>
 #include <utility>
 
 #include "base/check.h"
@@ -189,6 +192,13 @@ HeadSelection HeadSet::selection() const {
   selection.list = heads;
   selection.weights = weights;
   return selection;
+}
+
+std::optional<std::filesystem::path> head_set_beside(const std::filesystem::path& adapter) {
+  std::filesystem::path file = adapter / "heads.json";
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(file, ignored)) return std::nullopt;
+  return file;
 }
 
 Result<HeadSet> read_head_set(const std::filesystem::path& path) {

@@ -142,6 +142,15 @@ def test_whole_matrices_become_an_adapter_of_full_rank(headwise, data, tmp_path)
     assert config["rank_pattern"] and config["rank_pattern"] == config["alpha_pattern"]
 
 
+def test_temperature_of_one_file(headwise, data, tmp_path):
+    adapters = []
+    for name, ways in (("all", ["--targets", f"{data}/targets.jsonl=1", "--temperature", "0.2"]), ("own", ["--targets", f"{data}/targets.jsonl=1,temperature=0.2"]),
+                       ("with", ["--targets", f"{data}/targets.jsonl=1,temperature=0.2,frozen=0"]), ("usual", ["--targets", f"{data}/targets.jsonl=1"])):
+        must_run(headwise, "align", "--model", MODEL, "--heads", "1-3,1-0", *ways, "--updates", "3", "--learning-rate", "0.01", "--threads", "1", "--output", tmp_path / name)
+        adapters.append((tmp_path / name / "adapter_model.safetensors").read_bytes())
+    assert adapters[0] == adapters[1] == adapters[2] != adapters[3]
+
+
 def test_settings_file(headwise, data, tmp_path):
     (tmp_path / "train.toml").write_text(f'[align]\nmodel = "{MODEL}"\nheads = "1-3"\ngraded = ["dir={data},run=run.trec"]\nupdates = 2\nlist-size = 4\n')
     answer = json.loads(must_run(headwise, "align", "--config", tmp_path / "train.toml", "--output", tmp_path / "a"))
@@ -153,6 +162,7 @@ def test_settings_file(headwise, data, tmp_path):
     (["--graded", "dir=x"], 2, "run is missing"),
     (["--targets", "/nowhere.jsonl"], 3, "/nowhere.jsonl"),
     (["--targets", "x.jsonl=1,frozen=-1"], 2, "frozen=W"),
+    (["--targets", "x.jsonl=1,temperature=hot,frozen=2"], 2, "temperature=T"),
     (["--heads", "99-0"], 2, "99-0"),
     (["--heads", "nowhere.json"], 3, "nowhere.json"),
     (["--select", "headrank"], 2, "leave one out"),
