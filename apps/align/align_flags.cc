@@ -235,6 +235,10 @@ void add_align_flags(CLI::App& program, AlignFlags& flags) {
   group = "Result";
   add("--output", options.output, "Folder for the adapter, head set, model card, report and log");
   add("--checkpoint-every", options.checkpoint_every, "Updates")->check(CLI::PositiveNumber);
+  program
+      .add_flag("--finish", options.finish,
+                "Train no more: write the adapter from the folder's checkpoint, the best of its updates")
+      ->group(group);
   program.add_flag("--restart", flags.restart, "Begin anew instead of going on from the folder's checkpoint")
       ->group(group);
 }
@@ -270,6 +274,11 @@ Status settle_options(AlignFlags& flags) {
   }
   flags.training.seed = options.seed;
   HW_RETURN_IF_ERROR(settle_workers(flags));
+  if (options.finish && (flags.restart || flags.workers.count > 1)) {
+    return fail(ErrorCode::kUsage,
+                std::string("--finish takes what the checkpoint holds, in one process: leave ") +
+                    (flags.restart ? "--restart" : "--workers") + " out");
+  }
   flags.training.bf16 = flags.precision == "bf16";
   at::globalContext().setAllowTF32CuBLAS(flags.precision == "tf32");
   try {

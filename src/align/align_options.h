@@ -57,6 +57,7 @@ struct AlignOptions {
   int patience = 0;             // evaluations without a better one before it stops; 0: never
 
   int64_t checkpoint_every = 20;
+  bool finish = false;  // trains no more: the checkpoint's parameters are the result
   std::filesystem::path output;
 };
 

@@ -180,7 +180,12 @@ class Training {
 Status Training::begin(bool restart) {
   const std::filesystem::path path = options_.output / "checkpoint.safetensors";
   std::error_code ignored;
-  if (restart || !std::filesystem::exists(path, ignored)) {
+  const bool there = std::filesystem::exists(path, ignored);
+  if (options_.finish && !there) {
+    return fail(ErrorCode::kNotFound,
+                "--finish: no checkpoint in '" + options_.output.string() + "'; leave it out to begin");
+  }
+  if (restart || !there) {
     HW_RETURN_IF_ERROR(log_.cut(0));
     return evaluate_now();
   }
@@ -359,15 +364,18 @@ Result<TrainingOutcome> Training::run(bool restart) {
     HW_RETURN_IF_ERROR(workers_.add_up(enough));
     return enough.front() == 0.0f;
   };
-  while (state_.updates < options_.updates) {
+  while (!options_.finish && state_.updates < options_.updates) {
     const auto more = goes_on();
     HW_RETURN_IF_ERROR(more);
     if (!*more) break;
     const Status done = update();
     if (!done && done.error().code() == ErrorCode::kCancelled) {
-      return fail(ErrorCode::kCancelled, "interrupted after update " + std::to_string(state_.updates) +
-                                             " of " + std::to_string(options_.updates) +
-                                             "; the same command goes on from the last checkpoint");
+      if (workers_.leads()) HW_RETURN_IF_ERROR(save());
+      return fail(ErrorCode::kCancelled,
+                  "interrupted after update " + std::to_string(state_.updates) + " of " +
+                      std::to_string(options_.updates) +
+                      "; the same command goes on from there, and with --finish writes "
+                      "the adapter as it is");
     }
     HW_RETURN_IF_ERROR(done);
     if (!workers_.leads()) continue;
@@ -375,6 +383,8 @@ Result<TrainingOutcome> Training::run(bool restart) {
     if (is_due(options_.evaluate_every) || last) HW_RETURN_IF_ERROR(evaluate_now());
     if (is_due(options_.checkpoint_every) || last || out_of_patience()) HW_RETURN_IF_ERROR(save());
   }
+  // Never judged yet where the checkpoint lies between two evaluations.
+  if (options_.finish) HW_RETURN_IF_ERROR(evaluate_now());
   outcome.updates = state_.updates;
   outcome.stopped_early = state_.updates < options_.updates;
   outcome.best_update = data_.held_out().empty() ? state_.updates : state_.best_update;

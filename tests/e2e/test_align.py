@@ -129,6 +129,35 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(trained, headwise, data, tmp_pa
     assert [{**line, "seconds": 0} for line in log_of(output)] == [{**line, "seconds": 0} for line in log_of(trained)]
 
 
+def test_an_interrupted_run_can_be_finished_and_still_goes_on(trained, headwise, data, tmp_path):
+    output = tmp_path / "adapter"
+    command = [str(part) for part in (headwise, "align", *flags(data, output, "--updates", "30"))]
+    command[command.index("--checkpoint-every") + 1] = "1000"
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < deadline:
+        if (output / "log.jsonl").exists() and len((output / "log.jsonl").read_text().splitlines()) > 9:
+            break
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    assert "--finish" in process.communicate(timeout=60)[1]
+    answer = json.loads(must_run(*command, "--finish"))
+    assert 0 < answer["updates"] < 30 and answer["stopped_early"] and answer["best_update"] <= answer["updates"]
+    assert all((output / name).stat().st_size for name in RESULTS)
+    evaluations = [line for line in log_of(output) if "held_out" in line]
+    assert evaluations[-1]["update"] == answer["updates"]
+    must_run(*command)
+    for name in RESULTS:
+        assert (output / name).read_bytes() == (trained / name).read_bytes(), name
+
+
+def test_nothing_to_finish(headwise, data, tmp_path):
+    done = run(headwise, "align", *flags(data, tmp_path / "a", "--finish"))
+    assert done.returncode == 3 and "no checkpoint" in done.stderr
+    done = run(headwise, "align", *flags(data, tmp_path / "a", "--finish", "--restart"))
+    assert done.returncode == 2 and "--restart" in done.stderr
+
+
 def test_other_settings_do_not_go_on(trained, headwise, data):
     done = run(headwise, "align", *flags(data, trained, "--updates", "30", "--seed", "7"))
     assert done.returncode == 2
