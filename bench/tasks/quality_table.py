@@ -113,7 +113,8 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
 
-    result: dict = {}
+    kept = arguments.out / "quality.json"
+    result = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}  # of sets that --only leaves out now
     for test in (test for test in SETS if test.name in arguments.only):
         whole = read_run(arguments.data / test.name / test.run)
         alone = make_rows(arguments, test)
@@ -133,7 +134,7 @@ def main() -> None:
                              "shipped against": by_name["comparisons"], "fused against the first stage": against_first["comparisons"]}
         for name, row in result[test.name]["rows"].items():
             print(f"{test.name:9} {name:36} {row['alone']:.4f} {row['fused']:.4f}", flush=True)
-    (arguments.out / "quality.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    kept.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
