@@ -383,8 +383,9 @@ Result<TrainingOutcome> Training::run(bool restart) {
     if (is_due(options_.evaluate_every) || last) HW_RETURN_IF_ERROR(evaluate_now());
     if (is_due(options_.checkpoint_every) || last || out_of_patience()) HW_RETURN_IF_ERROR(save());
   }
-  // Never judged yet where the checkpoint lies between two evaluations.
-  if (options_.finish) HW_RETURN_IF_ERROR(evaluate_now());
+  // A checkpoint between two evaluations has not been judged yet.
+  const bool judged = state_.updates == options_.updates || is_due(options_.evaluate_every);
+  if (options_.finish && !judged) HW_RETURN_IF_ERROR(evaluate_now());
   outcome.updates = state_.updates;
   outcome.stopped_early = state_.updates < options_.updates;
   outcome.best_update = data_.held_out().empty() ? state_.updates : state_.best_update;

@@ -149,6 +149,8 @@ def test_an_interrupted_run_can_be_finished_and_still_goes_on(trained, headwise,
     must_run(*command)
     for name in RESULTS:
         assert (output / name).read_bytes() == (trained / name).read_bytes(), name
+    log = log_of(output)
+    assert json.loads(must_run(*command, "--finish"))["updates"] == 30 and log_of(output) == log, "there was nothing left to do"
 
 
 def test_nothing_to_finish(headwise, data, tmp_path):
