@@ -12,8 +12,8 @@
 #include "common/diagnostics.h"
 #include "common/output.h"
 #include "eval/comparison.h"
-#include "eval/report.h"
 #include "eval_print.h"
+#include "report/evaluation_page.h"
 
 namespace headwise {
 namespace {

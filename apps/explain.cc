@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "base/utf8.h"
 #include "common/app.h"
-#include "common/dataset_work.h"
+#include "common/dataset_flags.h"
 #include "common/diagnostics.h"
 #include "common/engine_flags.h"
 #include "common/progress_bar.h"

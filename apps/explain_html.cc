@@ -9,10 +9,10 @@
 #include <cstdio>
 
 #include "common/terminal.h"
-#include "eval/report.h"
-#include "eval/report_style.h"
 #include "explain.h"
 #include "explain_style.h"
+#include "report/evaluation_page.h"
+#include "report/style.h"
 
 namespace headwise {
 namespace {

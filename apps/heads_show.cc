@@ -15,8 +15,8 @@
 #include "common/store_flags.h"
 #include "common/terminal.h"
 #include "engine/named_heads.h"
-#include "heads/head_report.h"
 #include "heads_show_print.h"
+#include "report/heads_page.h"
 
 namespace headwise {
 namespace {

@@ -20,7 +20,7 @@
 #include "common/app.h"
 #include "common/diagnostics.h"
 #include "common/help.h"
-#include "common/settings.h"
+#include "common/settings_file.h"
 
 namespace headwise {
 namespace {

@@ -13,8 +13,8 @@
 #include "common/diagnostics.h"
 #include "common/progress_bar.h"
 #include "common/signals.h"
-#include "engine/journal.h"
-#include "engine/run_header.h"
+#include "jobs/journal.h"
+#include "jobs/run_header.h"
 #include "rerank_modes.h"
 
 namespace headwise {

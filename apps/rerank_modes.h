@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "common/app.h"
-#include "common/dataset_work.h"
+#include "common/dataset_flags.h"
 #include "common/engine_flags.h"
 #include "headwise/dataset.h"
 #include "headwise/run.h"

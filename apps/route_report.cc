@@ -11,7 +11,7 @@
 
 #include "base/check.h"
 #include "common/app.h"
-#include "common/dataset_work.h"
+#include "common/dataset_flags.h"
 #include "common/diagnostics.h"
 #include "common/engine_flags.h"
 #include "common/model_path.h"
@@ -19,8 +19,8 @@
 #include "common/progress_bar.h"
 #include "common/signals.h"
 #include "common/store_flags.h"
+#include "report/routing_page.h"
 #include "route/query_embedding.h"
-#include "route/routing_report.h"
 
 namespace headwise {
 namespace {

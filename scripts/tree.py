@@ -9,7 +9,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CODE = {".cc", ".h", ".cpp"}
 
 # Lowest first; a folder may include its own files and those of the folders before it. docs/architecture.md says why.
-STRATA = ["base", "kernels", "formats", "tokenizer", "model", "rerank", "eval", "heads", "route", "engine", "align", "search", "serve", "python", "apps"]
+STRATA = ["base", "kernels", "formats", "tokenizer", "model", "decoder", "rerank", "eval", "heads", "route", "engine", "align", "report", "jobs",
+          "search", "serve", "python", "apps"]
 
 # A public header belongs to the stratum that implements it, so a lower folder cannot reach up through the public API.
 PUBLIC_STRATUM = {
@@ -41,7 +42,7 @@ THIRD_PARTY = {
     "pcre2.h": {"tokenizer"},
     "oniguruma.h": {"tokenizer"},
     "utf8proc.h": {"tokenizer"},
-    "nlohmann/": {"formats", "tokenizer", "model", "rerank", "eval", "heads", "route", "align", "engine", "search", "serve", "apps", "python"},
+    "nlohmann/": {"formats", "tokenizer", "model", "rerank", "eval", "heads", "route", "align", "engine", "jobs", "report", "search", "serve", "apps", "python"},
     "httplib.h": {"serve"},
     "xapian.h": {"search"},
     "unicode/": {"search"},

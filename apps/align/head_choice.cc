@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/fingerprint.h"
 #include "base/threads.h"
 #include "common/diagnostics.h"
 #include "common/store_work.h"
-#include "engine/fingerprint.h"
 #include "heads/judged_scores.h"
 #include "heads/selection.h"
 

@@ -27,7 +27,7 @@
 #include "common/model_path.h"
 #include "common/output.h"
 #include "common/progress_bar.h"
-#include "common/settings.h"
+#include "common/settings_file.h"
 #include "common/signals.h"
 #include "engine/named_heads.h"
 #include "engine/settings.h"

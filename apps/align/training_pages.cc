@@ -4,10 +4,10 @@
 // The pages of a training: model card and report.
 #include "align/adapter_files.h"
 #include "align/align_flags.h"
-#include "align/training_report.h"
+#include "report/training_page.h"
 #include "base/check.h"
 #include "base/file.h"
-#include "eval/html.h"
+#include "report/html.h"
 
 namespace headwise {
 namespace {

@@ -14,8 +14,8 @@
 #include "common/output.h"
 #include "common/progress_bar.h"
 #include "common/signals.h"
-#include "engine/journal.h"
 #include "headwise/score_store.h"
+#include "jobs/journal.h"
 #include "kernels/kernels.h"
 
 namespace headwise {

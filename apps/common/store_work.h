@@ -8,7 +8,7 @@
 
 #include <string>
 
-#include "common/dataset_work.h"
+#include "common/dataset_flags.h"
 #include "common/engine_flags.h"
 #include "headwise/error.h"
 

@@ -13,13 +13,13 @@
 #include <utility>
 
 #include "base/file.h"
-#include "bindings/engine.h"
 #include "bindings/failure.h"
+#include "bindings/py_engine.h"
 #include "bindings/text.h"
-#include "engine/dataset_work.h"
-#include "engine/journal.h"
-#include "engine/run_header.h"
 #include "headwise/run.h"
+#include "jobs/dataset_work.h"
+#include "jobs/journal.h"
+#include "jobs/run_header.h"
 
 namespace headwise::python {
 namespace {

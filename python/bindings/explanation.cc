@@ -6,7 +6,7 @@
 
 #include <nanobind/ndarray.h>
 
-#include "bindings/engine.h"
+#include "bindings/py_engine.h"
 
 namespace headwise::python {
 namespace {

@@ -2,8 +2,8 @@
 // SPDX-FileCopyrightText: headwise contributors
 
 // headwise._core: what the Python files of the package are built on. Not for users: names may change.
-#include "bindings/engine.h"
 #include "bindings/failure.h"
+#include "bindings/py_engine.h"
 
 NB_MODULE(_core, module) {
   module.doc() = "The C++ engine. Use the package headwise, not this module.";

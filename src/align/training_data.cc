@@ -11,8 +11,8 @@
 
 #include "align/target_file.h"
 #include "base/check.h"
+#include "base/fingerprint.h"
 #include "base/shuffle.h"
-#include "engine/fingerprint.h"
 
 namespace headwise {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "align/checkpoint.h"
 #include "base/file.h"
-#include "engine/fingerprint.h"
+#include "base/fingerprint.h"
 #include "formats/safetensors.h"
 #include "formats/safetensors_writer.h"
 

@@ -11,7 +11,7 @@
 
 #include "base/check.h"
 #include "base/file.h"
-#include "engine/fingerprint.h"
+#include "base/fingerprint.h"
 #include "headwise/shipped_adapter.h"
 
 namespace headwise {

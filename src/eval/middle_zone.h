@@ -12,7 +12,6 @@
 #include <string>
 #include <vector>
 
-#include "eval/html.h"
 #include "headwise/error.h"
 #include "headwise/qrels.h"
 #include "headwise/run.h"
@@ -56,9 +55,5 @@ struct ZonePlaces {
   int last;
 };
 ZonePlaces middle_places(int candidates);
-
-// A section of a page: the figures of several runs, and a picture of the spread of scores and of nDCG@10 by
-// place.
-std::string middle_zone_html(std::span<const MiddleZone> zones);
 
 }  // namespace headwise

@@ -15,11 +15,11 @@
 #include <string_view>
 #include <vector>
 
+#include "decoder/decoder.h"
+#include "decoder/prompt_layout.h"
 #include "headwise/error.h"
 #include "headwise/model_config.h"
 #include "headwise/reranker.h"
-#include "model/decoder.h"
-#include "model/prompt_layout.h"
 #include "rerank/prompt_template.h"
 
 namespace headwise {

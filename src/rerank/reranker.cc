@@ -12,8 +12,8 @@
 
 #include "base/check.h"
 #include "base/shuffle.h"
+#include "decoder/decoder.h"
 #include "headwise/explanation.h"
-#include "model/decoder.h"
 #include "rerank/attribution.h"
 #include "rerank/fusion.h"
 #include "rerank/prompt_builder.h"

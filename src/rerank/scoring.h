@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "decoder/decoder.h"
 #include "headwise/reranker.h"
-#include "model/decoder.h"
 #include "rerank/prompt_builder.h"
 
 namespace headwise {

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/check.h"
-#include "model/prompt_layout.h"
+#include "decoder/prompt_layout.h"
 
 namespace headwise {
 

@@ -11,9 +11,9 @@
 #include <string_view>
 #include <vector>
 
+#include "decoder/decoder.h"
 #include "headwise/error.h"
 #include "headwise/model.h"
-#include "model/decoder.h"
 
 namespace headwise {
 

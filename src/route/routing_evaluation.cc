@@ -12,9 +12,9 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/digits.h"
 #include "base/shuffle.h"
 #include "eval/comparison.h"
-#include "eval/html.h"
 #include "heads/head_overlap.h"
 #include "rerank/fusion.h"
 #include "route/labels.h"

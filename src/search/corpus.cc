@@ -9,8 +9,8 @@
 
 #include "base/check.h"
 #include "base/file.h"
+#include "base/fingerprint.h"
 #include "base/utf8.h"
-#include "engine/fingerprint.h"
 
 namespace headwise {
 namespace {

@@ -14,7 +14,7 @@
 #include <utility>
 
 #include "base/check.h"
-#include "engine/fingerprint.h"
+#include "base/fingerprint.h"
 #include "headwise/engine.h"
 #include "search/bm25.h"
 #include "search/corpus.h"

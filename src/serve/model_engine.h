@@ -16,7 +16,7 @@
 
 #include "headwise/engine.h"
 #include "search/index.h"
-#include "serve/engine.h"
+#include "serve/ranking_engine.h"
 
 namespace headwise::serve {
 

@@ -16,10 +16,10 @@
 #include <vector>
 
 #include "serve/dialects.h"
-#include "serve/engine.h"
 #include "serve/errors.h"
 #include "serve/job_queue.h"
 #include "serve/metrics.h"
+#include "serve/ranking_engine.h"
 #include "serve/transport.h"
 
 namespace headwise::serve {

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "rerank/scoring.h"
+#include "support/paths.h"
 
 namespace headwise::golden {
 namespace {
@@ -116,7 +117,7 @@ std::vector<Fixture> fixtures_of(const std::filesystem::path& folder) {
   return fixtures;
 }
 
-std::filesystem::path golden_folder() { return std::filesystem::path(HEADWISE_TEST_DATA) / "golden"; }
+std::filesystem::path golden_folder() { return test_data() / "golden"; }
 
 void expect_same_bits(const Fixture& fixture, const std::filesystem::path& model) {
   SCOPED_TRACE(model.filename().string() + " " + fixture.stem);

@@ -6,10 +6,10 @@
 #include <fstream>
 #include <stdexcept>
 
+#include "decoder/decoder.h"
 #include "formats/gguf.h"
 #include "formats/safetensors.h"
 #include "model/config.h"
-#include "model/decoder.h"
 #include "rerank/scoring.h"
 
 namespace headwise::golden {

@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "headwise/explanation.h"
+#include "support/paths.h"
 
 namespace headwise {
 namespace {
@@ -16,8 +17,7 @@ namespace {
 constexpr const char* kQuery = "the lamp of the tower?";
 
 std::shared_ptr<const Model> tiny_model() {
-  static const auto model =
-      Model::load(std::filesystem::path(HEADWISE_TEST_DATA) / "golden" / "models" / "tiny-qwen3", {}).value();
+  static const auto model = Model::load(test_data() / "golden" / "models" / "tiny-qwen3", {}).value();
   return model;
 }
 

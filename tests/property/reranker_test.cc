@@ -14,12 +14,13 @@
 #include <map>
 #include <random>
 
+#include "support/paths.h"
+
 namespace headwise {
 namespace {
 
 std::shared_ptr<const Model> tiny_model() {
-  static const auto model =
-      Model::load(std::filesystem::path(HEADWISE_TEST_DATA) / "golden" / "models" / "tiny-qwen3", {}).value();
+  static const auto model = Model::load(test_data() / "golden" / "models" / "tiny-qwen3", {}).value();
   return model;
 }
 

@@ -88,7 +88,7 @@ def test_errors(reranker, collection, tmp_path):
 
 
 def test_overhead_of_python_is_small(reranker):
-    """Under 1 ms plus 1 % of the time on an idle machine (bench/tasks/python_overhead.py); here the best of many calls, so
+    """Under 1 ms plus 1 % of the time on an idle machine (bench/races/python_overhead.py); here the best of many calls, so
     that a busy machine says nothing."""
     documents = [f"Passage {place} is about copper, glass, bees or the Moon." for place in range(40)]
     best = 1e9

@@ -18,11 +18,12 @@
 #include "align/trainer.h"
 #include "headwise/reranker.h"
 #include "rerank/prompt_template.h"
+#include "support/paths.h"
 
 namespace headwise {
 namespace {
 
-const std::filesystem::path kModels = std::filesystem::path(HEADWISE_TEST_DATA) / "golden" / "models";
+const std::filesystem::path kModels = test_data() / "golden" / "models";
 
 const std::vector<Passage> kPassages{
     {.id = "1", .title = "", .text = "one two three, and more of it"},

@@ -12,13 +12,14 @@
 
 #include "engine/settings.h"
 #include "headwise/head_set.h"
+#include "support/paths.h"
 
 namespace headwise {
 namespace {
 
 using ::testing::HasSubstr;
 
-const std::string kData = HEADWISE_TEST_DATA;
+const std::string kData = test_data().string();
 const std::string kTiny = kData + "/golden/models/tiny-llama-linear";
 const std::string kLora = kData + "/adapters/lora";
 

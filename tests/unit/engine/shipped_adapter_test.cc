@@ -15,13 +15,14 @@
 #include "engine/settings.h"
 #include "headwise/engine.h"
 #include "model/adapter.h"
+#include "support/paths.h"
 
 namespace headwise {
 namespace {
 
 using ::testing::HasSubstr;
 
-const std::string kTiny = std::string(HEADWISE_TEST_DATA) + "/golden/models/tiny-llama-linear";
+const std::string kTiny = test_data().string() + "/golden/models/tiny-llama-linear";
 const std::string kFolder = SHIPPED_FOLDER;  // the files that were embedded
 const std::string kShippedFor = "llama-2x4-64-fa21be0cacb94ac8";
 

@@ -15,6 +15,7 @@
 
 #include "base/file.h"
 #include "kernels/kernels.h"
+#include "support/paths.h"
 
 namespace headwise {
 namespace {
@@ -26,7 +27,7 @@ constexpr DType kEvery[] = {DType::kF32,  DType::kF16,  DType::kBF16, DType::kQ8
 class Dequantize : public testing::TestWithParam<DType> {
  protected:
   static std::string fixture(DType dtype, const char* ending) {
-    return std::string(HEADWISE_TEST_DATA) + "/dequantize/" + std::string(dtype_traits(dtype).name) + ending;
+    return test_data().string() + "/dequantize/" + std::string(dtype_traits(dtype).name) + ending;
   }
 };
 

@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "formats/gguf.h"
+#include "support/paths.h"
 #include "unit/formats/gguf_bytes.h"
 
 namespace headwise {
@@ -183,7 +184,7 @@ void touch(const GgufFile& file, std::span<const std::byte> bytes) {
 class GgufDamage : public testing::TestWithParam<const char*> {
  protected:
   std::string content() const {
-    auto text = read_text_file(std::filesystem::path(HEADWISE_TEST_DATA) / "formats" / GetParam());
+    auto text = read_text_file(test_data() / "formats" / GetParam());
     return text ? *text : std::string();
   }
 };

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "base/file.h"
+#include "support/paths.h"
 #include "unit/formats/gguf_bytes.h"
 
 namespace headwise {
@@ -23,7 +24,7 @@ using testing_support::as_bytes;
 using testing_support::GgufBytes;
 namespace fs = std::filesystem;
 
-fs::path fixture(const char* name) { return fs::path(HEADWISE_TEST_DATA) / "formats" / name; }
+fs::path fixture(const char* name) { return test_data() / "formats" / name; }
 
 TEST(Gguf, ReadsEveryValueType) {
   auto file = GgufFile::open(fixture("types.gguf"));

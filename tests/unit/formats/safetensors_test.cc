@@ -14,6 +14,7 @@
 #include <string>
 
 #include "base/file.h"
+#include "support/paths.h"
 #include "unit/formats/gguf_bytes.h"
 
 namespace headwise {
@@ -24,7 +25,7 @@ using testing::HasSubstr;
 using testing_support::as_bytes;
 namespace fs = std::filesystem;
 
-fs::path fixture(const char* name) { return fs::path(HEADWISE_TEST_DATA) / "formats" / name; }
+fs::path fixture(const char* name) { return test_data() / "formats" / name; }
 
 std::string with_header(const std::string& header, size_t data_bytes) {
   const uint64_t length = header.size();

@@ -10,13 +10,14 @@
 #include <filesystem>
 
 #include "headwise/head_catalogue.h"
+#include "support/paths.h"
 
 namespace headwise {
 namespace {
 
 using ::testing::HasSubstr;
 
-const std::filesystem::path kPublished = std::filesystem::path(HEADWISE_TEST_DATA) / "heads";
+const std::filesystem::path kPublished = test_data() / "heads";
 
 // Through our own form and back into `format`.
 HeadSet around(const HeadSet& set, HeadSetFormat format) {

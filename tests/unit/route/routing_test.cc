@@ -11,8 +11,8 @@
 #include <fstream>
 
 #include "made_up_stores.h"
+#include "report/routing_page.h"
 #include "route/routing_evaluation.h"
-#include "route/routing_report.h"
 
 namespace headwise {
 namespace {

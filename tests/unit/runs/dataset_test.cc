@@ -9,6 +9,8 @@
 
 #include <fstream>
 
+#include "support/paths.h"
+
 namespace headwise {
 namespace {
 
@@ -102,7 +104,7 @@ TEST_F(BeirFolder, TabSeparatedTables) {
 }
 
 TEST(SharedCollections, EveryRunFindsItsTexts) {
-  const fs::path shared = HEADWISE_SHARED;
+  const fs::path shared = shared_data();
   if (!fs::exists(shared / "data")) GTEST_SKIP() << "no shared collections at " << shared;
   for (const char* name : {"nfcorpus", "scifact", "dl19", "dl21", "musique"}) {
     const fs::path folder = shared / "data" / name;

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "headwise/tokenizer.h"
 #include "mini.h"
+#include "support/paths.h"
 
 namespace headwise {
 namespace {
@@ -173,8 +174,7 @@ TEST(TokenizerJson, AnExplodingNormalizerIsAnError) {
 
 // Whatever is cut off or flipped, the answer is a tokenizer or an error.
 TEST(TokenizerJson, TruncatedAndFlipped) {
-  const std::string whole =
-      *read_text_file(std::string(HEADWISE_TEST_DATA) + "/tokenizer/llama2/tokenizer.json");
+  const std::string whole = *read_text_file(test_data().string() + "/tokenizer/llama2/tokenizer.json");
   std::mt19937 random(5);
   for (int trial = 0; trial < 300; ++trial) {
     std::string file = whole;

@@ -12,6 +12,7 @@
 
 #include "base/threads.h"
 #include "headwise/tokenizer.h"
+#include "support/paths.h"
 
 namespace headwise {
 namespace {
@@ -21,7 +22,7 @@ using Ids = std::vector<int32_t>;
 class RealVocabulary : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
-    const std::filesystem::path folder = std::filesystem::path(HEADWISE_SHARED) / "tokenizers" / GetParam();
+    const std::filesystem::path folder = shared_data() / "tokenizers" / GetParam();
     if (!std::filesystem::exists(folder)) GTEST_SKIP() << folder << " is missing: set HEADWISE_SHARED";
     Result<Tokenizer> loaded = Tokenizer::load(folder);
     ASSERT_TRUE(loaded) << loaded.error().to_string();
@@ -64,7 +65,7 @@ TEST_P(RealVocabulary, AMegabyteWithoutBlanks) {
 INSTANTIATE_TEST_SUITE_P(Shared, RealVocabulary, testing::Values("qwen3", "smollm2"));
 
 TEST(TokenizerFiles, SentencePieceFixtures) {
-  const std::filesystem::path folder = std::filesystem::path(HEADWISE_TEST_DATA) / "tokenizer";
+  const std::filesystem::path folder = test_data() / "tokenizer";
   for (const char* name : {"llama2", "mistral", "spm_bytes.gguf"}) {
     const Result<Tokenizer> tokenizer = Tokenizer::load(folder / name);
     ASSERT_TRUE(tokenizer) << tokenizer.error().to_string();

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+#include "jobs/run_header.h"
+
+#include "engine/settings.h"
+#include "kernels/kernels.h"
+
+namespace headwise {
+
+Result<Json> run_header(const Engine& engine, const DatasetChoice& choice, const DatasetWork& work,
+                        const RunOutput& output) {
+  const auto kernels = kernels::select_kernels();
+  if (!kernels) return fail(kernels.error());
+  Json header;
+  header["headwise_partial"] = 1;
+  header["version"] = output.version;
+  header["instruction-set"] = (*kernels)->name;
+  header["model"] = engine.model->fingerprint();
+  header["format"] = output.format;
+  header["split"] = choice.split;
+  header["depth"] = choice.depth;
+  header["shard"] = choice.shard.empty() ? "1/1" : choice.shard;
+  header["queries"] = work.requests.size();
+  header["texts and first stage"] = work.fingerprint;
+  header["flags"] = options_that_decide(engine.settings);
+  return header;
+}
+
+}  // namespace headwise
