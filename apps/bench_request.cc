@@ -67,7 +67,7 @@ RankingWork work_of(const ModelConfig& config, const RerankerOptions& options,
   const double kv_width = static_cast<double>(config.kv_heads * config.head_width);
   const double layer_weights =
       width * (2 * q_width + 2 * kv_width) + 3 * width * static_cast<double>(config.ffn_width);
-  // docs/method.md, section 4: of the deepest layer read only the keys (and a few query rows) are computed.
+  // docs/method.md#depth: of the deepest layer read only the keys (and a few query rows) are computed.
   const double whole_layers = statistics.layers_run - (options.full_depth ? 0 : 1);
   RankingWork work;
   work.linear = 2 * tokens * layer_weights * whole_layers;

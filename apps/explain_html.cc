@@ -335,7 +335,7 @@ std::string explain_html(const ExplainedAnswer& answer) {
       "passage&rsquo;s "
       "attention score: added in order, the weights of a passage give that score. What each is computed from "
       "stands in "
-      "docs/method.md, section 7. Percentages: of what all heads give, for or against. A dotted line: left "
+      "docs/method.md#explanations. Percentages: of what all heads give, for or against. A dotted line: left "
       "out by the "
       "token filter of at least one head. Point at a token to see its numbers.</p></main></body></html>\n";
   return html;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// `explain --json` (docs/formats.md).
+// `explain --json` (docs/formats.md#explanations).
 #include <utility>
 
 #include "explain.h"

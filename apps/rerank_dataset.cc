@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: headwise contributors
 
 // `rerank --dataset DIR --run FILE`: every query of a first-stage run. With --output the finished queries are
-// kept in OUTPUT.partial (engine/journal.h) until all are done; then OUTPUT is written in one piece, in the
+// kept in OUTPUT.partial (jobs/journal.h) until all are done; then OUTPUT is written in one piece, in the
 // run's order of queries.
 #include <chrono>
 #include <cstdio>

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: headwise contributors
 
-# Every third-party library, in one place. docs/architecture.md says why each was chosen.
+# Every third-party library, in one place. docs/architecture.md#third-party-libraries says why each was chosen.
 find_package(Threads REQUIRED)
 find_package(tl-expected REQUIRED)
 find_package(nlohmann_json REQUIRED)

@@ -219,6 +219,7 @@ class Section:
 SECTIONS = [
     Section("format", "clang-format", format_check, "fast"),
     Section("tree", "SPDX lines, file lengths, nothing that names one machine", script_check("tree"), "fast"),
+    Section("docs", "paths, headings, commands and flags that documents and comments name are there", script_check("docs"), "fast"),
     Section("includes", "includes point downward only", script_check("includes"), "fast"),
     Section("headers", "every public header compiles alone", script_check("headers"), "fast"),
     Section("unit", "release build; unit, golden and property tests, replay of the fuzz corpora", release_tests, "fast"),

@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 CODE = {".cc", ".h", ".cpp"}
 
-# Lowest first; a folder may include its own files and those of the folders before it. docs/architecture.md says why.
+# Lowest first; a folder may include its own files and those of the folders before it. docs/architecture.md#the-folders-top-to-bottom says why.
 STRATA = ["base", "kernels", "formats", "tokenizer", "model", "decoder", "rerank", "eval", "heads", "route", "engine", "align", "report", "jobs",
           "search", "serve", "python", "apps"]
 

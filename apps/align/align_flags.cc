@@ -131,9 +131,9 @@ void add_align_flags(CLI::App& program, AlignFlags& flags) {
       "dir=FOLDER,run=FILE[,split=NAME][,skip=N][,first=N][,depth=N][,weight=W]; "
       "several times for several");
   add("--targets", flags.targets,
-      "A teacher's scores, FILE or FILE=WEIGHT (docs/formats.md); FILE=WEIGHT,frozen=W adds W times the "
-      "frozen model's logits to them, and ,temperature=T divides them in place of --temperature; several "
-      "times for several");
+      "A teacher's scores, FILE or FILE=WEIGHT (docs/formats.md#teacher-scores); FILE=WEIGHT,frozen=W adds W "
+      "times the frozen model's logits to them, and ,temperature=T divides them in place of --temperature; "
+      "several times for several");
   add("--held-out", flags.held_out,
       "Queries that say when to stop and which update is kept; form of --graded");
   add("--list-size", options.list_size, "Passages of a graded list")->check(CLI::Range(2, 1000));

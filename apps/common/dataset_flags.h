@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: headwise contributors
 
 // What this file is: the flags of every verb that goes through a data set. What they ask for is gathered by
-// the library (engine/dataset_work.h).
+// the library (jobs/dataset_work.h).
 #pragma once
 
 #include <string>

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// What this file is: every calibration from one pass per query, for docs/evaluation.md: reads a data set as
-// `rerank` does and writes a TREC run for each of none, na, na+filter and ratio, of all heads (the very
-// scores of `rerank
-// --calibration ...`, which needs a pass for each; tests/e2e compares them).
+// What this file is: every calibration from one pass per query, for docs/evaluation.md#reading-all-heads:
+// reads a data set as `rerank` does and writes a TREC run for each of none, na, na+filter and ratio, of all
+// heads (the very scores of `rerank --calibration`, which needs a pass for each; tests/e2e compares them).
 //
 //   headwise_calibrations DATASET RUN MODEL OUTPUT_FOLDER list|blocks given|reversed DEPTH MAX_WORDS
 #include <algorithm>

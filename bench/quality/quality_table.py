@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: headwise contributors
-"""The table of docs/evaluation.md, "Aligned heads": test queries of four collections, each way of reading alone and fused with the first
+"""The table of docs/evaluation.md#what-ships: test queries of four collections, each way of reading alone and fused with the first
 stage (w = .7), with paired tests. A run that is there is not made again.
 
     models/recipes/head_stores.sh DATA STORES

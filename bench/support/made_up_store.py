@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: headwise contributors
-"""Head-score stores with made-up scores and their judgements, for races and probes (docs/formats.md)."""
+"""Head-score stores with made-up scores and their judgements, for races and probes (docs/formats.md#head-score-store)."""
 import json
 from collections.abc import Iterable
 from pathlib import Path

@@ -3,7 +3,7 @@
 # SPDX-FileCopyrightText: headwise contributors
 
 # One task of a Slurm job array: its shard of a run into PARTS/i.trec. `cat` of the parts in order is the file that one
-# process writes (docs/python.md, "Many machines").
+# process writes (docs/python.md#many-machines).
 #   sbatch --array=1-64 rerank_array.sh DATASET RUN PARTS [FLAGS OF headwise rerank...]
 # A task that is killed (no memory left, a node that goes down) is queued again and goes on from PARTS/i.trec.partial.
 #SBATCH --job-name=headwise

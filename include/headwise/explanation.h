@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: headwise contributors
 
 // What this file is: why a passage got its score: the score split over the passage's tokens and over the
-// heads that were read (docs/method.md, section 7). The split is of the very score that `rank` gives: both
+// heads that were read (docs/method.md#explanations). The split is of the very score that `rank` gives: both
 // come from one reading of the attention.
 //
 //   auto explanation = reranker->explain("who wrote Emma?", passages, {.per_head = true});

@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: headwise contributors
 
 // What this file is: a head set, the small JSON file that says which heads of which model are read, how, and
-// how that was found (docs/formats.md). Also reads and writes the lists of the published code:
+// how that was found (docs/formats.md#head-sets). Also reads and writes the lists of the published code:
 // QRHead's YAML (`attn_head_set: "16-19,16-2"`) and CoRe's JSON (`{"16-19": score}`).
 //
 //   auto set = headwise::read_head_set("models/smollm2-135m-instruct/heads.json");

@@ -3,8 +3,8 @@
 
 // What this file is: the engine's front door. One prefill of a decoder language model over a prompt that
 // holds the query and the candidate passages; the attention that selected heads pay from the query's tokens
-// to each passage is the passage's score. No token is generated. See docs/method.md; Chen et al., ICLR 2025
-// (arXiv 2410.02642).
+// to each passage is the passage's score. No token is generated. See docs/method.md#scores; Chen et al., ICLR
+// 2025 (arXiv 2410.02642).
 //
 //   auto model = headwise::Model::load(path, {});
 //   auto reranker = headwise::Reranker::create(*model, {});
@@ -93,7 +93,7 @@ struct Ranking {
 
 // Scores of every selected head before they are summed. values[(c * heads + h) * passages + d]: channel c is
 // 0 the query's s, 1 the content-free query's s, 2 s calibrated by `na` with the token filter chosen
-// (docs/formats.md, head-score store); h counts `heads`, d the request's passages in request order.
+// (docs/formats.md#head-score-store); h counts `heads`, d the request's passages in request order.
 struct HeadScores {
   std::vector<HeadId> heads;
   int64_t passages = 0;

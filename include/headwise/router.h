@@ -2,8 +2,8 @@
 // SPDX-FileCopyrightText: headwise contributors
 
 // What this file is: a router: for each query the heads to read, chosen from the query's text alone before
-// the passages are looked at (RouteHead, arXiv 2604.24608; a reconstruction, docs/method.md). The query is
-// embedded by the same frozen model: mean hidden state of its tokens at a fifth of the depth.
+// the passages are looked at (RouteHead, arXiv 2604.24608; a reconstruction, docs/method.md#routing). The
+// query is embedded by the same frozen model: mean hidden state of its tokens at a fifth of the depth.
 //
 //   auto router = headwise::QueryRouter::load("router.safetensors", model, {});
 //   auto routed = router->route("who wrote Emma?");

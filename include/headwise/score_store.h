@@ -3,7 +3,7 @@
 
 // What this file is: the head-score store, a folder that holds what every head of a model paid to every
 // candidate of a data set's queries: computed once, then selection, routing labels and every analysis run on
-// it in seconds and never on the model (docs/formats.md).
+// it in seconds and never on the model (docs/formats.md#head-score-store).
 //
 //   manifest.json   StoreManifest, and for each query its id, text, candidates and first-stage scores
 //   00000.npy ...   one for each query, in the manifest's order: float32 [3, L, H, N], C order, numpy's

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: headwise contributors
 
-# Writes the head-score stores that docs/evaluation.md works on: training and test queries of five collections in both
+# Writes the head-score stores that docs/evaluation.md#head-selection works on: training and test queries of five collections in both
 # encodings, every head of the default model. Goes on where it stopped. About an hour on 2 cores.
 #   models/recipes/head_stores.sh DATA OUT [ENCODING...]      (encodings: blocks list)
 # In `list` the training candidates are shuffled, so that no head is chosen for the place of a passage, and the test

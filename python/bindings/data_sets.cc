@@ -114,7 +114,8 @@ void bind_data_sets(nb::module_& module) {
       },
       nb::arg("path"), nb::arg("content"), "Whole or not at all.");
 
-  nb::class_<Journal>(module, "Journal", "What is finished of a long run (docs/formats.md).")
+  nb::class_<Journal>(module, "Journal",
+                      "What is finished of a long run (docs/formats.md#collections-runs-and-judgements).")
       .def("finished", &Journal::finished)
       .def(
           "append",

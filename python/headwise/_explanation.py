@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: headwise contributors
-"""Why a passage stands where it stands: each score split over tokens and heads (docs/method.md, section 7)."""
+"""Why a passage stands where it stands: each score split over tokens and heads (docs/method.md#explanations)."""
 from dataclasses import dataclass
 from typing import Any
 

@@ -60,7 +60,7 @@ class HeadScores:
     """Scores of every head read before they are summed, float32, passages in the order of the request.
 
     `values` is [3, heads, passages]: channel 0 the query's, 1 the content-free query's, 2 calibrated by `na` with the
-    token filter (docs/formats.md, head-score store)."""
+    token filter (docs/formats.md#head-score-store)."""
     heads: list[HeadId]
     values: numpy.typing.NDArray[numpy.float32]
     prompt_order: list[int]

@@ -3,7 +3,7 @@
 
 // What this file is: preferences from graded judgements (HeadRank's own source): BEIR folders with a
 // first-stage run, and lists sampled from them: all grades that a query has, and hard negatives from the
-// first stage. docs/method.md, section 6.
+// first stage. docs/method.md#batches-and-steps.
 //
 // Thread rule: immutable after reading.
 #pragma once

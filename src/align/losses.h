@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: headwise contributors
 
 // What this file is: what training makes small: the pair loss over adjacent grades, its regularisers, and the
-// listwise divergence from a teacher's scores. docs/method.md, section 6; HeadRank (arXiv 2604.17237) is
+// listwise divergence from a teacher's scores. docs/method.md#training; HeadRank (arXiv 2604.17237) is
 // known by its abstract: the formulas are our reconstruction, the listwise divergence is our addition.
 //
 // All take the logits l [P] of one query's candidates, in any floating type, and give a scalar that can be

@@ -15,7 +15,7 @@ using torch::Tensor;
 
 namespace {
 
-constexpr double kSumFloor = 1e-9;  // docs/method.md, section 6
+constexpr double kSumFloor = 1e-9;  // docs/method.md#logits
 
 }  // namespace
 

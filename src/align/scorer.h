@@ -3,7 +3,7 @@
 
 // What this file is: the logits l that every loss is written on: the heads' values of training_model.h,
 // weighted and summed, for each query of a batch. With `none` l = g log(sum + 1e-9), with `na` and `ratio` l
-// = g times the weighted sum (docs/method.md, section 6; `na`'s sums may be negative). The gain g and, if
+// = g times the weighted sum (docs/method.md#logits; `na`'s sums may be negative). The gain g and, if
 // asked for, the heads' weights are trained with the model; both end up in the head set.
 #pragma once
 

@@ -18,7 +18,8 @@ namespace {
 using Json = nlohmann::json;
 
 tl::unexpected<Error> wrong(const std::string& expected) {
-  return fail(ErrorCode::kInvalidInput, "expected " + expected + "; docs/formats.md shows a line");
+  return fail(ErrorCode::kInvalidInput,
+              "expected " + expected + "; docs/formats.md#teacher-scores shows a line");
 }
 
 Result<Passage> read_passage(const Json& value) {

@@ -7,7 +7,7 @@
 //    "scores": [[0.71, ...], ...]}
 //
 // with a number for every query and passage; scripts/teacher_batches.py writes one with a bi-encoder, any
-// other scores will do. docs/formats.md.
+// other scores will do. docs/formats.md#teacher-scores.
 //
 // Thread rule: immutable after reading.
 #pragma once

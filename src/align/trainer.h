@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// What this file is: the training loop of HeadRank's alignment (docs/method.md, section 6): batches, losses,
+// What this file is: the training loop of HeadRank's alignment (docs/method.md#training): batches, losses,
 // AdamW, held-out queries, early stop, checkpoints. What it is not: files of the result (adapter_files.h) or
 // anything printed.
 //

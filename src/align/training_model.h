@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// What this file is: the decoder (model/decoder.h) once more, as a graph that libtorch differentiates: the
+// What this file is: the decoder (decoder/decoder.h) once more, as a graph that libtorch differentiates: the
 // same prompt, heads and scores, with trainable low-rank changes to chosen projections (Hu et al. 2021, arXiv
 // 2106.09685), or with whole matrices trained. Scores agree with the engine's to 1e-4 (tests/unit/align).
 //
@@ -63,7 +63,7 @@ class TrainingModel {
   // Mean attention for each of `heads`, in their order.
   ReadAttention read(const PromptTensors& prompt, std::span<const HeadId> heads) const;
   // The value that each head adds to each passage's score before its weight, [Q', heads, P] in fp32; Q' is
-  // without the content-free query where the calibration uses it up. Sources: docs/method.md, section 3. The
+  // without the content-free query where the calibration uses it up. Sources: docs/method.md#scores. The
   // token filter's choice is taken as given: no gradient goes through it.
   torch::Tensor head_values(const PromptTensors& prompt, std::span<const HeadId> heads,
                             Calibration calibration, TokenFilter filter) const;

@@ -38,7 +38,7 @@ std::string adapter_meant(const EngineSettings& settings, std::string_view base_
 void put_in_defaults(EngineSettings& settings);
 
 // Everything among the settings that can change a score or the order, by the flag's name. Threads, weights
-// and full depth cannot (docs/method.md, section 6).
+// and full depth cannot (docs/method.md#determinism).
 nlohmann::ordered_json options_that_decide(const EngineSettings& settings);
 
 }  // namespace headwise

@@ -2,8 +2,8 @@
 // SPDX-FileCopyrightText: headwise contributors
 
 // What this file is: how a run treats the middle of its prompts: passages that stood neither near the start
-// nor near the query, where attention separates least. docs/method.md, section 6; HeadRank (arXiv
-// 2604.17237), whose figures these are for N = 40: places 11 to 30, moved up to rank 10.
+// nor near the query, where attention separates least. docs/method.md#middle-zone; HeadRank (arXiv
+// 2604.17237) reports such shares for 40 candidates. Which places are the middle is our reconstruction.
 //
 // Thread rule: free functions without state.
 #pragma once

@@ -15,7 +15,7 @@
 namespace headwise {
 namespace {
 
-// ggml type numbers as in ggml.h; numbers that were given up long ago are left out.
+// ggml type numbers as in ggml/include/ggml.h; numbers that were given up long ago are left out.
 struct GgmlTypeName {
   uint32_t type;
   std::string_view name;

@@ -2,7 +2,8 @@
 // SPDX-FileCopyrightText: headwise contributors
 
 // What this file is: float32 tensors to the bytes of one safetensors file, which Python's `safetensors` reads
-// (docs/formats.md). The data starts on a multiple of 8 bytes. Reading is in safetensors.h.
+// (docs/formats.md#labels-and-routers). The data starts on a multiple of 8 bytes. Reading is in
+// safetensors.h.
 #pragma once
 
 #include <cstdint>

@@ -11,7 +11,7 @@ namespace headwise {
 
 struct EmbeddedHeadSet {
   const char* name;  // "qrhead/llama-3.1-8b"
-  const char* json;  // docs/formats.md
+  const char* json;  // docs/formats.md#head-sets
 };
 
 // Sorted by name.

@@ -2,8 +2,8 @@
 // SPDX-FileCopyrightText: headwise contributors
 
 // What this file is: the search for a small set of heads that ranks best: greedy additions, each followed by
-// first-improvement swaps (docs/method.md, section 5). For one query it gives a routing label, for many the
-// `static` set.
+// first-improvement swaps (docs/method.md#head-selection). For one query it gives a routing label, for many
+// the `static` set.
 //
 // The key of a set A over queries: (weighted) mean nDCG@10 of S_A = sum of its heads' scores, then the mean
 // log-softmax of the relevant passages under S_A / (|A| sigma), sigma the deviation of all pool scores of

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// What this file is: the methods that find heads in head-score stores (docs/method.md, section 5). Each is a
-// row of a table; every constant of its paper is a member of SelectionOptions with the published value.
+// What this file is: the methods that find heads in head-score stores (docs/method.md#head-selection). Each
+// is a row of a table; every constant of its paper is a member of SelectionOptions with the published value.
 //
 //   all       every head (Chen et al., ICLR 2025, arXiv 2410.02642)
 //   layers    a window of layers around the peak of nDCG@10 by layer (Selective-ICR, arXiv 2602.22591)

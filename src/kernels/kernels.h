@@ -104,7 +104,7 @@ struct KernelTable {
   // Softmax attention of a tile of query rows over the keys they see, online over key tiles (Milakov and
   // Gimelshein 2018; Dao 2022): memory does not grow with the number of keys.
   void (*attend)(const AttendArgs& args);
-  // The attention probabilities themselves, summed over rows: method.md, section 3.
+  // The attention probabilities themselves, summed over rows: docs/method.md#scores.
   void (*read)(const ReadArgs& args);
   // A value depends on its row and its output's weights alone.
   void (*multiply_rows)(const MultiplyRowsArgs& args);

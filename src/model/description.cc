@@ -85,7 +85,7 @@ MemoryCost cost_of(const ModelConfig& config, const ModelDescription& descriptio
   const auto float_size = static_cast<int64_t>(sizeof(float));
   cost.largest_layer = float_size * layer_values;
   cost.float_weights = config.layers * cost.largest_layer;
-  // Residual stream, queries, their mixed values, keys and values (model/activations.h).
+  // Residual stream, queries, their mixed values, keys and values (decoder/cpu/activations.h).
   cost.per_1000_tokens = 1000 * float_size * (config.width + 2 * query_width + 2 * key_width);
   return cost;
 }

@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: headwise contributors
 
 // What this file is: the table of model families that the forward pass knows, under the names that Hugging
-// Face and llama.cpp give them, and the defaults that hold when a file does not say. docs/architecture.md
+// Face and llama.cpp give them, and the defaults that hold when a file does not say. docs/add-a-model.md
 // tells how to add one.
 #pragma once
 

@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: headwise contributors
 
 // What this file is: the few elements that the reports' pictures are made of. Colours come from the page's
-// style sheet (eval/report_style.h) through classes, so that they follow light and dark.
+// style sheet (report/style.h) through classes, so that they follow light and dark.
 #pragma once
 
 #include <string>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// What this file is: scores split over tokens and heads (docs/method.md, section 7), from what the
+// What this file is: scores split over tokens and heads (docs/method.md#explanations), from what the
 // ScoreCollector sums. What it is not: a second way to compute a score; it is told the scores and its parts
 // add up to them.
 #pragma once

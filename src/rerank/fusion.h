@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// What this file is: our scores and the first stage's made into one (docs/method.md, section 3, F).
+// What this file is: our scores and the first stage's made into one (docs/method.md#fusion).
 #pragma once
 
 #include <span>

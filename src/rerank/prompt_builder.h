@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// What this file is: query and passages to tokens, segments and exact spans (docs/method.md, sections 1 and
-// 2). Each piece of text is tokenized by itself and the ids are joined, so no span is ever searched for.
+// What this file is: query and passages to tokens, segments and exact spans (docs/method.md#prompt-and-spans,
+// docs/method.md#encodings). Each piece of text is tokenized by itself and the ids are joined, so no span is
+// ever searched for.
 //
 // `list`:   [opening lead p1 sep p2 sep ... instruction] [query closing] [content-free query closing]
 // `blocks`: [opening lead] [p1 sep] [p2 sep] ... [instruction] [query closing] [content-free query closing]

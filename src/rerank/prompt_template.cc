@@ -79,7 +79,8 @@ constexpr std::pair<std::string_view, QueryRows> kRowNames[] = {
     {"query", QueryRows::kQuery}};
 
 tl::unexpected<Error> bad_template(const std::string& why) {
-  return fail(ErrorCode::kInvalidInput, "prompt template: " + why + "; docs/formats.md shows the fields");
+  return fail(ErrorCode::kInvalidInput,
+              "prompt template: " + why + "; docs/formats.md#prompt-templates shows the fields");
 }
 
 Result<std::vector<ChatPiece>> parse_pieces(const json& value, const std::string& key) {

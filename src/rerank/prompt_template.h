@@ -2,8 +2,8 @@
 // SPDX-FileCopyrightText: headwise contributors
 
 // What this file is: prompt wording as data: what stands around passages and query, which part of it counts
-// as a passage, and which rows are read. docs/method.md, section 1. A user adds one as a JSON file with the
-// same fields.
+// as a passage, and which rows are read. docs/method.md#prompt-and-spans. A user adds one as a JSON file with
+// the same fields.
 #pragma once
 
 #include <optional>

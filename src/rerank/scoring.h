@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: headwise contributors
 
 // What this file is: from attention sums to scores: means over rows, calibration, token filter, sums over
-// passages (docs/method.md, section 3). Everything here is additions in double precision in one fixed order.
+// passages (docs/method.md#scores). Everything here is additions in double precision in one fixed order.
 #pragma once
 
 #include <cstdint>

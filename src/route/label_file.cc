@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// The labels' JSON file (docs/formats.md).
+// The labels' JSON file (docs/formats.md#labels-and-routers).
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>

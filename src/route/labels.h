@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: headwise contributors
 
 // What this file is: pseudo labels for a router: for each training query the small set of heads that ranks
-// its candidates best, found by forward + swap search in a pool (docs/method.md, section 5; RouteHead, arXiv
+// its candidates best, found by forward + swap search in a pool (docs/method.md#routing; RouteHead, arXiv
 // 2604.24608, reconstruction), and the file that holds them.
 //
 // A label fits one query's noise as well as its signal: it is what a router is trained on, never a result.

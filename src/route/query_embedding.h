@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: headwise contributors
 
 // What this file is: a query as one vector: the mean over the query's tokens of the hidden state after one
-// layer of the frozen model reading "Query: <text>" alone (docs/method.md, section 5). It needs no passage.
+// layer of the frozen model reading "Query: <text>" alone (docs/method.md#routing). It needs no passage.
 //
 // Thread rule: as Decoder: one caller at a time.
 #pragma once
@@ -17,8 +17,8 @@
 
 namespace headwise {
 
-// At a fifth of the depth: topics are told apart there as well as deeper (bench/tasks/
-// routing_depth.py), for a third of the time that 60 % take.
+// At a fifth of the depth: topics are told apart there as well as deeper
+// (bench/probes/routing_depth.py), for a third of the time that 60 % take.
 int usual_embedding_layer(const Model& model);
 
 class QueryEmbedder {

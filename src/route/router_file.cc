@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// The router's file: safetensors, the description as JSON in the metadata entry "router" (docs/formats.md).
+// The router's file: safetensors, the description as JSON in the metadata entry "router"
+// (docs/formats.md#labels-and-routers).
 #include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>

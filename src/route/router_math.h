@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: headwise contributors
 
 // What this file is: the router's function and the exact gradients of its loss, in double precision and in
-// one fixed order of additions: the same bits on every run (docs/method.md, section 5).
+// one fixed order of additions: the same bits on every run (docs/method.md#routing).
 //
 //   loss = mean over queries and heads of BCE(p, y), y = 1 weighted by w,  +  lambda * mean p
 //   dz = [p (w y + 1 - y) - w y + lambda p (1 - p)] / n,  n = queries * heads

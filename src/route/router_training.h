@@ -3,7 +3,7 @@
 
 // What this file is: training of a router on pseudo labels: AdamW on the loss of router_math.h, stopped early
 // on the nDCG@10 of the routed ranking of held-out queries; threshold and sparsity weight are tuned together
-// there (docs/method.md, section 5). The same seed gives the same bits at any number of threads.
+// there (docs/method.md#routing). The same seed gives the same bits at any number of threads.
 #pragma once
 
 #include <cstdint>

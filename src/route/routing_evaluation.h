@@ -3,7 +3,7 @@
 
 // What this file is: what routing brings on queries that the router never saw, measured on head-score stores:
 // nDCG@10 of the routed ranking and of every control, query by query, with paired tests; and whether the
-// routed sets vary with the query or collapse to one (docs/method.md, section 5).
+// routed sets vary with the query or collapse to one (docs/method.md#routing).
 //
 // The oracle searches the test query's own judgements: it is shown and never compared with.
 #pragma once

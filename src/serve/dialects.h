@@ -3,7 +3,7 @@
 
 // What this file is: the table of request formats that the service speaks. A row says where a dialect is
 // heard, how its bodies are told from those of others at the same path, how a body becomes a RerankRequest,
-// and how an answer becomes a body. docs/server.md shows each; a new one is a row and two functions.
+// and how an answer becomes a body. docs/server.md#dialects shows each; a new one is a row and two functions.
 #pragma once
 
 #include <span>

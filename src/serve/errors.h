@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: headwise contributors
 
 // What this file is: the one table of what can go wrong for a client: a status, a type, and the two shapes in
-// which it is said (docs/server.md).
+// which it is said (docs/server.md#errors).
 #pragma once
 
 #include <string>

@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: headwise contributors
 
 // What this file is: the tokens that stand beside the vocabulary's own words (special tokens, chat markers)
-// and how they are found in text. Source: huggingface/tokenizers, src/tokenizer/added_vocabulary.rs.
+// and how they are found in text. Source: huggingface/tokenizers/src/tokenizer/added_vocabulary.rs.
 #pragma once
 
 #include <cstdint>

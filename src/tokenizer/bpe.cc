@@ -114,7 +114,7 @@ void Bpe::encode(const Vocabulary& vocabulary, std::string_view word, BpeScratch
 }
 
 // The characters of the word as tokens. The order in which a pending unknown token is written out when byte
-// fallback works for the next character is Hugging Face's (models/bpe/model.rs, merge_word).
+// fallback works for the next character is Hugging Face's (tokenizers/src/models/bpe/model.rs, merge_word).
 void Bpe::first_symbols(const Vocabulary& vocabulary, std::string_view word,
                         std::vector<int32_t>& ids) const {
   bool pending_unknown = false;

@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: headwise contributors
 
 // What this file is: GPT-2's one-to-one map between the 256 bytes and printable characters, in which
-// byte-level vocabularies are written ("Ġthe" is " the"). Source: openai/gpt-2, src/encoder.py,
+// byte-level vocabularies are written ("Ġthe" is " the"). Source: openai/gpt-2/src/encoder.py,
 // bytes_to_unicode.
 #pragma once
 

@@ -23,7 +23,7 @@ struct ChatPiece {
 };
 
 // Pieces in order. The last text piece of `opening` ("user\n") and the first of `closing` may be joined with
-// the neighbouring text of a template into one segment before tokenizing (method.md, section 1).
+// the neighbouring text of a template into one segment before tokenizing (docs/method.md#prompt-and-spans).
 struct ChatFormat {
   std::string name;
   std::vector<ChatPiece> opening;

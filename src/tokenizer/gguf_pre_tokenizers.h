@@ -3,7 +3,7 @@
 
 // What this file is: the splitting rules that GGUF files name by a word (tokenizer.ggml.pre), as a table. The
 // rules are those of the models' own tokenizer.json files, so a GGUF file and its original give the same ids.
-// Names: llama.cpp, src/llama-vocab.cpp.
+// Names: llama.cpp/src/llama-vocab.cpp.
 #pragma once
 
 #include <optional>

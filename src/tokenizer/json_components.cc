@@ -15,7 +15,7 @@ namespace {
 constexpr int kDeepestSequence = 8;
 constexpr size_t kMostSteps = 64;
 
-// ByteLevel's own pattern: tokenizers, src/pre_tokenizers/byte_level.rs.
+// ByteLevel's own pattern: tokenizers/src/pre_tokenizers/byte_level.rs.
 constexpr std::string_view kByteLevelPattern =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 

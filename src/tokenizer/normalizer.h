@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: headwise contributors
 
 // What this file is: what a tokenizer file does to text before splitting it: Unicode normal forms, replacing,
-// prepending. Source: huggingface/tokenizers, src/normalizers.
+// prepending. Source: huggingface/tokenizers/src/normalizers.
 #pragma once
 
 #include <optional>

@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: headwise contributors
 
 // What this file is: how normalised text becomes words: splitting by regular expressions, digits, "▁", and
-// the step to bytes. Source: huggingface/tokenizers, src/pre_tokenizers. What it is not: merging (bpe.h).
+// the step to bytes. Source: huggingface/tokenizers/src/pre_tokenizers. What it is not: merging (bpe.h).
 #pragma once
 
 #include <optional>

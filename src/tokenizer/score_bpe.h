@@ -3,7 +3,7 @@
 
 // What this file is: SentencePiece's byte-pair encoding: of all neighbouring pieces whose joined text is a
 // piece, the one with the highest score is joined first, the leftmost of equals. Source:
-// google/sentencepiece, src/bpe_model.cc. What it is not: ranked merges (bpe.h).
+// google/sentencepiece/src/bpe_model.cc. What it is not: ranked merges (bpe.h).
 #pragma once
 
 #include <array>

@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: headwise contributors
 
 // What this file is: the tokenizer that a GGUF file carries in its metadata. Keys: ggml/docs/gguf.md; what
-// they mean: llama.cpp, src/llama-vocab.cpp.
+// they mean: llama.cpp/src/llama-vocab.cpp.
 
 #include <algorithm>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// What this file is: a Hugging Face tokenizer.json as a tokenizer. Source: huggingface/tokenizers 0.23,
-// src/tokenizer/serialization.rs and src/models/bpe/serialization.rs.
+// What this file is: a Hugging Face tokenizer.json as a tokenizer. Source: huggingface/tokenizers
+// (0.23), tokenizers/src/tokenizer/serialization.rs and tokenizers/src/models/bpe/serialization.rs.
 
 #include <algorithm>
 

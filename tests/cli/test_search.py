@@ -25,7 +25,7 @@ def found(headwise, *flags):
 
 
 def bm25(query: list[str], documents: list[list[str]], k1=0.9, b=0.4) -> list[float]:
-    """By the formula (docs/method.md)."""
+    """By the formula (docs/method.md#first-stage)."""
     average = sum(map(len, documents)) / len(documents)
     scores = []
     for document in documents:

@@ -40,7 +40,7 @@ def write_store(folder: Path) -> Path:
 
 
 class Reference:
-    """The methods as docs/method.md says them, with numpy."""
+    """The methods as docs/method.md#head-selection says them, with numpy."""
 
     def __init__(self, folder, calibration, weights=None):
         self.queries = []

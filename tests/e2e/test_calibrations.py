@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: headwise contributors
-"""One pass for every calibration (headwise_calibrations, the source of docs/evaluation.md) gives the order of `rerank`."""
+"""One pass for every calibration (headwise_calibrations, the source of docs/evaluation.md#reading-all-heads) gives the order of `rerank`."""
 import json
 import os
 import subprocess

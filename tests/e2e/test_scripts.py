@@ -13,9 +13,11 @@ import pytest
 from conftest import ROOT, must_run, run
 
 sys.path.insert(0, str(ROOT / "scripts"))
+import check_docs  # noqa: E402
 import check_includes  # noqa: E402
 import check_tree  # noqa: E402
 import fetch_model  # noqa: E402
+import program_flags  # noqa: E402
 import tree  # noqa: E402
 
 
@@ -126,3 +128,73 @@ def test_tree_check_finds(small_tree, files, complaint):
 def test_tree_check_accepts_a_good_file(small_tree):
     files = {"src/base/a.cc": LICENCE + "// TO" + "DO(#12) later\n", "docs/a.md": "plain words\n"}
     assert [line for path in small_tree(files) for line in check_tree.violations(path)] == []
+
+
+MAIN = '''constexpr std::array kVerbs{Verb{"rerank", "Order passages", add_rerank}, Verb{"heads show", "Draw", add_heads_show}};'''
+SMALL = {
+    "docs/method.md": "# Method\n\n## Scores\n\nSums.\n",
+    "apps/main.cc": MAIN,
+    "apps/rerank.cc": '#include "common/flags.h"\nAction add_rerank(CLI::App& verb) {\n  verb.add_flag("--json");\n}\n',
+    "apps/heads_show.cc": "Action add_heads_show(CLI::App& verb) {\n}\n",
+    "apps/common/flags.h": "", "apps/common/flags.cc": 'add("--heads", "Heads");\n',
+    "scripts/setup": "step_model() { :; }\n",
+    "scripts/plot.py": 'parser.add_argument("--output")\n',
+}
+
+
+@pytest.fixture
+def small_docs(small_tree):
+    """What the check of documents says of a small tree with these files in it."""
+    def forget():
+        for module in (check_docs, program_flags):
+            for value in vars(module).values():
+                getattr(value, "cache_clear", lambda: None)()
+
+    def said(files):
+        forget()
+        paths = small_tree({**SMALL, **files})
+        return [line for path in paths for line in check_docs.violations(path)]
+
+    yield said
+    forget()
+
+
+@pytest.mark.parametrize("files, complaint", [
+    ({"docs/a.md": "It is in `src/base/gone.h`.\n", "src/base/b.h": ""}, "there is no 'src/base/gone.h'"),
+    ({"docs/a.md": "It is in `base/gone`.\n", "src/base/b.h": ""}, "there is no 'base/gone'"),
+    ({"docs/a.md": "It is in gone.cc.\n"}, "no file named 'gone.cc'"),
+    ({"src/base/b.h": "// See docs/gone.md.\n"}, "there is no 'docs/gone.md'"),
+    ({"src/base/b.h": "// See docs/method.md#score.\n"}, "no heading 'score'; it has: method, scores"),
+    ({"src/base/b.h": "// The sums of\n// docs/method.md,\n// section 3.\n"}, "b.h:3: 'section 3': cite our documents by anchor"),
+    ({"src/base/b.h": '// A. Author 2024.\nfail("see docs/method.md#" "score");\n'}, "no heading 'score'"),
+    ({"scripts/b.py": '"""Plots (docs/method.md, "Losses")."""\n'}, "no heading 'Losses'"),
+    ({"docs/a.md": "[here](gone.md)\n"}, "the link leads to 'gone.md'"),
+    ({"docs/a.md": "[here](method.md#score)\n"}, "method.md has no heading 'score'"),
+    ({"docs/a.md": "    build/release/headwise rank --json\n"}, "headwise has no verb 'rank'"),
+    ({"docs/a.md": "    headwise heads draw\n"}, "headwise has no verb 'heads draw'"),
+    ({"docs/a.md": "    headwise rerank --json \\\n        --head 1\n"}, "headwise rerank has no flag '--head'"),
+    ({"docs/a.md": "    headwise heads show --json\n"}, "headwise heads show has no flag '--json'"),
+    ({"src/base/b.h": "// As `rerank --head` does.\n"}, "headwise rerank has no flag '--head'"),
+    ({"docs/a.md": "With `--heat` it is warm.\n"}, "none of our programs has a flag '--heat'"),
+    ({"docs/a.md": "    python3 scripts/plot.py --out x\n"}, "scripts/plot.py has no flag '--out'"),
+    ({"docs/a.md": "    scripts/setup models\n"}, "scripts/setup knows no 'models'"),
+    ({"docs/a.md": "    build/release/headwise_plot x\n"}, "CMake builds no 'headwise_plot'"),
+    ({"docs/a.md": "Set HEADWISE_HEAT.\n"}, "nothing reads 'HEADWISE_HEAT'"),
+    ({"docs/a.md": "A `HeatPump` does it.\n"}, "the code has no 'HeatPump'"),
+    ({"docs/a.md": "word " * 23 + "\n"}, "115 columns; documents wrap at 110"),
+])
+def test_documents_check_finds(small_docs, files, complaint):
+    found = small_docs(files)
+    assert complaint in " ".join(found) and len({line.split(": ")[0] for line in found}) == 1, found
+
+
+def test_documents_check_accepts_what_is_there(small_docs):
+    assert small_docs({
+        "docs/a.md": "# A\n\nSee [scores](method.md#scores), `base/b`, `tests/unit/AREA`, b.{h,cc}, a/b/c and `RankedList`; `--heads`\n"
+                     "of `rerank --json` is HEADWISE_HEADS. Chen et al. 2025, section 3.3. h[d](j)\n\n"
+                     "    HEADWISE_HEADS=1 headwise rerank --json --heads 13-18 | sort -n    # --any\n\n"
+                     "    headwise heads show; scripts/setup model; python3 scripts/plot.py --output FILE\n\n"
+                     "| " + "wide " * 40 + "|\n",
+        "src/base/b.h": '// The sums of docs/method.md#scores; "http://a/b"; openai/gpt-2/src/encoder.py, RFC 9110 section 4.\nclass RankedList;\n',
+        "src/base/b.cc": "",
+    }) == []

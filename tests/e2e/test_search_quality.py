@@ -20,7 +20,7 @@ from nltk.stem.porter import PorterStemmer
 from conftest import ROOT, must_run
 
 DATA = Path(os.environ.get("HEADWISE_SHARED", ROOT.parent / "shared")) / "data"
-PASSAGES = 1e7  # what docs/method.md, section 10 takes for N with --word-frequencies
+PASSAGES = 1e7  # what docs/method.md#first-stage takes for N with --word-frequencies
 STOP_WORDS = set("a an and are as at be but by for if in into is it no not of on or such that the their then there these they this to was "
                  "will with".split())
 # Words as UAX #29 has them, for English text.

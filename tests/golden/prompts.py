@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: headwise contributors
-"""Token ids of a re-ranking prompt, laid out as method.md sections 1 and 2 say: positions, spans, query rows, mask.
+"""Token ids of a re-ranking prompt: positions, spans, query rows, mask, as docs/method.md#prompt-and-spans and
+docs/method.md#encodings say.
 
 Written from the method's text and not from the C++ engine: this is the second opinion the engine is tested against.
 Knows nothing of tokenizers or models; `text_segments` is the one function that takes text.

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: headwise contributors
-"""Per-head passage scores of a Hugging Face transformers model, straight from method.md section 3.
+"""Per-head passage scores of a Hugging Face transformers model, straight from docs/method.md#scores.
 
 The model is transformers' own; only the attention function is replaced by the textbook one below, which also reads
 the probabilities of the query rows, so that no [H, T, T] array outlives its layer. `check_against_eager` shows that

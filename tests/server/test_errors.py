@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: headwise contributors
-"""Every row of the table of errors (docs/server.md), and bad input of every kind."""
+"""Every row of the table of errors (docs/server.md#errors), and bad input of every kind."""
 import json
 import signal
 import threading

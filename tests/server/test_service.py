@@ -99,7 +99,7 @@ def test_openapi_is_the_committed_file_and_has_every_path(server):
 
 
 def test_openapi_has_the_table_of_errors():
-    """The statuses and types of src/serve/errors.cc, in the description and in docs/server.md."""
+    """The statuses and types of src/serve/errors.cc, in the description and in docs/server.md#errors."""
     rows = re.findall(r"\{Failure::k\w+, (\d+), \"(\w+)\", \"\w+\"\}", (ROOT / "src/serve/errors.cc").read_text())
     assert len(rows) == 12
     api = json.loads((ROOT / "web" / "openapi.json").read_text())

@@ -74,7 +74,7 @@ TEST(Losses, ListwiseDivergenceHasTheGradientOfFiniteDifferences) {
   }
 }
 
-// The formulas of docs/method.md, section 6, written out.
+// The formulas of docs/method.md#training, written out.
 TEST(Losses, PairLossIsTheFormula) {
   const std::vector<int> grades{1, 0, 2, 0};
   const Tensor l = torch::tensor({0.3, 0.1, 0.2, -0.4}, torch::kFloat64);
