@@ -11,10 +11,11 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import doc_commands
 import doc_text
 import program_flags
 import tree
-from doc_text import Block
+from doc_text import CODE, Block
 
 COLUMNS = 110
 LINK = re.compile(r"\]\(([^()\s]+)\)")
@@ -25,7 +26,6 @@ PATH = re.compile(r"(?<![\w./~$<{-])((?:[\w.-]+/)+[\w.*{},-]*)")
 FILE = re.compile(r"(?<![\w./-])([a-z]\w+(?:-inl)?\.(?:cc|h|cmake))\b")
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z]\b")
 VARIABLE = re.compile(r"\bHEADWISE_[A-Z][A-Z_]*[A-Z]\b")
-CODE = re.compile(r"`([^`\n]+)`")
 SYMBOL = re.compile(r"^(?:[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]*)+|\w+::\w+)(?:::\w+)*$")
 PLACEHOLDER = re.compile(r"(?:^|[/_.-])(?!README|NOTES|CONTRIBUTING|LICENSE)[A-Z]{2,}(?:$|[/_.-])")
 # Flags of other people's programs that we tell to use.
@@ -130,79 +130,6 @@ def wrong_links(block: Block) -> list[str]:
     return found
 
 
-def wrong_command(words: list[str], place: str) -> list[str]:
-    """One command, split into words; what is no program of ours is left alone."""
-    while words and (re.match(r"[A-Z_]+=", words[0]) or words[0] in ("sudo", "env", "do", "time", "exec", "torchrun", "printf")):
-        words = words[1:]
-    while words and (words[0].startswith("-") or re.fullmatch(r"\d+|sbatch", words[0])) and any(word.startswith("headwise") for word in words):
-        words = words[1:]  # a launcher's own flags
-    if words and re.search(r"(?:^|/)python3?$", words[0]):
-        words = words[1:]
-        if words[:1] == ["-m"] and len(words) > 1 and words[1].split(".")[0] == "headwise":
-            stem = words[1].split(".")[-1]
-            return [] if {f"python/headwise/{stem}.py", f"scripts/{stem}.py"} & names()[0] else [f"{place}: there is no module '{words[1]}'"]
-    if not words:
-        return []
-    program = words[0].removeprefix("./")
-    if program in ("headwise", "build/release/headwise", "headwise-align"):
-        return wrong_verb(["align"] * program.endswith("align") + words[1:], place)
-    if match := re.fullmatch(r"build/release/(\w+)|(headwise_\w+)", program):
-        name = match.group(1) or match.group(2)
-        return [] if name in program_flags.programs() else [f"{place}: CMake builds no '{name}'"]
-    path = Path(program)
-    if str(path) not in names()[0] or path.parts[0] not in ("scripts", "bench", "tests", "models", "examples"):
-        return []
-    known = program_flags.script_flags(path)
-    found = [f"{place}: {path} has no flag '{flag}'" for flag in flags_of(words[1:]) if flag not in known]
-    allowed = program_flags.script_words(path)
-    plain = [word for word in words[1:] if re.fullmatch(r"[a-z][\w-]*", word)]
-    return found + [f"{place}: {path} knows no '{word}'" for word in plain if allowed is not None and word not in allowed]
-
-
-def flags_of(words: list[str]) -> list[str]:
-    return [word.split("=")[0] for word in words if re.match(r"--?[a-z]", word) and not word[1:2].isdigit()]
-
-
-def wrong_verb(words: list[str], place: str) -> list[str]:
-    verbs = program_flags.verbs()
-    verb = next((name for count in (2, 1) if (name := " ".join(words[:count])) in verbs), "")
-    groups = {name.split()[0] for name in verbs if " " in name}
-    if not verb and words and re.fullmatch(r"[a-z]+", words[0]) and words[0] not in groups:
-        return [f"{place}: headwise has no verb '{words[0]}'"]
-    if not verb and words and words[0] in groups:
-        if len(words) > 1 and re.fullmatch(r"[a-z]+", words[1]):
-            return [f"{place}: headwise has no verb '{words[0]} {words[1]}'"]
-        return []
-    return [f"{place}: headwise {verb} has no flag '{flag}'" for flag in flags_of(words[len(verb.split()):]) if flag not in verbs[verb]]
-
-
-def commands(text: str) -> list[str]:
-    """The commands of a line of shell, rests in parentheses and comments left out."""
-    text = re.sub(r"(?:^|\s)#.*|\s\(.*\)\s*$", "", text)
-    text = re.sub(r"'[^']*'|\"[^\"]*\"", "X", text)
-    return [part for part in re.split(r"[|;&()<>]+|\bdo\b", text) if part.strip()]
-
-
-def wrong_commands(block: Block) -> list[str]:
-    found = []
-    if block.kind == "command":
-        text = re.sub(r"\\\n\s*", " ", block.text)
-        for line in text.splitlines():
-            place = block.place(max(0, block.text.find(line[:30])))
-            for command in commands(line):
-                found += wrong_command(command.split(), place)
-    else:
-        verbs = program_flags.verbs()
-        for match in CODE.finditer(block.text.replace("\n", " ")):
-            for command in commands(match.group(1)):
-                words = command.split()
-                if words[0] in ("headwise", "headwise-align", "scripts/test", "scripts/setup", "scripts/demo"):
-                    found += wrong_command(words, block.place(match.start()))
-                elif len(words) > 1 and any(command.strip().startswith(verb + " -") for verb in verbs if verb):
-                    found += wrong_verb(words, block.place(match.start()))
-    return found
-
-
 def wrong_names(block: Block) -> list[str]:
     found = []
     for match in FLAG.finditer(block.text):
@@ -233,22 +160,32 @@ def violations(path: Path) -> list[str]:
     if path.suffix == ".md":
         found = long_lines(path)
         for block in doc_text.document_blocks(path):
-            found += wrong_commands(block) + wrong_names(block)
+            found += doc_commands.wrong_commands(block, names()[0]) + wrong_names(block)
+            found += wrong_paths(block)
             if block.kind != "command":
-                found += wrong_paths(block) + wrong_links(block) + wrong_citations(block)
+                found += wrong_links(block) + wrong_citations(block)
         return found
     found = []
     for block in doc_text.comment_blocks(path):
-        found += wrong_paths(block) + wrong_citations(block) + wrong_commands(block) + wrong_names(block)
+        found += wrong_paths(block) + wrong_citations(block) + doc_commands.wrong_commands(block, names()[0]) + wrong_names(block)
     if path.suffix in tree.CODE and path.parts[0] != "tests":
         for block in doc_text.cxx_texts(path):
             found += wrong_citations(block) if ".md" in block.text else []
     return found
 
 
+def wrong_rooms() -> list[str]:
+    """The table of folders in docs/architecture.md has every folder of src/, in the order of scripts/tree.py."""
+    page = Path("docs/architecture.md")
+    rows = re.findall(r"^\| `(?:src/)?(\w+)/`", tree.read(page), re.MULTILINE)
+    wanted = [room for room in reversed(tree.STRATA) if f"src/{room}" in names()[1]]
+    listed = [room for room in rows if room in wanted]
+    return [] if listed == wanted else [f"{page}: its table of folders has {', '.join(listed)}; expected {', '.join(wanted)}"]
+
+
 def main() -> None:
     paths = tree.files()
-    found = [line for path in paths for line in violations(path)]
+    found = [line for path in paths for line in violations(path)] + wrong_rooms()
     print("\n".join(found + [f"{len(paths)} files, {len(found)} things that are named and not there"]))
     sys.exit(1 if found else 0)
 

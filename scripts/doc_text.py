@@ -12,6 +12,7 @@ import tree
 
 RECORDED = (("tests", "data"), ("tests", "fuzz", "corpus"))  # data: they may say anything
 HASH_COMMENTS = {".sh", ".cmake", ".toml", ".txt", ".service", ".in"}
+CODE = re.compile(r"`([^`\n]+)`")  # in a document or a comment
 # A string or a comment, whichever begins first, so that "http://" is no comment.
 CXX = re.compile(r'R"\((?:.|\n)*?\)"|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])\'|//[^\n]*|/\*(?:.|\n)*?\*/')
 

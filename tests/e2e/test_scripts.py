@@ -177,6 +177,8 @@ def small_docs(small_tree):
     ({"src/base/b.h": "// As `rerank --head` does.\n"}, "headwise rerank has no flag '--head'"),
     ({"docs/a.md": "With `--heat` it is warm.\n"}, "none of our programs has a flag '--heat'"),
     ({"docs/a.md": "    python3 scripts/plot.py --out x\n"}, "scripts/plot.py has no flag '--out'"),
+    ({"docs/a.md": "    python3 scripts/gone.py --output x\n"}, "there is no 'scripts/gone.py'"),
+    ({"docs/a.md": "    headwise rerank --heads scripts/heads.json\n"}, "there is no 'scripts/heads.json'"),
     ({"docs/a.md": "    scripts/setup models\n"}, "scripts/setup knows no 'models'"),
     ({"docs/a.md": "    build/release/headwise_plot x\n"}, "CMake builds no 'headwise_plot'"),
     ({"docs/a.md": "Set HEADWISE_HEAT.\n"}, "nothing reads 'HEADWISE_HEAT'"),
@@ -186,6 +188,11 @@ def small_docs(small_tree):
 def test_documents_check_finds(small_docs, files, complaint):
     found = small_docs(files)
     assert complaint in " ".join(found) and len({line.split(": ")[0] for line in found}) == 1, found
+
+
+def test_documents_check_knows_the_rooms(small_docs):
+    small_docs({"docs/architecture.md": "| folder | what |\n| `src/model/` | is |\n", "src/model/a.h": "", "src/base/b.h": ""})
+    assert check_docs.wrong_rooms() == ["docs/architecture.md: its table of folders has model; expected model, base"]
 
 
 def test_documents_check_accepts_what_is_there(small_docs):
