@@ -183,9 +183,18 @@ def wrong_rooms() -> list[str]:
     return [] if listed == wanted else [f"{page}: its table of folders has {', '.join(listed)}; expected {', '.join(wanted)}"]
 
 
+def wrong_options() -> list[str]:
+    """docs/options.md has a row for every option of a ranking, and no other."""
+    page = Path("docs/options.md")
+    listed = set(re.findall(r"^\| `(--[\w-]+)`", tree.read(page), re.MULTILINE))
+    there = program_flags.options_of_a_ranking()
+    return [f"{page}: the option '{name}' has no row" for name in sorted(there - listed)] + [
+        f"{page}: there is no option '{name}'" for name in sorted(listed - there)]
+
+
 def main() -> None:
     paths = tree.files()
-    found = [line for path in paths for line in violations(path)] + wrong_rooms()
+    found = [line for path in paths for line in violations(path)] + wrong_rooms() + wrong_options()
     print("\n".join(found + [f"{len(paths)} files, {len(found)} things that are named and not there"]))
     sys.exit(1 if found else 0)
 

@@ -14,6 +14,8 @@ import tree
 EVERYWHERE = {"--help"}  # CLI11's and argparse's own
 ROW = re.compile(r'\b(?:Verb|Program)\{\s*"([a-z ]+)"')
 FLAG = re.compile(r'"((?:-\w,)?--[a-z][a-z0-9-]*(?:,[a-z-]+)*)"')  # a literal that is a flag and nothing else
+ENGINE_FLAGS = Path("apps/common/engine_flags.cc")
+OPTION_TABLE = Path("src/engine") / "options.cc"
 OPTION_ROW = re.compile(r'(?:\{|\.name = )"([a-z][a-z0-9_-]*)"')  # a row of the table of options, where the tree has one
 ARGUMENT = re.compile(r'add_argument\(\s*((?:"-[\w-]+",?\s*)+)')
 
@@ -33,7 +35,7 @@ def reached(start: Path) -> set[Path]:
         found.add(path)
         for match in tree.INCLUDE.finditer(tree.read(path)):
             target = tree.resolve(match.group(1), path) if match.group(1) else None
-            if target is not None and (target.parts[0] == "apps" or target == Path("src/engine/options.h")):
+            if target is not None and (target.parts[0] == "apps" or target == OPTION_TABLE.with_suffix(".h")):
                 waiting += [target, target.with_suffix(".cc")]
     return found
 
@@ -42,8 +44,16 @@ def flags_of_file(start: Path) -> set[str]:
     flags = set(EVERYWHERE)
     for path in reached(start):
         flags |= names_in(tree.read(path))
-        if path == Path("src/engine/options.cc"):
+        if path == OPTION_TABLE:
             flags |= {"--" + name.replace("_", "-") for name in OPTION_ROW.findall(tree.read(path))}
+    return flags
+
+
+def options_of_a_ranking() -> set[str]:
+    """What engine_flags.cc spells, and the rows of the table of options."""
+    flags = names_in(tree.read(ENGINE_FLAGS))
+    if (tree.ROOT / OPTION_TABLE).is_file():
+        flags |= {"--" + name.replace("_", "-") for name in OPTION_ROW.findall(tree.read(OPTION_TABLE))}
     return flags
 
 

@@ -195,6 +195,13 @@ def test_documents_check_knows_the_rooms(small_docs):
     assert check_docs.wrong_rooms() == ["docs/architecture.md: its table of folders has model; expected model, base"]
 
 
+def test_documents_check_knows_the_options(small_docs):
+    small_docs({"docs/options.md": "| `--heads` | all |\n| `--heat` | warm |\n",
+                "apps/common/engine_flags.cc": 'add("--heads", "Heads");\nadd("--rows", "Rows");\n'})
+    assert check_docs.wrong_options() == ["docs/options.md: the option '--rows' has no row",
+                                          "docs/options.md: there is no option '--heat'"]
+
+
 def test_documents_check_accepts_what_is_there(small_docs):
     assert small_docs({
         "docs/a.md": "# A\n\nSee [scores](method.md#scores), `base/b`, `tests/unit/AREA`, b.{h,cc}, a/b/c and `RankedList`; `--heads`\n"
