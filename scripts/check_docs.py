@@ -27,6 +27,7 @@ FILE = re.compile(r"(?<![\w./-])([a-z]\w+(?:-inl)?\.(?:cc|h|cmake))\b")
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z]\b")
 VARIABLE = re.compile(r"\bHEADWISE_[A-Z][A-Z_]*[A-Z]\b")
 SYMBOL = re.compile(r"^(?:[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]*)+|\w+::\w+)(?:::\w+)*$")
+CALL = re.compile(r"^[a-z]+(?:_[a-z0-9]+)+$")  # of `attend_scratch(D)`
 PLACEHOLDER = re.compile(r"(?:^|[/_.-])(?!README|NOTES|CONTRIBUTING|LICENSE)[A-Z]{2,}(?:$|[/_.-])")
 # Flags of other people's programs that we tell to use.
 FOREIGN_FLAGS = {"--prefix", "--preset", "--install", "--nproc-per-node", "--no-python", "--array", "--now", "--rm", "--build"}
@@ -141,10 +142,18 @@ def wrong_names(block: Block) -> list[str]:
             found.append(f"{block.place(match.start())}: nothing reads '{match.group()}'")
     if block.kind in ("prose", "table"):
         for match in CODE.finditer(block.text):
-            symbol = match.group(1).rstrip("()")
-            if SYMBOL.match(symbol) and symbol not in EXAMPLE_NAMES and any(part not in code_words() for part in symbol.split("::")):
+            symbol = re.sub(r"\(.*\)$", "", match.group(1))
+            if (SYMBOL.match(symbol) or (symbol != match.group(1) and CALL.match(symbol))) and symbol not in EXAMPLE_NAMES and any(part not in code_words() for part in symbol.split("::")):
                 found.append(f"{block.place(match.start())}: the code has no '{symbol}'")
     return found
+
+
+def torn_rows(block: Block) -> list[str]:
+    """Rows of a table with more or fewer cells than its head: a | in code wants a backslash there."""
+    rows = block.text.splitlines()
+    cells = [len(re.findall(r"(?<!\\)\|", row)) for row in rows]
+    return [f"{block.path}:{block.line + i}: {count - 1} cells; the table's head has {cells[0] - 1}"
+            for i, count in enumerate(cells) if count != cells[0]]
 
 
 def long_lines(path: Path) -> list[str]:
@@ -161,7 +170,7 @@ def violations(path: Path) -> list[str]:
         found = long_lines(path)
         for block in doc_text.document_blocks(path):
             found += doc_commands.wrong_commands(block, names()[0]) + wrong_names(block)
-            found += wrong_paths(block)
+            found += wrong_paths(block) + (torn_rows(block) if block.kind == "table" else [])
             if block.kind != "command":
                 found += wrong_links(block) + wrong_citations(block)
         return found

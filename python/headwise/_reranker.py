@@ -56,7 +56,7 @@ class Reranker:
     `model` is a .gguf file, a Hugging Face folder, the name of a model under $HEADWISE_HOME/models, or "smollm2" or None:
     the default model. What is not given is as the command line has it: the head set that ships for the model, read as it
     was found. `heads` takes "all", "8..11", "13-18,14-2", (layer, head) pairs, a head-set file or a published list's name;
-    `fuse` a weight of the first stage such as 0.7, or "rrf". docs/method.md says what each setting does.
+    `fuse` a weight of the first stage such as 0.7, or "rrf". docs/options.md says what each setting does.
 
     May be shared by threads, which take turns (the GIL is released meanwhile), and pickled; after a fork each process
     needs one of its own."""

@@ -183,6 +183,8 @@ def small_docs(small_tree):
     ({"docs/a.md": "    build/release/headwise_plot x\n"}, "CMake builds no 'headwise_plot'"),
     ({"docs/a.md": "Set HEADWISE_HEAT.\n"}, "nothing reads 'HEADWISE_HEAT'"),
     ({"docs/a.md": "A `HeatPump` does it.\n"}, "the code has no 'HeatPump'"),
+    ({"docs/a.md": "The function `warm_up(x)` does it.\n"}, "the code has no 'warm_up'"),
+    ({"docs/a.md": "| a | b |\n| --- | --- |\n| `x|y` | z |\n"}, "a.md:3: 3 cells; the table's head has 2"),
     ({"docs/a.md": "word " * 23 + "\n"}, "115 columns; documents wrap at 110"),
 ])
 def test_documents_check_finds(small_docs, files, complaint):
