@@ -319,7 +319,7 @@ Result<TrainingModel> TrainingModel::create(const Model& model, const TrainingMo
     }
   }
 
-  RotaryTable rotary(config);
+  RotaryTable rotary(model.weights().spec.rotary.front());
   const int64_t positions = std::min<int64_t>(config.context, 32768);
   rotary.reserve(positions);
   const int64_t half = config.head_width / 2;

@@ -33,14 +33,13 @@ double yarn_magnitude(double factor, double mscale) {
 }
 
 // YaRN (Peng et al. 2023, arXiv 2309.00071, section 3.2 and 3.4). Returns the factor on cos and sin.
-float scale_yarn(const ModelConfig& config, std::vector<float>& inverse) {
-  const RopeScaling& scaling = config.rope_scaling;
-  const auto width = static_cast<double>(config.head_width);
+float scale_yarn(const RotarySpec& spec, std::vector<float>& inverse) {
+  const RopeScaling& scaling = spec.scaling;
+  const auto width = static_cast<double>(spec.width);
   const auto original = static_cast<double>(scaling.original_context);
   // Dimension at which a wave turns `rotations` times over the original context.
   const auto dimension = [&](double rotations) {
-    return width * std::log(original / (rotations * 2.0 * std::numbers::pi)) /
-           (2.0 * std::log(config.rope_theta));
+    return width * std::log(original / (rotations * 2.0 * std::numbers::pi)) / (2.0 * std::log(spec.theta));
   };
   double low = dimension(scaling.beta_fast);
   double high = dimension(scaling.beta_slow);
@@ -65,14 +64,14 @@ float scale_yarn(const ModelConfig& config, std::vector<float>& inverse) {
 
 }  // namespace
 
-RotaryFrequencies rotary_frequencies(const ModelConfig& config) {
+RotaryFrequencies rotary_frequencies(const RotarySpec& spec) {
   RotaryFrequencies frequencies;
-  const int64_t half = config.head_width / 2;
+  const int64_t half = spec.width / 2;
   for (int64_t i = 0; i < half; ++i) {
-    const double exponent = static_cast<double>(2 * i) / static_cast<double>(config.head_width);
-    frequencies.inverse.push_back(static_cast<float>(1.0 / std::pow(config.rope_theta, exponent)));
+    const double exponent = static_cast<double>(2 * i) / static_cast<double>(spec.width);
+    frequencies.inverse.push_back(static_cast<float>(1.0 / std::pow(spec.theta, exponent)));
   }
-  const RopeScaling& scaling = config.rope_scaling;
+  const RopeScaling& scaling = spec.scaling;
   if (!scaling.frequency_divisors.empty()) {
     for (size_t i = 0; i < frequencies.inverse.size(); ++i)
       frequencies.inverse[i] /= scaling.frequency_divisors[i];
@@ -88,7 +87,7 @@ RotaryFrequencies rotary_frequencies(const ModelConfig& config) {
       scale_llama3(scaling, frequencies.inverse);
       break;
     case RopeScaling::Kind::kYarn:
-      frequencies.attention_factor = scale_yarn(config, frequencies.inverse);
+      frequencies.attention_factor = scale_yarn(spec, frequencies.inverse);
       break;
   }
   return frequencies;

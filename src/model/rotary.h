@@ -10,21 +10,22 @@
 #include <vector>
 
 #include "headwise/model_config.h"
+#include "model/layer_spec.h"
 
 namespace headwise {
 
-// Rotation of one model: inv_freq [D/2] and the factor on cos and sin.
+// Rotation of a spec: inv_freq [width/2] and the factor on cos and sin.
 struct RotaryFrequencies {
   std::vector<float> inverse;
   float attention_factor = 1.0f;
 };
 
-RotaryFrequencies rotary_frequencies(const ModelConfig& config);
+RotaryFrequencies rotary_frequencies(const RotarySpec& spec);
 
-// cos and sin of positions 0 .. rows-1, [rows, D/2] each; grows on demand.
+// cos and sin of positions 0 .. rows-1, [rows, width/2] each; grows on demand.
 class RotaryTable {
  public:
-  explicit RotaryTable(const ModelConfig& config) : frequencies_(rotary_frequencies(config)) {}
+  explicit RotaryTable(const RotarySpec& spec) : frequencies_(rotary_frequencies(spec)) {}
   // Makes room for positions below `positions`.
   void reserve(int64_t positions);
   const float* cos(int64_t position) const { return cos_.data() + position * half(); }

@@ -9,30 +9,9 @@
 #include <string>
 #include <string_view>
 
-namespace headwise {
+#include "model/tensor_roles.h"
 
-// Tensors of one layer.
-enum class LayerTensor {
-  kAttentionNorm,
-  kQuery,
-  kKey,
-  kValue,
-  kOutput,
-  kQueryBias,
-  kKeyBias,
-  kValueBias,
-  kOutputBias,
-  kQueryNorm,
-  kKeyNorm,
-  kFfnNorm,
-  kGate,
-  kUp,
-  kDown,
-  kGateBias,
-  kUpBias,
-  kDownBias,
-};
-inline constexpr int kLayerTensors = 18;
+namespace headwise {
 
 struct LayerTensorName {
   LayerTensor tensor;
@@ -40,7 +19,7 @@ struct LayerTensorName {
   std::string_view gguf;          // after "blk.<n>."
 };
 
-inline constexpr std::array<LayerTensorName, kLayerTensors> kLayerTensorNames{{
+inline constexpr std::array<LayerTensorName, 18> kLayerTensorNames{{
     {LayerTensor::kAttentionNorm, "input_layernorm.weight", "attn_norm.weight"},
     {LayerTensor::kQuery, "self_attn.q_proj.weight", "attn_q.weight"},
     {LayerTensor::kKey, "self_attn.k_proj.weight", "attn_k.weight"},

@@ -274,6 +274,7 @@ Result<std::unique_ptr<ModelWeights>> ModelWeights::create(std::unique_ptr<Tenso
                                                            const ModelOptions& options) {
   auto weights = std::make_unique<ModelWeights>();
   weights->config = config;
+  weights->spec = plain_spec(config);
   weights->options = options;
   auto embedding = checked_tensor(*file, std::string(gguf ? kEmbeddingGguf : kEmbeddingHuggingFace),
                                   {config.vocabulary, config.width});

@@ -21,6 +21,7 @@
 #include "headwise/model.h"
 #include "kernels/gemm.h"
 #include "model/adapter.h"
+#include "model/layer_spec.h"
 #include "model/tensor_names.h"
 
 namespace headwise {
@@ -66,6 +67,7 @@ using LayerChanges = std::array<const AdapterMatrix*, kLayerTensors>;
 struct ModelWeights {
   std::unique_ptr<TensorFile> file;
   ModelConfig config;
+  ModelSpec spec;  // what each layer computes
   ModelOptions options;
   TensorView embedding;                                       // [V, C]
   std::vector<std::array<TensorView, kLayerTensors>> layers;  // data == nullptr where absent

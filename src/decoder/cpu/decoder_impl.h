@@ -45,7 +45,7 @@ class Decoder::Impl {
         pool_(threads),
         workers_(static_cast<size_t>(pool_.size())),
         packers_(static_cast<size_t>(pool_.size())),
-        rotary_(config_),
+        rotary_(weights_.spec.rotary.front()),
         few_products_(weights_, ops_, pool_) {}
 
   Result<DecodeStatistics> run(const DecodeRequest& request);

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+#include "model/tensor_roles.h"
+
+#include <array>
+
+#include "base/check.h"
+
+namespace headwise {
+namespace {
+
+using Kind = TensorKind;
+using Spec = LayerSpec;
+
+constexpr std::array<TensorRole, kLayerTensors> kRoles{{
+    {LayerTensor::kAttentionNorm, "", "C", Kind::kNorm, false, false, &Spec::norm_before_attention},
+    {LayerTensor::kQuery, "q", "HD C", Kind::kMatrix, true, true, nullptr},
+    {LayerTensor::kKey, "k", "KD C", Kind::kMatrix, true, true, nullptr},
+    {LayerTensor::kValue, "v", "KD C", Kind::kMatrix, true, false, nullptr},
+    {LayerTensor::kOutput, "o", "C HD", Kind::kMatrix, true, false, nullptr},
+    {LayerTensor::kQueryBias, "", "HD", Kind::kBias, false, true, &Spec::qkv_bias},
+    {LayerTensor::kKeyBias, "", "KD", Kind::kBias, false, true, &Spec::qkv_bias},
+    {LayerTensor::kValueBias, "", "KD", Kind::kBias, false, false, &Spec::qkv_bias},
+    {LayerTensor::kOutputBias, "", "C", Kind::kBias, false, false, &Spec::output_bias},
+    {LayerTensor::kQueryNorm, "", "D", Kind::kNorm, false, false, &Spec::qk_norm},
+    {LayerTensor::kKeyNorm, "", "D", Kind::kNorm, false, false, &Spec::qk_norm},
+    {LayerTensor::kFfnNorm, "", "C", Kind::kNorm, false, false, &Spec::norm_before_mlp},
+    {LayerTensor::kGate, "gate", "F C", Kind::kMatrix, true, false, nullptr},
+    {LayerTensor::kUp, "up", "F C", Kind::kMatrix, true, false, nullptr},
+    {LayerTensor::kDown, "down", "C F", Kind::kMatrix, true, false, nullptr},
+    {LayerTensor::kGateBias, "", "F", Kind::kBias, false, false, &Spec::mlp_bias},
+    {LayerTensor::kUpBias, "", "F", Kind::kBias, false, false, &Spec::mlp_bias},
+    {LayerTensor::kDownBias, "", "C", Kind::kBias, false, false, &Spec::mlp_bias},
+    {LayerTensor::kAttentionPostNorm, "", "C", Kind::kNorm, false, false, &Spec::norm_after_attention},
+    {LayerTensor::kFfnPostNorm, "", "C", Kind::kNorm, false, false, &Spec::norm_after_mlp},
+}};
+
+constexpr bool in_order() {
+  for (size_t i = 0; i < kRoles.size(); ++i) {
+    if (static_cast<size_t>(kRoles[i].tensor) != i) return false;
+  }
+  return true;
+}
+static_assert(in_order());
+
+int64_t extent_of(char letter, const ModelConfig& config) {
+  switch (letter) {
+    case 'C':
+      return config.width;
+    case 'D':
+      return config.head_width;
+    case 'F':
+      return config.ffn_width;
+    case 'H':
+      return config.heads;
+    case 'K':
+      return config.kv_heads;
+    case 'V':
+      return config.vocabulary;
+    default:
+      HW_CHECK(false && "a dimension letter");
+      return 0;
+  }
+}
+
+template <typename Counts>
+int64_t sum_values(const LayerSpec& layer, const ModelConfig& config, const Counts& counts) {
+  int64_t sum = 0;
+  for (const TensorRole& role : kRoles) {
+    if (has_tensor(layer, role.tensor) && counts(role)) sum += tensor_values(role.tensor, config);
+  }
+  return sum;
+}
+
+}  // namespace
+
+std::span<const TensorRole> tensor_roles() { return kRoles; }
+
+const TensorRole& role_of(LayerTensor tensor) { return kRoles[static_cast<size_t>(tensor)]; }
+
+bool has_tensor(const LayerSpec& layer, LayerTensor tensor) {
+  const auto when = role_of(tensor).when;
+  return when == nullptr || layer.*when;
+}
+
+std::vector<int64_t> shape_of(std::string_view letters, const ModelConfig& config) {
+  std::vector<int64_t> shape{1};
+  for (const char letter : letters) {
+    if (letter == ' ') {
+      shape.push_back(1);
+    } else {
+      shape.back() *= extent_of(letter, config);
+    }
+  }
+  return shape;
+}
+
+std::vector<int64_t> shape_of(LayerTensor tensor, const ModelConfig& config) {
+  return shape_of(role_of(tensor).shape, config);
+}
+
+int64_t tensor_values(LayerTensor tensor, const ModelConfig& config) {
+  int64_t values = 1;
+  for (const int64_t extent : shape_of(tensor, config)) values *= extent;
+  return values;
+}
+
+int64_t layer_values(const LayerSpec& layer, const ModelConfig& config) {
+  return sum_values(layer, config, [](const TensorRole&) { return true; });
+}
+
+int64_t matrix_values(const LayerSpec& layer, const ModelConfig& config) {
+  return sum_values(layer, config, [](const TensorRole& role) { return role.kind == TensorKind::kMatrix; });
+}
+
+}  // namespace headwise
