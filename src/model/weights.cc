@@ -145,59 +145,6 @@ std::vector<float> dequantize_vector(const TensorView& tensor, bool interleaved,
   return values;
 }
 
-// A matrix as it is stored, and what an adapter adds to it (null: nothing).
-struct SourceMatrix {
-  const TensorView* stored;
-  const AdapterMatrix* change;
-};
-
-// One panel to be packed: rows [first, first + rows) of a matrix.
-struct PanelJob {
-  SourceMatrix source;
-  int64_t first;
-  int64_t rows;
-  bool interleaved;
-  kernels::PackedMatrix* target;
-};
-
-class PanelList {
- public:
-  // Cuts `source` into panels of `columns` outputs and asks for those in `wanted` (all when empty).
-  void add(const SourceMatrix& source, int64_t columns, bool interleaved, const std::vector<int>* wanted,
-           PackedLayer::Panels& panels) {
-    const int64_t outputs = source.stored->shape[0];
-    const auto count = static_cast<size_t>((outputs + columns - 1) / columns);
-    panels.resize(count);
-    for (size_t i = 0; i < count; ++i) {
-      if (wanted != nullptr &&
-          std::find(wanted->begin(), wanted->end(), static_cast<int>(i)) == wanted->end())
-        continue;
-      const int64_t first = static_cast<int64_t>(i) * columns;
-      jobs_.push_back({source, first, std::min(columns, outputs - first), interleaved, &panels[i]});
-    }
-  }
-
-  void add_whole(const SourceMatrix& source, kernels::PackedMatrix& target) {
-    jobs_.push_back({source, 0, source.stored->shape[0], false, &target});
-  }
-
-  void run(int64_t head_width, ThreadPool& pool, std::span<Packer> packers) const {
-    pool.parallel_for(static_cast<int64_t>(jobs_.size()), [&](int64_t index, int worker) {
-      const PanelJob& job = jobs_[static_cast<size_t>(index)];
-      const int64_t inputs = job.source.stored->shape[1];
-      Packer& packer = packers[static_cast<size_t>(worker)];
-      packer.rows.reserve(static_cast<size_t>(job.rows * inputs));
-      float* rows = packer.rows.data();
-      dequantize_rows(*job.source.stored, job.first, job.rows, inputs, job.interleaved, head_width, rows);
-      if (job.source.change != nullptr) add_change(*job.source.change, job.first, job.rows, inputs, rows);
-      packer.gemm.pack(packer.rows.data(), job.rows, inputs, *job.target);
-    });
-  }
-
- private:
-  std::vector<PanelJob> jobs_;
-};
-
 // Whether GGUF's interleaved rotary order, where a file has it, holds for the tensor's rows.
 bool is_rotated(LayerTensor tensor) {
   return tensor == LayerTensor::kQuery || tensor == LayerTensor::kKey || tensor == LayerTensor::kQueryBias ||
@@ -219,55 +166,7 @@ bool is_matrix(LayerTensor tensor) {
   }
 }
 
-void pack_layer(const std::array<TensorView, kLayerTensors>& tensors, const LayerChanges& changes,
-                const ModelConfig& config, const LayerDemand& demand, ThreadPool& pool,
-                std::span<Packer> packers, PackedLayer& packed) {
-  const auto matrix = [&](LayerTensor tensor) {
-    return SourceMatrix{&tensors[static_cast<size_t>(tensor)], changes[static_cast<size_t>(tensor)]};
-  };
-  PanelList panels;
-  const int64_t D = config.head_width;
-  if (demand.whole) {  // the large ones first: the small ones fill the threads' last gaps
-    const std::pair<LayerTensor, kernels::PackedMatrix*> whole[] = {{LayerTensor::kGate, &packed.gate},
-                                                                    {LayerTensor::kUp, &packed.up},
-                                                                    {LayerTensor::kDown, &packed.down},
-                                                                    {LayerTensor::kOutput, &packed.output}};
-    for (const auto& [tensor, target] : whole) panels.add_whole(matrix(tensor), *target);
-    panels.add(matrix(LayerTensor::kValue), D, false, nullptr, packed.value);
-  }
-  panels.add(matrix(LayerTensor::kQuery), D, config.permuted_qk, demand.whole ? nullptr : &demand.query_heads,
-             packed.query);
-  panels.add(matrix(LayerTensor::kKey), D, config.permuted_qk, demand.whole ? nullptr : &demand.key_heads,
-             packed.key);
-  panels.run(D, pool, packers);
-  for (const LayerTensorName& name : kLayerTensorNames) {
-    const TensorView& tensor = tensors[static_cast<size_t>(name.tensor)];
-    if (tensor.data == nullptr || is_matrix(name.tensor)) continue;
-    const bool interleaved = config.permuted_qk && is_rotated(name.tensor);
-    packed.vectors[static_cast<size_t>(name.tensor)] = dequantize_vector(tensor, interleaved, D);
-  }
-}
-
 }  // namespace
-
-bool PackedLayer::any_rows() const {
-  for (const Panels* panels : {&query, &key, &value}) {
-    for (const kernels::PackedMatrix& panel : *panels) {
-      if (!panel.any_rows()) return false;
-    }
-  }
-  return output.any_rows() && gate.any_rows() && up.any_rows() && down.any_rows();
-}
-
-size_t PackedLayer::bytes() const {
-  size_t total = 0;
-  for (const Panels* panels : {&query, &key, &value}) {
-    for (const kernels::PackedMatrix& panel : *panels) total += panel.bytes();
-  }
-  for (const kernels::PackedMatrix* matrix : {&output, &gate, &up, &down}) total += matrix->bytes();
-  for (const std::vector<float>& values : vectors) total += values.size() * sizeof(float);
-  return total;
-}
 
 Result<std::unique_ptr<ModelWeights>> ModelWeights::create(std::unique_ptr<TensorFile> file,
                                                            const ModelConfig& config, bool gguf,
@@ -296,7 +195,6 @@ Result<std::unique_ptr<ModelWeights>> ModelWeights::create(std::unique_ptr<Tenso
       HW_RETURN_IF_ERROR(tensor);
       tensors[static_cast<size_t>(name.tensor)] = *tensor;
     }
-    weights->cache_.push_back(std::make_unique<CachedLayer>());
   }
   weights->changes_.resize(weights->layers.size());
   weights->file = std::move(file);
@@ -313,14 +211,25 @@ void ModelWeights::adapt(Adapter adapter) {
 std::vector<float> ModelWeights::values(int64_t layer, LayerTensor tensor) const {
   const TensorView& view = layers[static_cast<size_t>(layer)][static_cast<size_t>(tensor)];
   if (view.data == nullptr) return {};
-  const bool interleaved = config.permuted_qk && is_rotated(tensor);
-  if (!is_matrix(tensor)) return dequantize_vector(view, interleaved, config.head_width);
-  std::vector<float> values(static_cast<size_t>(view.elements()));
-  stored_rows(layer, tensor, 0, view.shape[0], values.data());
-  if (const AdapterMatrix* found = change(layer, tensor)) {
-    add_change(*found, 0, view.shape[0], view.shape[1], values.data());
+  if (!is_matrix(tensor)) {
+    return dequantize_vector(view, config.permuted_qk && is_rotated(tensor), config.head_width);
   }
+  std::vector<float> values(static_cast<size_t>(view.elements()));
+  rows(layer, tensor, 0, view.shape[0], values.data());
   return values;
+}
+
+void ModelWeights::rows(int64_t layer, LayerTensor tensor, int64_t first, int64_t count, float* out) const {
+  stored_rows(layer, tensor, first, count, out);
+  if (const AdapterMatrix* found = change(layer, tensor)) {
+    add_change(*found, first, count, inputs(layer, tensor), out);
+  }
+}
+
+void ModelWeights::release(int64_t layer) const {
+  for (const TensorView& tensor : layers[static_cast<size_t>(layer)]) {
+    if (tensor.data != nullptr) release_pages(tensor.data, tensor.bytes);
+  }
 }
 
 void ModelWeights::stored_rows(int64_t layer, LayerTensor tensor, int64_t first, int64_t rows,
@@ -333,22 +242,6 @@ void ModelWeights::stored_rows(int64_t layer, LayerTensor tensor, int64_t first,
 void ModelWeights::embed(int32_t id, float* out) const {
   HW_CHECK(id >= 0 && id < config.vocabulary);
   dequantize_rows(embedding, id, 1, config.width, false, config.head_width, out);
-}
-
-const PackedLayer& ModelWeights::layer(int64_t index, const LayerDemand& demand, ThreadPool& pool,
-                                       std::span<Packer> packers, PackedLayer& scratch) const {
-  const auto& tensors = layers[static_cast<size_t>(index)];
-  const LayerChanges& changes = changes_[static_cast<size_t>(index)];
-  if (options.weights == ModelOptions::Weights::kStored) {
-    pack_layer(tensors, changes, config, demand, pool, packers, scratch);
-    return scratch;
-  }
-  CachedLayer& cached = *cache_[static_cast<size_t>(index)];
-  std::call_once(cached.once, [&] {
-    pack_layer(tensors, changes, config, LayerDemand{}, pool, packers, cached.packed);
-    for (const TensorView& tensor : tensors) release_pages(tensor.data, tensor.bytes);
-  });
-  return cached.packed;
 }
 
 uint64_t ModelWeights::hash() const {

@@ -1,65 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// What this file is: a model's stored tensors, found and checked, and their fp32 packed form, one layer at a
-// time. What it is not: the forward pass (decoder.h).
+// What this file is: a model's stored tensors, found and checked, and their values as fp32. What it is not:
+// the form that a backend multiplies with (decoder/cpu/packing.h), or the forward pass (decoder/decoder.h).
 //
-// Thread rule: immutable but for the cache of packed layers, which is filled once per layer under a lock.
+// Thread rule: immutable once adapt() is done, but for the backends' forms, which are made under a lock.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
-#include <span>
+#include <typeindex>
 #include <vector>
 
-#include "base/aligned_buffer.h"
 #include "base/tensor.h"
-#include "base/threads.h"
 #include "formats/tensor_file.h"
 #include "headwise/model.h"
-#include "kernels/gemm.h"
 #include "model/adapter.h"
 #include "model/layer_spec.h"
 #include "model/tensor_names.h"
 
 namespace headwise {
-
-// One layer ready to multiply. q, k and v are cut into a panel per head, so that a pass that reads three
-// heads of the deepest layer runs the very same products as one that runs the layer whole.
-struct PackedLayer {
-  using Panels = std::vector<kernels::PackedMatrix>;
-  Panels query;                  // H panels [D, C]
-  Panels key;                    // K panels [D, C]
-  Panels value;                  // K panels [D, C]
-  kernels::PackedMatrix output;  // [C, H*D]
-  kernels::PackedMatrix gate;    // [F, C]
-  kernels::PackedMatrix up;      // [F, C]
-  kernels::PackedMatrix down;    // [C, F]
-  // Vectors by LayerTensor; empty where the model has none. Biases of q and k are in our rotary order.
-  std::array<std::vector<float>, kLayerTensors> vectors;
-
-  const std::vector<float>& vector(LayerTensor tensor) const { return vectors[static_cast<size_t>(tensor)]; }
-  size_t bytes() const;
-  // Of every matrix packed so far: kernels/gemm.h.
-  bool any_rows() const;
-};
-
-// What a worker needs to pack weights; kept between layers so that memory does not break up.
-struct Packer {
-  kernels::Gemm gemm;
-  AlignedBuffer<float> rows;
-};
-
-// Which part of a layer a pass needs.
-struct LayerDemand {
-  bool whole = true;
-  // Only with whole == false (the deepest layer): these query heads and kv heads, no values, no output, no
-  // MLP.
-  std::vector<int> query_heads;
-  std::vector<int> key_heads;
-};
 
 // What an adapter changes of a layer, by LayerTensor; null where it does not.
 using LayerChanges = std::array<const AdapterMatrix*, kLayerTensors>;
@@ -102,10 +65,21 @@ struct ModelWeights {
     return layers[static_cast<size_t>(layer)][static_cast<size_t>(matrix)].shape[1];
   }
 
-  // The layer in fp32: from the cache (kFloat32, made at first use) or made in `scratch` for this pass
-  // (kStored). `gemms` has one entry per worker of `pool`.
-  const PackedLayer& layer(int64_t index, const LayerDemand& demand, ThreadPool& pool,
-                           std::span<Packer> packers, PackedLayer& scratch) const;
+  // stored_rows and what the adapter adds to them.
+  void rows(int64_t layer, LayerTensor tensor, int64_t first, int64_t count, float* out) const;
+
+  // Gives the memory of a layer's file pages back; reading them again costs time, not correctness.
+  void release(int64_t layer) const;
+
+  // What a backend makes of the weights and keeps as long as they live, such as packed panels: one for each
+  // type, made by the first who asks as Form(weights), shared by all decoders of the model.
+  template <typename Form>
+  Form& form() const {
+    const std::lock_guard lock(forms_mutex_);
+    std::shared_ptr<void>& place = forms_[typeid(Form)];
+    if (!place) place = std::make_shared<Form>(*this);
+    return *static_cast<Form*>(place.get());
+  }
 
   // Hash over shape and a sample of the stored values (as fp32): part of the model's fingerprint.
   uint64_t hash() const;
@@ -113,11 +87,8 @@ struct ModelWeights {
  private:
   Adapter adapter_;
   std::vector<LayerChanges> changes_;  // for each layer; into adapter_
-  struct CachedLayer {
-    std::once_flag once;
-    PackedLayer packed;
-  };
-  mutable std::vector<std::unique_ptr<CachedLayer>> cache_;
+  mutable std::mutex forms_mutex_;
+  mutable std::map<std::type_index, std::shared_ptr<void>> forms_;
 };
 
 }  // namespace headwise

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <string>
 
+#include "kernels/gemm.h"
 #include "rerank/scoring.h"
 #include "support/paths.h"
 

@@ -300,7 +300,7 @@ Result<DecodeStatistics> Decoder::Impl::run(const DecodeRequest& request) {
     if (few_rows_) {
       run_few_rows(index, demand);
     } else {
-      run_layer(weights_.layer(index, demand, pool_, packers_, scratch_layer_), demand);
+      run_layer(packed_.layer(index, demand, pool_, packers_, scratch_layer_), demand);
     }
     if (request.keep != nullptr) keep_tokens(*request.keep);
     if (!heads.empty()) {

@@ -13,6 +13,7 @@
 
 #include "base/threads.h"
 #include "decoder/cpu/activations.h"
+#include "decoder/cpu/packing.h"
 #include "decoder/cpu/stored_products.h"
 #include "decoder/decoder.h"
 #include "kernels/kernels.h"
@@ -46,7 +47,8 @@ class Decoder::Impl {
         workers_(static_cast<size_t>(pool_.size())),
         packers_(static_cast<size_t>(pool_.size())),
         rotary_(weights_.spec.rotary.front()),
-        few_products_(weights_, ops_, pool_) {}
+        few_products_(weights_, ops_, pool_),
+        packed_(weights_.form<PackedLayers>()) {}
 
   Result<DecodeStatistics> run(const DecodeRequest& request);
   int threads() const { return pool_.size(); }
@@ -127,6 +129,7 @@ class Decoder::Impl {
   AlignedBuffer<float> few_keys_;    // [K, 64, D], of a prompt of few rows
   AlignedBuffer<float> few_values_;  // [K, 64, D]
   AlignedBuffer<float> attention_sums_;
+  PackedLayers& packed_;
 };
 
 }  // namespace headwise

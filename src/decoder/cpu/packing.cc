@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+#include "decoder/cpu/packing.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace headwise {
+namespace {
+
+// One panel to be packed: rows [first, first + rows) of a matrix.
+struct PanelJob {
+  LayerTensor matrix;
+  int64_t first;
+  int64_t rows;
+  kernels::PackedMatrix* target;
+};
+
+class PanelList {
+ public:
+  PanelList(const ModelWeights& weights, int64_t layer) : weights_(weights), layer_(layer) {}
+
+  // Cuts a matrix into panels of `columns` outputs and asks for those in `wanted` (all when null).
+  void add(LayerTensor matrix, int64_t columns, const std::vector<int>* wanted, PackedLayer::Panels& panels) {
+    const int64_t outputs = outputs_of(matrix);
+    const auto count = static_cast<size_t>((outputs + columns - 1) / columns);
+    panels.resize(count);
+    for (size_t i = 0; i < count; ++i) {
+      if (wanted != nullptr &&
+          std::find(wanted->begin(), wanted->end(), static_cast<int>(i)) == wanted->end())
+        continue;
+      const int64_t first = static_cast<int64_t>(i) * columns;
+      jobs_.push_back({matrix, first, std::min(columns, outputs - first), &panels[i]});
+    }
+  }
+
+  void add_whole(LayerTensor matrix, kernels::PackedMatrix& target) {
+    jobs_.push_back({matrix, 0, outputs_of(matrix), &target});
+  }
+
+  void run(ThreadPool& pool, std::span<Packer> packers) const {
+    pool.parallel_for(static_cast<int64_t>(jobs_.size()), [&](int64_t index, int worker) {
+      const PanelJob& job = jobs_[static_cast<size_t>(index)];
+      const int64_t inputs = weights_.inputs(layer_, job.matrix);
+      Packer& packer = packers[static_cast<size_t>(worker)];
+      packer.rows.reserve(static_cast<size_t>(job.rows * inputs));
+      weights_.rows(layer_, job.matrix, job.first, job.rows, packer.rows.data());
+      packer.gemm.pack(packer.rows.data(), job.rows, inputs, *job.target);
+    });
+  }
+
+ private:
+  int64_t outputs_of(LayerTensor matrix) const {
+    return weights_.layers[static_cast<size_t>(layer_)][static_cast<size_t>(matrix)].shape[0];
+  }
+
+  const ModelWeights& weights_;
+  int64_t layer_;
+  std::vector<PanelJob> jobs_;
+};
+
+void pack_layer(const ModelWeights& weights, int64_t layer, const LayerDemand& demand, ThreadPool& pool,
+                std::span<Packer> packers, PackedLayer& packed) {
+  PanelList panels(weights, layer);
+  const int64_t D = weights.config.head_width;
+  if (demand.whole) {  // the large ones first: the small ones fill the threads' last gaps
+    panels.add_whole(LayerTensor::kGate, packed.gate);
+    panels.add_whole(LayerTensor::kUp, packed.up);
+    panels.add_whole(LayerTensor::kDown, packed.down);
+    panels.add_whole(LayerTensor::kOutput, packed.output);
+    panels.add(LayerTensor::kValue, D, nullptr, packed.value);
+  }
+  panels.add(LayerTensor::kQuery, D, demand.whole ? nullptr : &demand.query_heads, packed.query);
+  panels.add(LayerTensor::kKey, D, demand.whole ? nullptr : &demand.key_heads, packed.key);
+  panels.run(pool, packers);
+  for (const LayerTensorName& name : kLayerTensorNames) {
+    const TensorView& tensor = weights.layers[static_cast<size_t>(layer)][static_cast<size_t>(name.tensor)];
+    if (tensor.data == nullptr || tensor.shape.size() != 1) continue;
+    packed.vectors[static_cast<size_t>(name.tensor)] = weights.values(layer, name.tensor);
+  }
+}
+
+}  // namespace
+
+bool PackedLayer::any_rows() const {
+  for (const Panels* panels : {&query, &key, &value}) {
+    for (const kernels::PackedMatrix& panel : *panels) {
+      if (!panel.any_rows()) return false;
+    }
+  }
+  return output.any_rows() && gate.any_rows() && up.any_rows() && down.any_rows();
+}
+
+PackedLayers::PackedLayers(const ModelWeights& weights) : weights_(weights) {
+  for (int64_t layer = 0; layer < weights.config.layers; ++layer) {
+    kept_.push_back(std::make_unique<KeptLayer>());
+  }
+}
+
+const PackedLayer& PackedLayers::layer(int64_t index, const LayerDemand& demand, ThreadPool& pool,
+                                       std::span<Packer> packers, PackedLayer& scratch) {
+  if (weights_.options.weights == ModelOptions::Weights::kStored) {
+    pack_layer(weights_, index, demand, pool, packers, scratch);
+    return scratch;
+  }
+  KeptLayer& kept = *kept_[static_cast<size_t>(index)];
+  std::call_once(kept.once, [&] {
+    pack_layer(weights_, index, LayerDemand{}, pool, packers, kept.packed);
+    weights_.release(index);
+  });
+  return kept.packed;
+}
+
+}  // namespace headwise
