@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+#include "golden/bits/request.h"
+
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "support/paths.h"
+
+namespace headwise::golden {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+fs::path tests_folder() { return test_data().parent_path(); }
+
+// "tests:data/adapters/lora" is a path below tests/; other words stand for themselves.
+std::string expanded(const std::string& word) {
+  constexpr std::string_view kTests = "tests:";
+  return word.starts_with(kTests) ? (tests_folder() / word.substr(kTests.size())).string() : word;
+}
+
+constexpr std::pair<const char*, std::string EngineSettings::*> kWords[] = {
+    {"model", &EngineSettings::model},
+    {"adapter", &EngineSettings::adapter},
+    {"heads", &EngineSettings::heads},
+    {"encoding", &EngineSettings::encoding},
+    {"calibration", &EngineSettings::calibration},
+    {"token_filter", &EngineSettings::token_filter},
+    {"rows", &EngineSettings::rows},
+    {"order", &EngineSettings::order},
+    {"fuse", &EngineSettings::fuse}};
+constexpr std::pair<const char*, int RerankerOptions::*> kCounts[] = {
+    {"max_words", &RerankerOptions::max_words},
+    {"max_tokens", &RerankerOptions::max_tokens},
+    {"block_span", &RerankerOptions::block_span}};
+
+EngineSettings settings_of(const json& members) {
+  EngineSettings settings;
+  for (const auto& [key, value] : members.items()) {
+    bool known = true;
+    if (key == "filter_after_sum") {
+      settings.options.filter_after_sum = value.get<bool>();
+    } else if (key == "seed") {
+      settings.options.seed = value.get<uint64_t>();
+    } else if (key == "template") {
+      settings.options.prompt_template = value.get<std::string>();
+    } else {
+      known = false;
+    }
+    for (const auto& [name, member] : kWords) {
+      if (key != name) continue;
+      settings.*member = expanded(value.get<std::string>());
+      known = true;
+    }
+    for (const auto& [name, member] : kCounts) {
+      if (key != name) continue;
+      settings.options.*member = value.get<int>();
+      known = true;
+    }
+    if (!known) throw std::runtime_error("requests.json: no setting is called '" + key + "'");
+  }
+  return settings;
+}
+
+std::map<std::string, Passage> passages_of(const json& table) {
+  std::map<std::string, Passage> passages;
+  for (const json& item : table.at("passages")) {
+    Passage passage;
+    passage.id = item.at("id").get<std::string>();
+    passage.title = item.value("title", "");
+    passage.text = item.at("text").get<std::string>();
+    passage.first_stage_score = item.at("first_stage").get<double>();
+    passages[passage.id] = passage;
+  }
+  return passages;
+}
+
+RequestKind kind_of(const std::string& word) {
+  if (word == "rank") return RequestKind::kRank;
+  if (word == "explain") return RequestKind::kExplain;
+  if (word == "embed") return RequestKind::kEmbed;
+  throw std::runtime_error("requests.json: kind is '" + word + "', expected rank, explain or embed");
+}
+
+}  // namespace
+
+fs::path bits_folder() { return tests_folder() / "golden" / "bits"; }
+
+std::vector<BitsRequest> read_requests() {
+  const json table = json::parse(std::ifstream(bits_folder() / "requests.json"));
+  const std::map<std::string, Passage> passages = passages_of(table);
+  std::vector<BitsRequest> requests;
+  for (const json& item : table.at("requests")) {
+    BitsRequest request;
+    request.name = item.at("name").get<std::string>();
+    request.kind = kind_of(item.value("kind", "rank"));
+    request.settings = settings_of(item.at("settings"));
+    request.query = table.at("queries").at(item.at("query").get<std::string>()).get<std::string>();
+    for (const json& id : item.value("passages", json::array())) {
+      request.passages.push_back(passages.at(id.get<std::string>()));
+    }
+    request.layer = item.value("layer", -1);
+    request.weights = item.value("weights", std::vector<std::string>{"stored", "fp32"});
+    request.threads = item.value("threads", std::vector<int>{1, 2, 3});
+    request.sets = item.value("sets", std::vector<std::string>{"scalar", "avx2", "avx512"});
+    requests.push_back(std::move(request));
+  }
+  return requests;
+}
+
+}  // namespace headwise::golden
