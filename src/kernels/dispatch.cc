@@ -33,7 +33,11 @@ std::vector<Level> levels() {
   __builtin_cpu_init();
   const bool avx2 = __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0 && has_f16c();
   all.push_back({&kAvx2Kernels, avx2});
-  all.push_back({&kAvx512Kernels, avx2 && __builtin_cpu_supports("avx512f") != 0});
+  // Every extension that CMakeLists.txt compiles avx512.cc with: some processors have the first alone.
+  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") != 0 &&
+                      __builtin_cpu_supports("avx512vl") != 0 && __builtin_cpu_supports("avx512dq") != 0 &&
+                      __builtin_cpu_supports("avx512bw") != 0;
+  all.push_back({&kAvx512Kernels, avx512});
 #endif
   return all;
 }

@@ -14,8 +14,8 @@
 namespace headwise::golden {
 
 std::filesystem::path golden_folder();
-// The fixtures (list, blocks, blocks_span) of a folder; those that exist.
-std::vector<Fixture> fixtures_of(const std::filesystem::path& folder);
+// The fixtures of a model: list, blocks, and blocks_span of tiny-llama. One that is missing throws.
+std::vector<Fixture> fixtures_of(const std::string& name);
 
 // Hidden states and per-head scores of every row set.
 void expect_agreement(const Fixture& fixture, const std::shared_ptr<const ModelWeights>& weights);

@@ -21,14 +21,14 @@ class SmolLM2Golden : public ::testing::Test {
     const fs::path base =
         home != nullptr ? fs::path(home) : fs::path(std::getenv("HOME")) / ".cache" / "headwise";
     model_ = base / "models" / "SmolLM2-135M-Instruct.Q4_1.gguf";
+    ASSERT_EQ(fixtures_.size(), 2u);
     if (!fs::exists(model_)) GTEST_SKIP() << "no default model at " << model_ << "; run scripts/setup";
   }
   fs::path model_;
-  std::vector<Fixture> fixtures_ = fixtures_of(golden_folder() / "fixtures" / "smollm2-135m-q4_1");
+  std::vector<Fixture> fixtures_ = fixtures_of("smollm2-135m-q4_1");
 };
 
 TEST_F(SmolLM2Golden, AgreesWithTransformers) {
-  ASSERT_EQ(fixtures_.size(), 2u);
   for (const Fixture& fixture : fixtures_) expect_agreement(fixture, open_weights(model_));
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// What this file is: where tests find their data. The paths are compiled into one file alone, so that every other object
-// is the same in every checkout.
+// What this file is: where tests find their data. The paths are compiled into one file alone, so that every
+// other object is the same in every checkout.
 #pragma once
 
 #include <filesystem>

@@ -22,8 +22,10 @@ using Ids = std::vector<int32_t>;
 class RealVocabulary : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
+    if (!std::filesystem::exists(shared_data())) {
+      GTEST_SKIP() << "shared: there is no " << shared_data() << "; set HEADWISE_SHARED";
+    }
     const std::filesystem::path folder = shared_data() / "tokenizers" / GetParam();
-    if (!std::filesystem::exists(folder)) GTEST_SKIP() << folder << " is missing: set HEADWISE_SHARED";
     Result<Tokenizer> loaded = Tokenizer::load(folder);
     ASSERT_TRUE(loaded) << loaded.error().to_string();
     tokenizer.emplace(std::move(*loaded));

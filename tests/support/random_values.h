@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// Seeded test data and the kernel tables to run it through.
+// Seeded numbers for tests and benchmarks.
 #pragma once
 
 #include <cstdint>
 #include <random>
 #include <vector>
 
-#include "kernels/kernels.h"
-
-namespace headwise::kernels {
+namespace headwise {
 
 inline std::vector<float> random_values(int64_t count, uint64_t seed, float deviation = 1.0f) {
   std::mt19937_64 random(seed);
@@ -20,13 +18,4 @@ inline std::vector<float> random_values(int64_t count, uint64_t seed, float devi
   return values;
 }
 
-inline const KernelTable* definition_table() { return available_kernels().front(); }
-
-// Every table but the definition (which is first).
-inline std::vector<const KernelTable*> vector_tables() {
-  std::vector<const KernelTable*> tables = available_kernels();
-  tables.erase(tables.begin());
-  return tables;
-}
-
-}  // namespace headwise::kernels
+}  // namespace headwise

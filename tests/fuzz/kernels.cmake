@@ -1,0 +1,1 @@
+headwise_fuzz(kernels kernels_fuzz.cc LIBRARIES headwise_kernel_support)
