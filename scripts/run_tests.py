@@ -8,6 +8,7 @@ Full logs are in build/logs/. Standard library only.
 """
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -73,6 +74,23 @@ def configure(preset: str) -> bool:
     return logged(f"configure-{preset}", "cmake", "--preset", preset)
 
 
+no_skips = False  # set by --no-skips
+
+
+def excused(reason: str) -> bool:
+    """Whether a test may be skipped for this reason where nothing may be missing: see tests/support/where.py."""
+    if reason.startswith("shared:"):
+        return not Path(os.environ["HEADWISE_SHARED"]).is_dir()
+    return reason.startswith("hardware:")
+
+
+def skip_reason(skipped: ElementTree.Element | None) -> str:
+    """The reason's first line; GoogleTest puts the place in the source on a line before it."""
+    text = ((skipped.get("message") or skipped.text) if skipped is not None else None) or "disabled"
+    lines = [line for line in text.strip().splitlines() if not re.fullmatch(r"\S+:\d+", line)]
+    return lines[0] if lines else "no reason given"
+
+
 def case_counts(report: Path, label: str) -> Counts:
     """Counts of one JUnit file, GoogleTest's or pytest's."""
     counts = Counts()
@@ -83,9 +101,13 @@ def case_counts(report: Path, label: str) -> Counts:
             counts.failed += 1
             counts.notes.append(f"failed: {name}")
         elif skipped is not None or case.get("result") == "skipped" or case.get("status") == "notrun":
-            counts.skipped += 1
-            reason = ((skipped.get("message") or skipped.text) if skipped is not None else None) or "disabled"
-            counts.notes.append(f"skipped: {name}: {reason.strip().splitlines()[0]}")
+            reason = skip_reason(skipped)
+            if no_skips and not excused(reason):
+                counts.failed += 1
+                counts.notes.append(f"failed: {name}: skipped: {reason}")
+            else:
+                counts.skipped += 1
+                counts.notes.append(f"skipped: {name}: {reason}")
         else:
             counts.passed += 1
     return counts
@@ -244,9 +266,11 @@ def parse_arguments() -> list[Section]:
     parser.add_argument("sections", nargs="*", metavar="SECTION", help="run these only")
     parser.add_argument("--fast", action="store_true", help="only the sections marked (fast)")
     parser.add_argument("--slow", action="store_true", help="also clang-tidy, the slow tests and the fuzzing")
+    parser.add_argument("--no-skips", action="store_true",
+                        help="a skipped test is a failure, unless this machine's hardware or the shared folder lacks what it needs")
     arguments = parser.parse_args()
-    global slow_too
-    slow_too = arguments.slow
+    global slow_too, no_skips
+    slow_too, no_skips = arguments.slow, arguments.no_skips
     if arguments.sections:
         unknown = set(arguments.sections) - {section.name for section in SECTIONS}
         if unknown:

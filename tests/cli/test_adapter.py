@@ -6,7 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from where import ROOT
 from safetensors.numpy import load_file, save_file
 
 DATA = ROOT / "tests" / "data"

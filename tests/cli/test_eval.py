@@ -13,10 +13,7 @@ from pathlib import Path
 import numpy
 import pytest
 from scipy import stats
-
-ROOT = Path(__file__).resolve().parents[2]
-BINARY = Path(os.environ.get("HEADWISE_BINARY", ROOT / "build" / "release" / "headwise")).resolve()
-pytestmark = pytest.mark.skipif(not BINARY.is_file(), reason=f"{BINARY} is not built; run scripts/test")
+from where import BINARY, environment
 
 QRELS = "query-id\tcorpus-id\tscore\nq1\ta\t2\nq1\tb\t0\nq2\ta\t1\nq3\tc\t1\n"
 GOOD = "q1 Q0 a 1 2.0 good\nq1 Q0 b 2 1.0 good\nq2 Q0 a 1 1.0 good\nq3 Q0 c 1 1.0 good\n"
@@ -24,9 +21,8 @@ POOR = "q1 Q0 b 1 2.0 poor\nq1 Q0 a 2 1.0 poor\nq2 Q0 b 1 1.0 poor\nq3 Q0 c 1 1.
 
 
 def evaluate(*arguments, stdin: str = "") -> subprocess.CompletedProcess:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("HEADWISE_")}
     return subprocess.run([BINARY, "eval", *map(str, arguments)], input=stdin, capture_output=True, text=True,
-                          env=environment, timeout=60)
+                          env=environment(), timeout=60)
 
 
 def printed(*arguments, stdin: str = "") -> str:
@@ -242,7 +238,6 @@ def test_missing_and_unreadable_files_exit_3(files):
     assert done.returncode == 3 and "Permission denied" in done.stderr
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_full_disk_exits_5(files):
     with open("/dev/full", "w") as full:
         done = subprocess.run([BINARY, "eval", "--qrels", files / "qrels.tsv", "--run", files / "good.trec"], stdout=full,

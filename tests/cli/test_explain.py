@@ -10,9 +10,8 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from conftest import FACTS, ROOT, clean_environment
+from where import FACTS, TINY
 
-TINY = ROOT / "tests" / "data" / "golden" / "models" / "tiny-qwen3"
 HOSTILE = "<script>alert(\"1\")</script> & 'quotes' \U0001f469\u200d\U0001f680 cafe\u0301 \u65e5\u672c \x1b[31mred"
 LINES = "\n".join(FACTS[:3] + [HOSTILE]) + "\n"
 SOURCE = ["--documents", "-", "--model", TINY]

@@ -2,17 +2,18 @@
 # SPDX-FileCopyrightText: headwise contributors
 """What --model may be."""
 import pytest
+from where import DEFAULT_MODEL, TINY
 
 ONE_PASSAGE = ["rerank", "--query", "q", "--documents", "-", "--json"]
 
 
 @pytest.fixture
-def home(tmp_path, model):
-    """A home with the default model under its usual name, and things that are no models."""
+def home(tmp_path):
+    """A home with a tiny model under the default one's name, and things that are no models."""
     models = tmp_path / "home" / "models"
     (models / "no-model").mkdir(parents=True)
     (models / "notes.txt").write_text("not a model")
-    (models / model.name).symlink_to(model)
+    (models / DEFAULT_MODEL.name).symlink_to(TINY.parent / "tiny-llama-linear-f32.gguf")
     return tmp_path / "home"
 
 

@@ -7,7 +7,7 @@ import math
 import time
 
 import pytest
-from conftest import ROOT
+from where import ROOT
 
 TINY = ROOT / "tests" / "data" / "golden" / "models" / "tiny-qwen3"
 FACTS = ["The moon circles the earth.", "Emma is a novel by Jane Austen.", "The moon has no air; the moon is dry.",

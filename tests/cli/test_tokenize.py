@@ -4,7 +4,7 @@
 import json
 
 import pytest
-from conftest import ROOT
+from where import ROOT
 
 FIXTURES = ROOT / "tests" / "data" / "tokenizer"
 LLAMA = FIXTURES / "llama2" / "tokenizer.json"

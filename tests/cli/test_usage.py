@@ -95,7 +95,7 @@ def rerank(headwise, *arguments, **options) -> list[str]:
                            stdin=PASSAGES, **options))
 
 
-def test_a_flag_may_be_an_environment_variable(headwise, model):
+def test_a_flag_may_be_an_environment_variable(headwise, tiny):
     assert len(rerank(headwise)) == 3
     assert len(rerank(headwise, env={"HEADWISE_TOP_K": "2"})) == 2
     # The command line wins.
@@ -106,15 +106,15 @@ def test_a_variable_with_a_bad_value_is_bad_usage(headwise):
     assert "--top-k" in headwise.fails(2, "rerank", env={"HEADWISE_TOP_K": "two"})
 
 
-def test_a_variable_of_another_verb_does_no_harm(headwise, model):
+def test_a_variable_of_another_verb_does_no_harm(headwise, tiny):
     # tokenize has no --encoding, and "nonsense" is nothing that rerank's would take.
     assert headwise.ok("tokenize", stdin="a cat\n", env={"HEADWISE_ENCODING": "nonsense"})
 
 
-def test_a_flag_may_be_a_line_of_a_settings_file(headwise, model, tmp_path):
+def test_a_flag_may_be_a_line_of_a_settings_file(headwise, tiny, tmp_path):
     (tmp_path / "settings.toml").write_text(
         '# every verb\nthreads = 1\n\n[rerank]\ntop_k = 2   # an underscore is a dash\n'
-        'heads = "3-1,2-0"  # a comma and a # inside: "#"\n[bench]\nrepeat = 7\n')
+        'heads = "1-1,0-0"  # a comma and a # inside: "#"\n[bench]\nrepeat = 7\n')
     config = ["--config", "settings.toml"]
     assert len(rerank(headwise, *config)) == 2
     done = json.loads(headwise.ok("rerank", "--query", "q", "--documents", "-", "--json", *config, stdin=PASSAGES))

@@ -2,25 +2,20 @@
 # SPDX-FileCopyrightText: headwise contributors
 """Tests that need other people's packages (scripts/requirements-clients.txt, .venv-clients): a server on the default model."""
 import json
-import os
 import sys
-from pathlib import Path
 
 import pytest
+import where
+from where import ROOT
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "server"))
-from serving import ROOT, Server, binary, rerank  # noqa: E402
-
-DEFAULT_MODEL = "SmolLM2-135M-Instruct.Q4_1.gguf"
+sys.path.insert(0, str(ROOT / "tests" / "server"))
+from serving import Server, rerank  # noqa: E402
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _ready():
-    home = os.environ.get("HEADWISE_HOME")
-    model = (Path(home) if home else Path.home() / ".cache" / "headwise") / "models" / DEFAULT_MODEL
-    for path in (binary(), model):
-        if not path.is_file():
-            pytest.skip(f"{path} is missing; run scripts/setup")
+    where.built(where.BINARY)
+    where.default_model()
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-MODEL = "SmolLM2-135M-Instruct.Q4_1.gguf"
+from where import ROOT, default_model
 
 
 def run(*command, **options) -> subprocess.CompletedProcess:
@@ -26,15 +25,10 @@ def must_run(*command, **options) -> str:
 @pytest.fixture(scope="session")
 def build() -> Path:
     folder = Path(os.environ.get("HEADWISE_BUILD", ROOT / "build" / "release"))
-    if not (folder / "build.ninja").is_file():
-        pytest.skip(f"{folder} is not configured; run scripts/setup")
+    assert (folder / "build.ninja").is_file(), f"{folder} is not configured; run scripts/setup"
     return folder
 
 
 @pytest.fixture(scope="session")
 def model() -> Path:
-    home = os.environ.get("HEADWISE_HOME")
-    path = (Path(home) if home else Path.home() / ".cache" / "headwise") / "models" / MODEL
-    if not path.is_file():
-        pytest.skip(f"{path} is missing; run scripts/setup model")
-    return path
+    return default_model()

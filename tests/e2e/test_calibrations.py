@@ -2,15 +2,13 @@
 # SPDX-FileCopyrightText: headwise contributors
 """One pass for every calibration (headwise_calibrations, the source of docs/evaluation.md#reading-all-heads) gives the order of `rerank`."""
 import json
-import os
 import subprocess
 from pathlib import Path
 
 import pytest
+from where import BINARY, built
+from where import TINY as MODEL
 
-ROOT = Path(__file__).resolve().parents[2]
-BINARY = Path(os.environ.get("HEADWISE_BINARY", ROOT / "build" / "release" / "headwise"))
-MODEL = ROOT / "tests" / "data" / "golden" / "models" / "tiny-qwen3"
 TOOL = BINARY.parent / "headwise_calibrations"
 VARIANTS = {"none": ["none"], "na": ["na", "--token-filter", "none"], "na_filter": ["na"], "ratio": ["ratio"]}
 
@@ -36,9 +34,7 @@ def lines(path: Path) -> list[tuple[str, str, str]]:
 
 @pytest.mark.parametrize("encoding", ["list", "blocks"])
 def test_same_order_as_rerank(collection, tmp_path, encoding):
-    if not TOOL.exists():
-        pytest.skip(f"{TOOL.name} is not built")
-    subprocess.run([TOOL, collection, collection / "run.trec", MODEL, tmp_path, encoding, "reversed", "4", "8"],
+    subprocess.run([built(TOOL), collection, collection / "run.trec", MODEL, tmp_path, encoding, "reversed", "4", "8"],
                    check=True, capture_output=True)
     for variant, calibration in VARIANTS.items():
         output = tmp_path / f"rerank.{variant}.trec"

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT, must_run
+from conftest import must_run
+from where import SHARED, built, shared_folder
 
 pytrec_eval = pytest.importorskip("pytrec_eval")
 
-DATA = Path(os.environ.get("HEADWISE_SHARED", ROOT.parent / "shared")) / "data"
+DATA = SHARED / "data"
 FIRST_STAGE = {"nfcorpus": "run.bm25.trec", "scifact": "run.bm25.trec", "dl19": "run.bm25.trec",
                "dl21": "run.bm25.trec", "musique": "run.given.trec"}
 NDCG_AT_10 = {"nfcorpus": 0.3218, "scifact": 0.6789, "dl19": 0.5058, "dl21": 0.4458, "musique": 0.3148}
@@ -30,15 +31,12 @@ Grades = dict[str, dict[str, int]]
 @pytest.fixture(scope="session")
 def headwise(build) -> Path:
     binary = build / "headwise"
-    if not binary.is_file():
-        pytest.skip(f"{binary} is not built; run scripts/test or ninja -C {build}")
-    return binary
+    return built(binary)
 
 
 @pytest.fixture(params=FIRST_STAGE)
 def collection(request) -> str:
-    if not (DATA / request.param).is_dir():
-        pytest.skip(f"no shared collection at {DATA / request.param}; set HEADWISE_SHARED")
+    shared_folder(f"data/{request.param}")
     return request.param
 
 
@@ -125,8 +123,7 @@ def test_with_everything_that_goes_wrong(headwise, collection, tmp_path, seed):
 
 @pytest.mark.parametrize("level", [2, 3])
 def test_relevance_level(headwise, tmp_path, level):
-    if not (DATA / "dl19").is_dir():
-        pytest.skip(f"no shared collection at {DATA / 'dl19'}; set HEADWISE_SHARED")
+    shared_folder("data/dl19")
     check(headwise, tmp_path, *read("dl19"), level=level)
 
 

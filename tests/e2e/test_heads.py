@@ -263,11 +263,12 @@ def test_rerank_reads_a_head_set(binary, collection, tmp_path):
     refused = run(binary, "rerank", "--query", "a", "--documents", collection / "corpus.jsonl", "--model", other, "--heads", heads)
     fingerprint = json.loads(heads.read_text())["model"]
     assert refused.returncode == 3 and fingerprint in refused.stderr and refused.stdout == ""
-    for text, words in (("{", "parse error at line 1"), ('{"99-99": 1}', "99-99 is not in this model"), ('{"a": 1}', "not a list of heads"),
-                        ('{"format": "headwise head set", "version": 1, "heads": []}', "'heads' must be an array")):
+    for status, text, words in ((3, "{", "parse error at line 1"), (2, '{"99-99": 1}', "99-99 is not in this model"),
+                                (3, '{"a": 1}', "not a list of heads"),
+                                (3, '{"format": "headwise head set", "version": 1, "heads": []}', "'heads' must be an array")):
         heads.write_text(text)
         broken = run(*base, "--heads", heads)
-        assert broken.returncode in (2, 3) and words in broken.stderr and broken.stdout == "", broken.stderr
+        assert broken.returncode == status and words in broken.stderr and broken.stdout == "", broken.stderr
     missing = run(*base, "--heads", tmp_path / "none.json")
     assert missing.returncode == 3 and "there is no file" in missing.stderr
     # QRHead's and CoRe's lists name no model.

@@ -14,7 +14,7 @@ from conftest import ROOT, must_run, run
 @pytest.fixture(scope="module")
 def packages(build, tmp_path_factory):
     if shutil.which("dpkg-deb") is None:
-        pytest.skip("no dpkg-deb: not a Debian system")
+        pytest.skip("hardware: no dpkg-deb, so this is no Debian system")
     must_run("cmake", "--build", build, "--target", "headwise_shared", "headwise_cli")
     folder = tmp_path_factory.mktemp("packages")
     must_run("cpack", "--config", build / "CPackConfig.cmake", "-B", folder, "-D", "CPACK_COMPONENTS_ALL=headwise;dev")

@@ -18,6 +18,7 @@ import check_includes  # noqa: E402
 import check_tree  # noqa: E402
 import fetch_model  # noqa: E402
 import program_flags  # noqa: E402
+import run_tests  # noqa: E402
 import tree  # noqa: E402
 
 
@@ -214,3 +215,25 @@ def test_documents_check_accepts_what_is_there(small_docs):
         "src/base/b.h": '// The sums of docs/method.md#scores; "http://a/b"; openai/gpt-2/src/encoder.py, RFC 9110 section 4.\nclass RankedList;\n',
         "src/base/b.cc": "",
     }) == []
+
+
+JUNIT = """<testsuites><testsuite name="s">
+<testcase classname="C" name="ran" status="run" result="completed"/>
+<testcase classname="C" name="lacks" status="run" result="skipped"><skipped message="tests/a_test.cc:12&#x0A;no model here"/></testcase>
+<testcase classname="C" name="cannot" status="run" result="skipped"><skipped message="tests/a_test.cc:13&#x0A;hardware: no AVX-512"/></testcase>
+<testcase classname="C" name="elsewhere"><skipped type="pytest.skip" message="shared: there is no folder">a.py:3: shared</skipped></testcase>
+</testsuite></testsuites>"""
+
+
+@pytest.mark.parametrize("no_skips, shared, failed", [
+    (False, True, []), (False, False, []),
+    (True, False, ["C.lacks: skipped: no model here"]),
+    (True, True, ["C.lacks: skipped: no model here", "C.elsewhere: skipped: shared: there is no folder"]),
+])
+def test_a_skip_is_a_failure_unless_it_is_excused(tmp_path, monkeypatch, no_skips, shared, failed):
+    (tmp_path / "junit.xml").write_text(JUNIT)
+    monkeypatch.setattr(run_tests, "no_skips", no_skips)
+    monkeypatch.setenv("HEADWISE_SHARED", str(tmp_path if shared else tmp_path / "none"))
+    counts = run_tests.case_counts(tmp_path / "junit.xml", "x")
+    assert (counts.passed, counts.failed, counts.skipped) == (1, len(failed), 3 - len(failed))
+    assert [note for note in counts.notes if note.startswith("failed")] == [f"failed: x: {note}" for note in failed]

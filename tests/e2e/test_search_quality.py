@@ -6,20 +6,18 @@ common they are in the whole collection is worked out from the given scores, so 
 frequencies make of it is looked at, too."""
 import json
 import math
-import os
 import re
 import sys
 from collections import Counter
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import pytest
 from nltk.stem.porter import PorterStemmer
 
 from conftest import ROOT, must_run
+from where import shared_folder
 
-DATA = Path(os.environ.get("HEADWISE_SHARED", ROOT.parent / "shared")) / "data"
 PASSAGES = 1e7  # what docs/method.md#first-stage takes for N with --word-frequencies
 STOP_WORDS = set("a an and are as at be but by for if in into is it no not of on or such that the their then there these they this to was "
                  "will with".split())
@@ -30,10 +28,7 @@ stem = lru_cache(None)(PorterStemmer(mode="MARTIN_EXTENSIONS").stem)
 
 @pytest.fixture(params=["nfcorpus", "scifact", "dl19", "dl21"])
 def data(request):
-    folder = DATA / request.param
-    if not folder.is_dir():
-        pytest.skip(f"no shared collection at {folder}; set HEADWISE_SHARED")
-    return folder
+    return shared_folder(f"data/{request.param}")
 
 
 def words(text):
@@ -96,9 +91,9 @@ def test_the_same_statistics_give_the_same_ranking(build, data, tmp_path):
     assert ours["recall@100"] == pytest.approx(given["recall@100"], abs=0.002)
 
 
+# The folders of these two hold a part of the collection, whose own frequencies would mislead.
+@pytest.mark.parametrize("data", ["dl19", "dl21"], indirect=True)
 def test_the_languages_word_frequencies_stand_in(build, data, tmp_path):
-    if not data.name.startswith("dl"):
-        pytest.skip("this folder holds the whole collection")
     must_run(sys.executable, ROOT / "scripts" / "word_frequencies.py", "en", tmp_path / "english.tsv")
     given, ours = measured(build, data, tmp_path, "--word-frequencies", tmp_path / "english.tsv")
     assert ours["ndcg@10"] >= given["ndcg@10"] - 0.01

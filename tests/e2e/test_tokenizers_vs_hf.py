@@ -5,25 +5,17 @@
 code point and on 100,000 random strings, for two real tokenizer.json files, and of the default model's GGUF file."""
 
 import json
-import os
-import pathlib
 import subprocess
 
 import pytest
+from where import BINARY, SHARED, default_model, shared_folder
+
 from tokenizer_texts import PACK, RandomTexts, corpus_lines, every_code_point
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-SHARED = pathlib.Path(os.environ.get("HEADWISE_SHARED", ROOT.parent / "shared"))
-BINARY = pathlib.Path(os.environ.get("HEADWISE_BINARY", ROOT / "build" / "release" / "headwise"))
-HOME = pathlib.Path(os.environ.get("HEADWISE_HOME", pathlib.Path.home() / ".cache" / "headwise"))
-GGUF = HOME / "models" / "SmolLM2-135M-Instruct.Q4_1.gguf"
 RANDOM_TEXTS = 100_000
 SEED = 20260723
 
 tokenizers = pytest.importorskip("tokenizers")
-pytestmark = [pytest.mark.skipif(not (SHARED / "tokenizers").is_dir(),
-                                 reason=f"no shared tokenizers in {SHARED}: set HEADWISE_SHARED"),
-              pytest.mark.skipif(not BINARY.is_file(), reason=f"no {BINARY}: run scripts/setup or set HEADWISE_BINARY")]
 
 
 def ours(file, texts, special=False):
@@ -63,13 +55,13 @@ def random_texts():
 
 @pytest.fixture(scope="module")
 def lines():
-    return list(corpus_lines(SHARED))
+    return list(corpus_lines(shared_folder("data").parent))
 
 
 @pytest.mark.parametrize("name", ["qwen3", "smollm2"])
 class TestAgainstHuggingFace:
     def file(self, name):
-        return SHARED / "tokenizers" / name / "tokenizer.json"
+        return shared_folder(f"tokenizers/{name}") / "tokenizer.json"
 
     def test_corpora(self, name, lines):
         compare(f"{name}, shared collections", lines, ours(self.file(name), lines), theirs(self.file(name), lines))
@@ -87,12 +79,11 @@ class TestAgainstHuggingFace:
         compare(f"{name}, every code point, {PACK} a text", texts, ours(file, texts), theirs(file, texts))
 
 
-@pytest.mark.skipif(not GGUF.is_file(), reason=f"no {GGUF}: scripts/setup fetches it")
 def test_gguf_equals_tokenizer_json(random_texts, lines):
     texts = random_texts[:20_000] + lines[::5]
-    json_file = SHARED / "tokenizers" / "smollm2" / "tokenizer.json"
-    compare("smollm2, GGUF against tokenizer.json", texts, ours(GGUF, texts), ours(json_file, texts))
-    compare("smollm2, GGUF with special tokens", texts[:20_000], ours(GGUF, texts[:20_000], True),
+    json_file, gguf = shared_folder("tokenizers/smollm2") / "tokenizer.json", default_model()
+    compare("smollm2, GGUF against tokenizer.json", texts, ours(gguf, texts), ours(json_file, texts))
+    compare("smollm2, GGUF with special tokens", texts[:20_000], ours(gguf, texts[:20_000], True),
             theirs(json_file, texts[:20_000], True))
 
 

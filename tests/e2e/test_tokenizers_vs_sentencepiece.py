@@ -7,13 +7,14 @@ same vocabulary, from tokenizer.json those of Hugging Face tokenizers. Fixtures:
 import random
 
 import pytest
-from test_tokenizers_vs_hf import BINARY, ROOT, compare, ours, theirs
+from where import ROOT
+
+from test_tokenizers_vs_hf import compare, ours, theirs
 from tokenizer_texts import RandomTexts
 
 sentencepiece = pytest.importorskip("sentencepiece")
 FIXTURES = ROOT / "tests" / "data" / "tokenizer"
 SEED = 7
-pytestmark = pytest.mark.skipif(not BINARY.is_file(), reason=f"no {BINARY}: run scripts/setup or set HEADWISE_BINARY")
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,13 @@
 # SPDX-FileCopyrightText: headwise contributors
 """Fixtures of the server's tests; the server itself is in serving.py."""
 import pytest
-from serving import Server, binary
+import where
+from serving import Server
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _built():
-    if not binary().is_file():
-        pytest.skip(f"{binary()} is missing; run scripts/setup or set HEADWISE_BINARY")
+    where.built(where.BINARY)
 
 
 @pytest.fixture(scope="module")

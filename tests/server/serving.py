@@ -13,22 +13,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-# Small enough that an answer takes a millisecond; its scores mean nothing.
-TINY = ROOT / "tests" / "data" / "golden" / "models" / "tiny-qwen3"
+from where import BINARY, TINY, environment
+
 # Takes seconds even on the small model; needs --max-prompt-tokens 0.
 SLOW = {"query": "tea", "documents": [" ".join(f"word{(n * place) % 9973}" for n in range(50)) for place in range(1, 401)]}
 DOCUMENTS = ["the lamp in its tower", "grain and salt and wind", "a tea leaf of the northern sea"]
-
-
-def binary() -> Path:
-    return Path(os.environ.get("HEADWISE_BINARY", ROOT / "build" / "release" / "headwise")).resolve()
-
-
-def environment() -> dict[str, str]:
-    """Flags may come from the environment; what the caller has set must not reach the tests."""
-    return {name: value for name, value in os.environ.items()
-            if not name.startswith("HEADWISE_") or name in ("HEADWISE_HOME", "HEADWISE_ISA")}
 
 
 @dataclass
@@ -52,7 +41,7 @@ class Server:
     def __init__(self, *arguments, model: Path | None = TINY):
         self.log = tempfile.TemporaryFile("w+b")
         given = ["--model", str(model)] if model else []
-        self.process = subprocess.Popen([str(binary()), "serve", "--port", "0", *given, *map(str, arguments)],
+        self.process = subprocess.Popen([str(BINARY), "serve", "--port", "0", *given, *map(str, arguments)],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.log, env=environment())
         found = None
         end = time.monotonic() + 120
@@ -138,6 +127,6 @@ def rerank(query: str, documents: list, *flags, model: Path | None = TINY) -> li
     """The binary's own results: index and score, best first."""
     given = ["--model", str(model)] if model else []
     line = json.dumps({"query": query, "documents": documents}) + "\n"
-    done = subprocess.run([str(binary()), "rerank", *given, *map(str, flags)], input=line.encode(), capture_output=True,
+    done = subprocess.run([str(BINARY), "rerank", *given, *map(str, flags)], input=line.encode(), capture_output=True,
                           env=environment(), check=True)
     return json.loads(done.stdout)["results"]

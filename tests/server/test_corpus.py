@@ -5,7 +5,8 @@ import json
 import subprocess
 
 import pytest
-from serving import ROOT, TINY, Server, binary, environment
+from serving import Server
+from where import BINARY, ROOT, TINY, environment
 
 FACTS = ["The moon circles the earth.", "Emma is a novel by Jane Austen.", "The moon has no air; the moon is dry.",
          "Copper turns green in the open air.", "A novel of the moon."]
@@ -31,7 +32,7 @@ def ask(server, **fields):
 
 
 def test_is_what_the_verb_gives(searching, corpus):
-    done = subprocess.run([str(binary()), "search", "--corpus", str(corpus), "--query", "moon novel", "--model", str(TINY), "--json"],
+    done = subprocess.run([str(BINARY), "search", "--corpus", str(corpus), "--query", "moon novel", "--model", str(TINY), "--json"],
                           capture_output=True, env=environment(), check=True)
     expected = json.loads(done.stdout)["results"]
     results = ask(searching)["results"]
@@ -78,6 +79,6 @@ def test_the_examples_of_the_description(searching):
 
 
 def test_a_corpus_that_is_none(tmp_path):
-    done = subprocess.run([str(binary()), "serve", "--model", str(TINY), "--port", "0", "--corpus", str(tmp_path / "nowhere")],
+    done = subprocess.run([str(BINARY), "serve", "--model", str(TINY), "--port", "0", "--corpus", str(tmp_path / "nowhere")],
                           capture_output=True, text=True, env=environment(), timeout=60)
     assert done.returncode == 3 and "there is no file or folder" in done.stderr

@@ -4,7 +4,8 @@
 import math
 
 import pytest
-from serving import DOCUMENTS, ROOT, TINY, Server, rerank
+from serving import DOCUMENTS, Server, rerank
+from where import ROOT, TINY
 
 QUERY = "which leaf is of the sea?"
 

@@ -5,7 +5,8 @@ import json
 import re
 import subprocess
 
-from serving import DOCUMENTS, ROOT, Server, binary, environment, wait_for
+from serving import DOCUMENTS, Server, wait_for
+from where import BINARY, ROOT, environment
 
 GOOD = {"query": "tea", "documents": DOCUMENTS}
 
@@ -13,7 +14,7 @@ GOOD = {"query": "tea", "documents": DOCUMENTS}
 def test_health(server):
     body = server.get("/health").json
     assert body["status"] == "ok" and body["model"] == "tiny-qwen3" and body["queue"] == {"waiting": 0, "running": 0, "tokens": 0}
-    version = subprocess.run([str(binary()), "--version"], capture_output=True, text=True, env=environment()).stdout.split()[-1]
+    version = subprocess.run([str(BINARY), "--version"], capture_output=True, text=True, env=environment()).stdout.split()[-1]
     assert body["version"] == version
     head = server.ask("HEAD", "/health")
     assert head.status == 200 and head.body == b""
@@ -157,6 +158,6 @@ def test_ipv6():
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
         import pytest
-        pytest.skip("this machine has no IPv6 loopback")
+        pytest.skip("hardware: this machine has no IPv6 loopback")
     with Server("--host", "::1") as server:
         assert server.url.startswith("http://[::1]:") and server.get("/health").status == 200
