@@ -9,10 +9,8 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <functional>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <thread>
 #include <vector>
@@ -20,10 +18,14 @@
 #include "base/threads.h"
 #include "kernels/gemm.h"
 #include "kernels/kernels.h"
+#include "measure.h"
 
 namespace {
 
 using dnnl::memory;
+using headwise::bench::median_seconds;
+using headwise::bench::some_values;
+using headwise::bench::timed;
 using headwise::kernels::Gemm;
 using headwise::kernels::kRowTile;
 using headwise::kernels::PackedMatrix;
@@ -40,27 +42,6 @@ constexpr Projection kProjections[] = {{"qkv", 15, 64, 576},
                                        {"gate", 1, 1536, 576},
                                        {"up", 1, 1536, 576},
                                        {"down", 1, 576, 1536}};
-
-double median_seconds(std::vector<double> seconds) {
-  std::sort(seconds.begin(), seconds.end());
-  return seconds[seconds.size() / 2];
-}
-
-double timed(const std::function<void()>& work) {
-  const auto start = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-std::vector<float> some_values(int64_t count) {
-  std::vector<float> values(static_cast<size_t>(count));
-  uint32_t state = 1;
-  for (float& value : values) {
-    state = state * 1664525u + 1013904223u;
-    value = static_cast<float>(state >> 8) / static_cast<float>(1u << 24) - 0.5f;
-  }
-  return values;
-}
 
 // oneDNN alone: [tokens, inputs] x [inputs, outputs] in one call.
 class WholeMatmul {
@@ -110,8 +91,9 @@ int main(int argc, char** argv) {
   omp_set_num_threads(threads);
   double our_total = 0.0;
   double their_total = 0.0;
-  std::printf("{\"tokens\": %lld, \"threads\": %d, \"onednn\": \"%d.%d.%d\", \"projections\": [",
-              static_cast<long long>(tokens), threads, dnnl_version()->major, dnnl_version()->minor,
+  headwise::bench::print_machine(headwise::kernels::available_kernels().back()->name, threads);
+  std::printf(", \"tokens\": %lld, \"onednn\": \"%d.%d.%d\", \"projections\": [",
+              static_cast<long long>(tokens), dnnl_version()->major, dnnl_version()->minor,
               dnnl_version()->patch);
   for (const Projection& p : kProjections) {
     const int64_t columns = p.panels * p.outputs;
