@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+from tolerance import tolerance
 from where import ROOT
 from safetensors.numpy import load_file, save_file
 
@@ -36,7 +37,7 @@ def test_scores_are_those_of_pefts_merged_model(headwise, base, encoding, weight
     merged = scores(headwise, DATA / "adapters" / "merged", *flags)
     frozen = scores(headwise, MODELS / base, *flags)
     ours = scores(headwise, MODELS / base, "--adapter", LORA, *flags)
-    assert np.abs(ours - merged).max() < 1e-4 * np.abs(merged).max()
+    assert np.abs(ours - merged).max() < tolerance("cpu", "fp32").score * np.abs(merged).max()
     assert np.abs(frozen - merged).max() > 1e-3 * np.abs(merged).max(), "the adapter should change scores"
 
 

@@ -30,8 +30,8 @@ Table read_table() {
     std::istringstream words(line);
     std::string backend, precision;
     Tolerance row;
-    words >> backend >> precision >> row.unit >> row.score >> row.hidden >> row.loss;
-    if (!words) give_up("expected two names and four numbers, found '" + line + "'");
+    words >> backend >> precision >> row.unit >> row.score >> row.hidden >> row.way >> row.loss;
+    if (!words) give_up("expected two names and five numbers, found '" + line + "'");
     table[{backend, precision}] = row;
   }
   return table;

@@ -15,6 +15,7 @@ struct Tolerance {
   double unit = 0.0;    // the largest relative error of one rounding, "u"
   double score = 0.0;   // heads' scores, rankings' scores
   double hidden = 0.0;  // hidden states, relative to the vector
+  double way = 0.0;     // the same between two orders of adding up on one backend
   double loss = 0.0;    // training losses, relative
 };
 

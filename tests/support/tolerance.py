@@ -9,6 +9,7 @@ class Tolerance(NamedTuple):
     unit: float
     score: float
     hidden: float
+    way: float
     loss: float
 
 
