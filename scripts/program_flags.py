@@ -16,7 +16,7 @@ ROW = re.compile(r'\b(?:Verb|Program)\{\s*"([a-z ]+)"')
 FLAG = re.compile(r'"((?:-\w,)?--[a-z][a-z0-9-]*(?:,[a-z-]+)*)"')  # a literal that is a flag and nothing else
 ENGINE_FLAGS = Path("apps/common/engine_flags.cc")
 OPTION_TABLE = Path("src/engine") / "options.cc"
-OPTION_ROW = re.compile(r'(?:\{|\.name = )"([a-z][a-z0-9_-]*)"')  # a row of the table of options, where the tree has one
+OPTION_ROW = re.compile(r'\.name = "([a-z][a-z0-9_-]*)"')  # a row of the table of options, where the tree has one
 ARGUMENT = re.compile(r'add_argument\(\s*((?:"-[\w-]+",?\s*)+)')
 
 
