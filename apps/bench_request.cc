@@ -3,9 +3,13 @@
 
 #include "bench_request.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <sstream>
+
+#include "model/families.h"
+#include "model/tensor_roles.h"
 
 namespace headwise {
 namespace {
@@ -62,22 +66,21 @@ RankingWork work_of(const ModelConfig& config, const RerankerOptions& options,
                     const RankingStatistics& statistics, int passages) {
   const auto tokens = static_cast<double>(statistics.prompt_tokens);
   const auto in_passages = static_cast<double>(statistics.passage_tokens);
-  const auto width = static_cast<double>(config.width);
-  const double q_width = static_cast<double>(config.heads * config.head_width);
-  const double kv_width = static_cast<double>(config.kv_heads * config.head_width);
-  const double layer_weights =
-      width * (2 * q_width + 2 * kv_width) + 3 * width * static_cast<double>(config.ffn_width);
+  const ModelSpec spec = family_of(config).spec(config);
   // docs/method.md#depth: of the deepest layer read only the keys (and a few query rows) are computed.
-  const double whole_layers = statistics.layers_run - (options.full_depth ? 0 : 1);
+  const int whole_layers = std::max(0, statistics.layers_run - (options.full_depth ? 0 : 1));
+  double weights = options.full_depth ? 0.0 : static_cast<double>(values_in(LayerTensor::kKey, config));
+  for (int layer = 0; layer < whole_layers; ++layer) {
+    weights += static_cast<double>(matrix_values(spec.layers[static_cast<size_t>(layer)], config));
+  }
   RankingWork work;
-  work.linear = 2 * tokens * layer_weights * whole_layers;
-  if (!options.full_depth) work.linear += 2 * tokens * width * kv_width;
+  work.linear = 2 * tokens * weights;
   double pairs = tokens * tokens / 2;
   if (options.encoding == Encoding::kBlocks && passages > 0) {
     const double rest = tokens - in_passages;
     pairs = in_passages * in_passages / passages / 2 + rest * in_passages;
   }
-  work.attention = 4 * q_width * pairs * whole_layers;
+  work.attention = 4 * static_cast<double>(values_in("HD", config)) * pairs * whole_layers;
   return work;
 }
 

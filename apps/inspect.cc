@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 
+#include "base/tensor.h"
 #include "common/app.h"
 #include "common/model_path.h"
 #include "common/output.h"
@@ -65,12 +66,6 @@ std::string number(double value) {
   std::array<char, 32> text{};
   std::snprintf(text.data(), text.size(), "%.10g", value);
   return text.data();
-}
-
-std::string shape_text(const std::vector<int64_t>& shape) {
-  std::string text = "[";
-  for (size_t i = 0; i < shape.size(); ++i) text += (i > 0 ? ", " : "") + std::to_string(shape[i]);
-  return text + "]";
 }
 
 Json rope_json(const ModelConfig& config) {

@@ -4,7 +4,6 @@
 #include "align/align_flags.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cstdlib>
 #include <string_view>
@@ -13,18 +12,11 @@
 #include "base/check.h"
 #include "common/model_path.h"
 #include "heads/selection.h"
+#include "model/tensor_roles.h"
 #include "rerank/option_words.h"
 
 namespace headwise {
 namespace {
-
-constexpr std::array<std::pair<const char*, LayerTensor>, 7> kProjections{{{"q", LayerTensor::kQuery},
-                                                                           {"k", LayerTensor::kKey},
-                                                                           {"v", LayerTensor::kValue},
-                                                                           {"o", LayerTensor::kOutput},
-                                                                           {"gate", LayerTensor::kGate},
-                                                                           {"up", LayerTensor::kUp},
-                                                                           {"down", LayerTensor::kDown}}};
 
 constexpr int kMostWorkers = 1024;
 
@@ -35,7 +27,9 @@ std::vector<std::string> with_empty(std::vector<std::string> words) {
 
 std::vector<std::string> projection_words() {
   std::vector<std::string> words;
-  for (const auto& row : kProjections) words.emplace_back(row.first);
+  for (const TensorRole& role : tensor_roles()) {
+    if (role.adaptable) words.emplace_back(role.word);
+  }
   return words;
 }
 
@@ -267,9 +261,10 @@ Status settle_options(AlignFlags& flags) {
   HW_RETURN_IF_ERROR(regulariser);
   options.regulariser = *regulariser;
   flags.training.targets.clear();
-  for (const auto& [word, tensor] : kProjections) {
-    if (std::find(flags.projections.begin(), flags.projections.end(), word) != flags.projections.end()) {
-      flags.training.targets.push_back(tensor);
+  for (const TensorRole& role : tensor_roles()) {
+    const auto& words = flags.projections;
+    if (role.adaptable && std::find(words.begin(), words.end(), role.word) != words.end()) {
+      flags.training.targets.push_back(role.tensor);
     }
   }
   flags.training.seed = options.seed;

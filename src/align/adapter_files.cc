@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "base/file.h"
 #include "formats/safetensors_writer.h"
+#include "model/families.h"
 
 namespace headwise {
 namespace {
@@ -33,13 +34,6 @@ Factors whole_factors(const Tensor& change) {
   return out <= in ? Factors{whole, torch::eye(out)} : Factors{torch::eye(in), whole};
 }
 
-std::string_view module_name(LayerTensor tensor) {
-  for (const LayerTensorName& row : kLayerTensorNames) {
-    if (row.tensor == tensor) return row.hugging_face.substr(0, row.hugging_face.rfind('.'));
-  }
-  return {};
-}
-
 std::string line(const CardRow& row) { return "| " + row.name + " | " + row.value + " |\n"; }
 
 }  // namespace
@@ -47,6 +41,7 @@ std::string line(const CardRow& row) { return "| " + row.name + " | " + row.valu
 Status write_adapter(const std::filesystem::path& folder, const TrainingModel& model,
                      const std::string& base_name) {
   const bool whole = model.options().whole_matrices;
+  const TensorNames names = family_of(model.config()).names;
   std::vector<std::vector<float>> values;
   std::vector<NamedTensor> tensors;
   std::set<std::string> modules;
@@ -56,8 +51,8 @@ Status write_adapter(const std::filesystem::path& folder, const TrainingModel& m
   values.reserve(2 * model.matrices().size());
   for (const TrainedMatrix& matrix : model.matrices()) {
     const Factors factors = whole ? whole_factors(matrix.a) : Factors{matrix.a, matrix.b};
-    const std::string module =
-        "layers." + std::to_string(matrix.layer) + "." + std::string(module_name(matrix.tensor));
+    const std::string module = "layers." + std::to_string(matrix.layer) + "." +
+                               std::string(module_of(*name_of(names, matrix.tensor)));
     const std::string stem = "base_model.model.model." + module;
     values.push_back(float_values(factors.a));
     tensors.push_back({stem + ".lora_A.weight", factors.a.sizes().vec(), values.back()});

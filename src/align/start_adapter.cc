@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <string>
 
+#include "model/families.h"
+
 namespace headwise {
 namespace {
 
@@ -26,7 +28,7 @@ Status start_from(const Adapter& adapter, TrainingModel& model) {
     });
     const std::string place =
         "the adapter to start from changes '" +
-        layer_tensor_name(kLayerTensorNames[static_cast<size_t>(start.tensor)], start.layer, false) + "'";
+        stored_name(*name_of(family_of(model.config()).names, start.tensor), start.layer, false) + "'";
     if (matrix == trained.end()) {
       return fail(ErrorCode::kUsage,
                   place + ", which is not trained: see --train, --first-layer and --heads");

@@ -3,7 +3,8 @@
 
 // What this file is: the decoder (decoder/decoder.h) once more, as a graph that libtorch differentiates: the
 // same prompt, heads and scores, with trainable low-rank changes to chosen projections (Hu et al. 2021, arXiv
-// 2106.09685), or with whole matrices trained. Scores agree with the engine's to 1e-4 (tests/unit/align).
+// 2106.09685), or with whole matrices trained. It composes a layer from the same specs (model/layer_spec.h).
+// Scores agree with the engine's to 1e-4 (tests/unit/align).
 //
 // Memory: without checkpointing every layer keeps what its gradients need, about T * (20 C + 6 F) numbers and
 // the attention; with it one layer at a time does, and each layer runs twice. Thread rule: one caller;
@@ -25,7 +26,8 @@
 #include "headwise/head_selection.h"
 #include "headwise/model.h"
 #include "headwise/reranker.h"
-#include "model/tensor_names.h"
+#include "model/layer_spec.h"
+#include "model/tensor_roles.h"
 
 namespace headwise {
 
@@ -73,6 +75,7 @@ class TrainingModel {
   const std::vector<TrainedMatrix>& matrices() const { return matrices_; }
   std::vector<torch::Tensor> parameters() const;
   const TrainingModelOptions& options() const { return options_; }
+  const ModelConfig& config() const { return config_; }
   // Leaves the trained change out of every pass until it is called with false.
   void set_frozen(bool frozen) { frozen_ = frozen; }
   bool frozen() const { return frozen_; }
@@ -84,27 +87,39 @@ class TrainingModel {
   struct Layer {
     std::array<torch::Tensor, kLayerTensors> tensors;  // undefined where the model has none
     std::array<int, kLayerTensors> trained;            // place in matrices_, -1: frozen
+    const torch::Tensor& operator[](LayerTensor tensor) const { return tensors[static_cast<size_t>(tensor)]; }
   };
+  struct Rotary {
+    torch::Tensor cos;  // [positions, D]
+    torch::Tensor sin;
+  };
+  Status add_layer(const ModelWeights& weights, int layer, torch::Generator& random);
+  void add_rotary(const RotarySpec& spec);
+
   // One layer's input to its output and what its read heads give; output is undefined for the deepest layer.
   std::vector<torch::Tensor> run_layer(int layer, const torch::Tensor& hidden, const PromptTensors& prompt,
                                        const std::vector<int>& heads) const;
-  torch::Tensor linear(const torch::Tensor& x, int layer, LayerTensor tensor, LayerTensor bias) const;
-  torch::Tensor norm(const torch::Tensor& x, const torch::Tensor& weight) const;
-  torch::Tensor rotate(const torch::Tensor& x, const torch::Tensor& positions) const;
-  torch::Tensor project(const torch::Tensor& x, int layer, LayerTensor tensor, LayerTensor bias,
-                        LayerTensor head_norm, int64_t heads, const torch::Tensor& positions) const;
+  // The residual stream after attention to that after the MLP.
+  torch::Tensor run_mlp(const torch::Tensor& after, int layer) const;
+  // A matrix of the layer, with its bias and what is trained of it.
+  torch::Tensor linear(const torch::Tensor& x, int layer, LayerTensor matrix) const;
+  torch::Tensor norm(const torch::Tensor& x, int layer, LayerTensor weight) const;
+  torch::Tensor rotate(const torch::Tensor& x, int layer, const torch::Tensor& positions) const;
+  // By heads, [n, heads, D]; queries and keys normed and turned as the layer's spec says.
+  torch::Tensor project(const torch::Tensor& x, int layer, LayerTensor matrix) const;
+  torch::Tensor project_and_turn(const torch::Tensor& x, int layer, LayerTensor matrix, LayerTensor head_norm,
+                                 const torch::Tensor& positions) const;
 
   ModelConfig config_;
+  ModelSpec spec_;
   std::shared_ptr<TrunkCache> trunk_cache_;
   TrainingModelOptions options_;
   torch::ScalarType compute_ = torch::kFloat32;
-  torch::Tensor embedding_;  // [V, C]
-  torch::Tensor cos_;        // [positions, D]
-  torch::Tensor sin_;
+  torch::Tensor embedding_;     // [V, C]
+  std::vector<Rotary> rotary_;  // of the spec
   std::vector<Layer> layers_;
   std::vector<TrainedMatrix> matrices_;
   bool frozen_ = false;
-  friend class CheckpointedLayer;
 };
 
 }  // namespace headwise

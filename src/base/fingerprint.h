@@ -8,18 +8,22 @@
 #include <string>
 #include <string_view>
 
+#include "base/fnv.h"
+
 namespace headwise {
 
-// 64-bit FNV-1a over pieces, each piece with its length, so that ("ab","c") and ("a","bc") differ.
+// "00000000000000ff": 16 hexadecimal digits.
+std::string hex16(uint64_t value);
+
+// FNV-1a over pieces, each piece with its length, so that ("ab","c") and ("a","bc") differ.
 class Fingerprint {
  public:
   void add(std::string_view piece);
   void add(double value);
-  std::string hex() const;
+  std::string hex() const { return hex16(hash_.value()); }
 
  private:
-  void add_bytes(std::string_view bytes);
-  uint64_t hash_ = 0xcbf29ce484222325;
+  Fnv hash_;
 };
 
 }  // namespace headwise

@@ -34,4 +34,10 @@ std::optional<DType> dtype_from_gguf(uint32_t ggml_type) {
   return std::nullopt;
 }
 
+std::string shape_text(const std::vector<int64_t>& shape) {
+  std::string text = "[";
+  for (size_t i = 0; i < shape.size(); ++i) text += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
+  return text + "]";
+}
+
 }  // namespace headwise

@@ -27,6 +27,9 @@ struct DTypeTraits {
 const DTypeTraits& dtype_traits(DType dtype);
 std::optional<DType> dtype_from_gguf(uint32_t ggml_type);
 
+// "[2, 64]": a shape in a message.
+std::string shape_text(const std::vector<int64_t>& shape);
+
 // Shape is outermost first (numpy order), so a linear layer is [out, in] and rows are contiguous.
 // The bytes belong to a mapped file that outlives the view.
 struct TensorView {

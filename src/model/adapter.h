@@ -22,7 +22,7 @@
 #include "headwise/error.h"
 #include "headwise/model.h"
 #include "headwise/model_config.h"
-#include "model/tensor_names.h"
+#include "model/tensor_roles.h"
 
 namespace headwise {
 
@@ -41,24 +41,14 @@ struct Adapter {
   uint64_t hash() const;
 };
 
-// adapter_config.json alone: what the factors mean.
-struct AdapterConfig {
-  int64_t rank = 0;
-  double alpha = 0.0;
-  bool rank_stabilised = false;
-  std::string base_model;  // "base_model_name_or_path": a note of PEFT's, empty where it is none
-  // Pattern (a regular expression that matches the end of a module's name, as PEFT reads it) and value.
-  std::vector<std::pair<std::string, int64_t>> rank_patterns;
-  std::vector<std::pair<std::string, double>> alpha_patterns;
-
-  // `module` as in "model.layers.3.self_attn.q_proj". kInvalidInput for a pattern that is no expression.
-  Result<int64_t> rank_of(const std::string& module) const;
-  Result<double> alpha_of(const std::string& module) const;
+// A matrix that an adapter's file changes.
+struct AdaptedMatrix {
+  int64_t layer = 0;
+  LayerTensor tensor = LayerTensor::kQuery;
+  std::string_view module;  // "self_attn.q_proj"
 };
-Result<AdapterConfig> parse_adapter_config(std::string_view json);
-
-// The matrix that a tensor of an adapter's file is a factor of; nothing for any other tensor.
-std::optional<std::pair<int64_t, LayerTensor>> adapted_matrix(std::string_view tensor_name);
+// The one that a tensor of the file is a factor of, in the names of any family; nothing for any other tensor.
+std::optional<AdaptedMatrix> adapted_matrix(std::string_view tensor_name);
 
 // An adapter for a model of this shape, from memory and from a folder.
 Result<Adapter> parse_adapter(const AdapterFiles& files, const ModelConfig& model);

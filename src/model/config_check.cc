@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <string_view>
 
 #include "base/check.h"
 
@@ -83,6 +84,12 @@ std::string show_number(double value) {
   std::array<char, 32> text{};
   std::snprintf(text.data(), text.size(), "%.10g", value);
   return text.data();
+}
+
+void lengthen_context(ModelConfig& config) {
+  const RopeScaling& scaling = config.rope_scaling;
+  const double scaled = scaling.factor * static_cast<double>(scaling.original_context);
+  if (scaled > static_cast<double>(config.context) && scaled < 1e9) config.context = std::llround(scaled);
 }
 
 double default_yarn_attention_factor(const RopeScaling& scaling) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -16,7 +17,9 @@
 #include "formats/safetensors.h"
 #include "headwise/model.h"
 #include "model/adapter.h"
+#include "model/adapter_config.h"
 #include "model/config.h"
+#include "model/families.h"
 #include "tokenizer/chat_format.h"
 
 namespace headwise {
@@ -78,15 +81,16 @@ void total_tensors(ModelDescription& description) {
 MemoryCost cost_of(const ModelConfig& config, const ModelDescription& description) {
   MemoryCost cost;
   for (const DescribedTensor& tensor : description.tensors) cost.stored_weights += tensor.bytes;
-  const int64_t query_width = config.heads * config.head_width;
-  const int64_t key_width = config.kv_heads * config.head_width;
-  const int64_t layer_values =
-      2 * config.width * (query_width + key_width) + 3 * config.width * config.ffn_width + 2 * config.width;
+  const ModelSpec spec = family_of(config).spec(config);
   const auto float_size = static_cast<int64_t>(sizeof(float));
-  cost.largest_layer = float_size * layer_values;
-  cost.float_weights = config.layers * cost.largest_layer;
-  // Residual stream, queries, their mixed values, keys and values (decoder/cpu/activations.h).
-  cost.per_1000_tokens = 1000 * float_size * (config.width + 2 * query_width + 2 * key_width);
+  for (const LayerSpec& layer : spec.layers) {
+    const int64_t bytes = float_size * layer_values(layer, config);
+    cost.largest_layer = std::max(cost.largest_layer, bytes);
+    cost.float_weights += bytes;
+  }
+  // Residual stream, queries, their mixed values, keys and values of a token.
+  const int64_t values = values_in("C", config) + 2 * values_in("HD", config) + 2 * values_in("KD", config);
+  cost.per_1000_tokens = 1000 * float_size * values;
   return cost;
 }
 
@@ -185,20 +189,19 @@ Result<ModelDescription> describe_adapter(const fs::path& folder) {
   add_safetensors(*file, description);
   total_tensors(description);
   std::set<std::pair<int64_t, LayerTensor>> matrices;
+  std::map<LayerTensor, std::string_view> modules;
   for (const DescribedTensor& tensor : description.tensors) {
     const auto matrix = adapted_matrix(tensor.name);
-    if (matrix) matrices.insert(*matrix);
+    if (!matrix) continue;
+    matrices.emplace(matrix->layer, matrix->tensor);
+    modules.emplace(matrix->tensor, matrix->module);
   }
   adapter.matrices = static_cast<int64_t>(matrices.size());
   if (!matrices.empty()) {
     adapter.first_layer = matrices.begin()->first;
     adapter.last_layer = matrices.rbegin()->first;
   }
-  for (const LayerTensorName& name : kLayerTensorNames) {
-    const bool changed = std::any_of(matrices.begin(), matrices.end(),
-                                     [&](const auto& matrix) { return matrix.second == name.tensor; });
-    if (changed) adapter.projections.emplace_back(name.hugging_face.substr(0, name.hugging_face.rfind('.')));
-  }
+  for (const auto& [tensor, module] : modules) adapter.projections.emplace_back(module);
   description.adapter = std::move(adapter);
   return description;
 }

@@ -3,90 +3,65 @@
 
 #include "model/families.h"
 
+#include <algorithm>
 #include <array>
+#include <utility>
 
 namespace headwise {
+
+// Each in its file of families/.
+extern const ModelFamily kLlama, kMistral, kQwen2, kQwen3;
+
 namespace {
 
-using Window = ModelFamily::Window;
-
-constexpr std::array<ModelFamily, 4> kFamilies{{
-    {.architecture = "llama",
-     .hf_model_type = "llama",
-     .hf_class_prefix = "Llama",
-     .qkv_bias = false,
-     .qk_norm = false,
-     .gguf_permuted_qk = true,
-     .window = Window::kIgnored,
-     .default_context = 2048,
-     .default_kv_heads = 0,
-     .default_head_width = 0},
-    // Mistral's pass is Llama's; llama.cpp's converter calls it llama as well.
-    {.architecture = "llama",
-     .hf_model_type = "mistral",
-     .hf_class_prefix = "Mistral",
-     .qkv_bias = false,
-     .qk_norm = false,
-     .gguf_permuted_qk = true,
-     .window = Window::kAllLayers,
-     .default_context = 131072,
-     .default_kv_heads = 8,
-     .default_head_width = 0},
-    {.architecture = "qwen2",
-     .hf_model_type = "qwen2",
-     .hf_class_prefix = "Qwen2",
-     .qkv_bias = true,
-     .qk_norm = false,
-     .gguf_permuted_qk = false,
-     .window = Window::kByLayer,
-     .default_context = 32768,
-     .default_kv_heads = 32,
-     .default_head_width = 0},
-    {.architecture = "qwen3",
-     .hf_model_type = "qwen3",
-     .hf_class_prefix = "Qwen3",
-     .qkv_bias = false,
-     .qk_norm = true,
-     .gguf_permuted_qk = false,
-     .window = Window::kByLayer,
-     .default_context = 32768,
-     .default_kv_heads = 32,
-     .default_head_width = 128},
-}};
+// In the order in which they are looked for and named.
+constexpr std::array<const ModelFamily*, 4> kFamilies{&kLlama, &kMistral, &kQwen2, &kQwen3};
 
 // The classes that share the decoder: what stands on top of it is not read.
 constexpr std::array<std::string_view, 3> kClassSuffixes{"ForCausalLM", "Model", "ForSequenceClassification"};
 
+bool is_class_of(const ModelFamily& family, std::string_view class_name) {
+  if (!class_name.starts_with(family.hf_class_prefix)) return false;
+  const std::string_view rest = class_name.substr(family.hf_class_prefix.size());
+  return std::find(kClassSuffixes.begin(), kClassSuffixes.end(), rest) != kClassSuffixes.end();
+}
+
+template <typename Matches>
+const ModelFamily* find_family(const Matches& matches) {
+  const auto found =
+      std::find_if(kFamilies.begin(), kFamilies.end(), [&](const ModelFamily* f) { return matches(*f); });
+  return found == kFamilies.end() ? nullptr : *found;
+}
+
 }  // namespace
 
-std::span<const ModelFamily> model_families() { return kFamilies; }
+std::span<const ModelFamily* const> model_families() { return kFamilies; }
 
 const ModelFamily* find_gguf_family(std::string_view architecture) {
-  for (const ModelFamily& family : kFamilies) {
-    if (family.architecture == architecture) return &family;
-  }
-  return nullptr;
+  return find_family([&](const ModelFamily& family) { return family.architecture == architecture; });
 }
 
 const ModelFamily* find_hf_family(std::string_view class_name, std::string_view model_type) {
-  for (const ModelFamily& family : kFamilies) {
-    if (class_name.empty()) {
-      if (family.hf_model_type == model_type) return &family;
-      continue;
-    }
-    if (!class_name.starts_with(family.hf_class_prefix)) continue;
-    const std::string_view rest = class_name.substr(family.hf_class_prefix.size());
-    for (std::string_view suffix : kClassSuffixes) {
-      if (rest == suffix) return &family;
-    }
+  return find_family([&](const ModelFamily& family) {
+    return class_name.empty() ? family.hf_model_type == model_type : is_class_of(family, class_name);
+  });
+}
+
+const ModelFamily& family_of(const ModelConfig& config) {
+  const ModelFamily* family = find_gguf_family(config.architecture);
+  return family != nullptr ? *family : kLlama;
+}
+
+void name_not_computed(const ModelFamily& family, ModelConfig& config) {
+  for (std::string& phrase : not_computed(family.spec(config), config)) {
+    config.unsupported.push_back(std::move(phrase));
   }
-  return nullptr;
 }
 
 std::string supported_architectures() {
   std::string names;
-  for (const ModelFamily& family : kFamilies) {
-    names += (names.empty() ? "" : ", ") + std::string(family.hf_model_type);
+  for (const ModelFamily* family : kFamilies) {
+    names += (names.empty() ? "" : ", ") + std::string(family->hf_model_type);
   }
   return names;
 }

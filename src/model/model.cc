@@ -4,11 +4,11 @@
 // Opens a model: container -> config -> tokenizer -> weights, and its fingerprint.
 #include "headwise/model.h"
 
-#include <cstdio>
 #include <optional>
 
 #include "base/check.h"
 #include "base/file.h"
+#include "base/fingerprint.h"
 #include "formats/gguf.h"
 #include "formats/safetensors.h"
 #include "model/adapter.h"
@@ -60,12 +60,6 @@ Result<Opened> open_folder(const fs::path& folder) {
   HW_RETURN_IF_ERROR(file);
   return Opened{std::move(*config), std::move(*tokenizer),
                 std::make_unique<SafetensorsFile>(std::move(*file)), false};
-}
-
-std::string hex16(uint64_t value) {
-  char text[17];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(value));
-  return text;
 }
 
 std::string fingerprint_of(const ModelConfig& config, const ModelWeights& weights) {

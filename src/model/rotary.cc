@@ -7,6 +7,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "model/config_check.h"
+
 namespace headwise {
 namespace {
 
@@ -26,10 +28,6 @@ void scale_llama3(const RopeScaling& scaling, std::vector<float>& inverse) {
                           (scaling.high_freq_factor - scaling.low_freq_factor);
     frequency = static_cast<float>((1.0 - smooth) * frequency / scaling.factor + smooth * frequency);
   }
-}
-
-double yarn_magnitude(double factor, double mscale) {
-  return factor <= 1.0 ? 1.0 : 0.1 * mscale * std::log(factor) + 1.0;
 }
 
 // YaRN (Peng et al. 2023, arXiv 2309.00071, section 3.2 and 3.4). Returns the factor on cos and sin.
@@ -54,12 +52,8 @@ float scale_yarn(const RotarySpec& spec, std::vector<float>& inverse) {
     const double ramp = std::clamp((static_cast<double>(i) - low) / (high - low), 0.0, 1.0);
     inverse[i] = static_cast<float>(inverse[i] / scaling.factor * ramp + inverse[i] * (1.0 - ramp));
   }
-  if (scaling.attention_factor > 0.0) return static_cast<float>(scaling.attention_factor);
-  if (scaling.mscale != 0.0 && scaling.mscale_all_dim != 0.0) {
-    return static_cast<float>(yarn_magnitude(scaling.factor, scaling.mscale) /
-                              yarn_magnitude(scaling.factor, scaling.mscale_all_dim));
-  }
-  return static_cast<float>(yarn_magnitude(scaling.factor, 1.0));
+  return static_cast<float>(scaling.attention_factor > 0.0 ? scaling.attention_factor
+                                                           : default_yarn_attention_factor(scaling));
 }
 
 }  // namespace

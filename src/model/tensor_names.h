@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// What this file is: the single place that knows how Hugging Face and GGUF files call a decoder's tensors.
+// What this file is: how Hugging Face and GGUF files call a decoder's tensors. A family has its own table of
+// the tensors of a layer, one row a stored tensor; those that stand outside the layers are the same in all.
+// What it is not: what the tensors are (tensor_roles.h).
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -13,39 +17,44 @@
 
 namespace headwise {
 
-struct LayerTensorName {
-  LayerTensor tensor;
+// What a stored tensor holds: one of ours, or several of the same width below each other ("q, k and v in
+// one").
+class Stacked {
+ public:
+  template <std::same_as<LayerTensor>... More>
+  // NOLINTNEXTLINE(google-explicit-constructor): a row of a table reads better without its name.
+  constexpr Stacked(LayerTensor first, More... more)
+      : tensors_{first, more...}, count_(1 + sizeof...(more)) {}
+  constexpr std::span<const LayerTensor> tensors() const { return {tensors_.data(), count_}; }
+
+ private:
+  std::array<LayerTensor, 3> tensors_{};
+  size_t count_;
+};
+
+struct TensorName {
+  Stacked holds;
   std::string_view hugging_face;  // after "model.layers.<n>."
   std::string_view gguf;          // after "blk.<n>."
 };
+using TensorNames = std::span<const TensorName>;
 
-inline constexpr std::array<LayerTensorName, 18> kLayerTensorNames{{
-    {LayerTensor::kAttentionNorm, "input_layernorm.weight", "attn_norm.weight"},
-    {LayerTensor::kQuery, "self_attn.q_proj.weight", "attn_q.weight"},
-    {LayerTensor::kKey, "self_attn.k_proj.weight", "attn_k.weight"},
-    {LayerTensor::kValue, "self_attn.v_proj.weight", "attn_v.weight"},
-    {LayerTensor::kOutput, "self_attn.o_proj.weight", "attn_output.weight"},
-    {LayerTensor::kQueryBias, "self_attn.q_proj.bias", "attn_q.bias"},
-    {LayerTensor::kKeyBias, "self_attn.k_proj.bias", "attn_k.bias"},
-    {LayerTensor::kValueBias, "self_attn.v_proj.bias", "attn_v.bias"},
-    {LayerTensor::kOutputBias, "self_attn.o_proj.bias", "attn_output.bias"},
-    {LayerTensor::kQueryNorm, "self_attn.q_norm.weight", "attn_q_norm.weight"},
-    {LayerTensor::kKeyNorm, "self_attn.k_norm.weight", "attn_k_norm.weight"},
-    {LayerTensor::kFfnNorm, "post_attention_layernorm.weight", "ffn_norm.weight"},
-    {LayerTensor::kGate, "mlp.gate_proj.weight", "ffn_gate.weight"},
-    {LayerTensor::kUp, "mlp.up_proj.weight", "ffn_up.weight"},
-    {LayerTensor::kDown, "mlp.down_proj.weight", "ffn_down.weight"},
-    {LayerTensor::kGateBias, "mlp.gate_proj.bias", "ffn_gate.bias"},
-    {LayerTensor::kUpBias, "mlp.up_proj.bias", "ffn_up.bias"},
-    {LayerTensor::kDownBias, "mlp.down_proj.bias", "ffn_down.bias"},
-}};
+// The name in a file.
+std::string stored_name(const TensorName& name, int64_t layer, bool gguf);
+// "self_attn.q_proj": the module of a tensor, as PEFT names it; `name` without its last part.
+std::string_view module_of(const TensorName& name);
+// The row of a tensor of ours; null where the family has none.
+const TensorName* name_of(TensorNames names, LayerTensor tensor);
 
-inline constexpr std::string_view kEmbeddingHuggingFace = "model.embed_tokens.weight";
-inline constexpr std::string_view kEmbeddingGguf = "token_embd.weight";
-
-inline std::string layer_tensor_name(const LayerTensorName& name, int64_t layer, bool gguf) {
-  return (gguf ? "blk." : "model.layers.") + std::to_string(layer) + "." +
-         std::string(gguf ? name.gguf : name.hugging_face);
-}
+// Outside the layers. Those that score nothing are not read, but for what their being there says.
+struct ModelTensorName {
+  std::string_view hugging_face;
+  std::string_view gguf;
+  std::string_view shape;  // in dimension letters
+};
+inline constexpr ModelTensorName kEmbedding{"model.embed_tokens.weight", "token_embd.weight", "V C"};
+inline constexpr ModelTensorName kFinalNorm{"model.norm.weight", "output_norm.weight", "C"};
+inline constexpr ModelTensorName kOutputLayer{"lm_head.weight", "output.weight", "V C"};
+inline constexpr std::string_view kFrequencyDivisors = "rope_freqs.weight";  // GGUF alone; [D / 2]
 
 }  // namespace headwise

@@ -15,10 +15,10 @@ using Spec = LayerSpec;
 
 constexpr std::array<TensorRole, kLayerTensors> kRoles{{
     {LayerTensor::kAttentionNorm, "", "C", Kind::kNorm, false, false, &Spec::norm_before_attention},
-    {LayerTensor::kQuery, "q", "HD C", Kind::kMatrix, true, true, nullptr},
-    {LayerTensor::kKey, "k", "KD C", Kind::kMatrix, true, true, nullptr},
-    {LayerTensor::kValue, "v", "KD C", Kind::kMatrix, true, false, nullptr},
-    {LayerTensor::kOutput, "o", "C HD", Kind::kMatrix, true, false, nullptr},
+    {LayerTensor::kQuery, "q", "HD C", Kind::kMatrix, true, true, nullptr, LayerTensor::kQueryBias},
+    {LayerTensor::kKey, "k", "KD C", Kind::kMatrix, true, true, nullptr, LayerTensor::kKeyBias},
+    {LayerTensor::kValue, "v", "KD C", Kind::kMatrix, true, false, nullptr, LayerTensor::kValueBias},
+    {LayerTensor::kOutput, "o", "C HD", Kind::kMatrix, true, false, nullptr, LayerTensor::kOutputBias},
     {LayerTensor::kQueryBias, "", "HD", Kind::kBias, false, true, &Spec::qkv_bias},
     {LayerTensor::kKeyBias, "", "KD", Kind::kBias, false, true, &Spec::qkv_bias},
     {LayerTensor::kValueBias, "", "KD", Kind::kBias, false, false, &Spec::qkv_bias},
@@ -26,9 +26,9 @@ constexpr std::array<TensorRole, kLayerTensors> kRoles{{
     {LayerTensor::kQueryNorm, "", "D", Kind::kNorm, false, false, &Spec::qk_norm},
     {LayerTensor::kKeyNorm, "", "D", Kind::kNorm, false, false, &Spec::qk_norm},
     {LayerTensor::kFfnNorm, "", "C", Kind::kNorm, false, false, &Spec::norm_before_mlp},
-    {LayerTensor::kGate, "gate", "F C", Kind::kMatrix, true, false, nullptr},
-    {LayerTensor::kUp, "up", "F C", Kind::kMatrix, true, false, nullptr},
-    {LayerTensor::kDown, "down", "C F", Kind::kMatrix, true, false, nullptr},
+    {LayerTensor::kGate, "gate", "F C", Kind::kMatrix, true, false, nullptr, LayerTensor::kGateBias},
+    {LayerTensor::kUp, "up", "F C", Kind::kMatrix, true, false, nullptr, LayerTensor::kUpBias},
+    {LayerTensor::kDown, "down", "C F", Kind::kMatrix, true, false, nullptr, LayerTensor::kDownBias},
     {LayerTensor::kGateBias, "", "F", Kind::kBias, false, false, &Spec::mlp_bias},
     {LayerTensor::kUpBias, "", "F", Kind::kBias, false, false, &Spec::mlp_bias},
     {LayerTensor::kDownBias, "", "C", Kind::kBias, false, false, &Spec::mlp_bias},
@@ -68,7 +68,7 @@ template <typename Counts>
 int64_t sum_values(const LayerSpec& layer, const ModelConfig& config, const Counts& counts) {
   int64_t sum = 0;
   for (const TensorRole& role : kRoles) {
-    if (has_tensor(layer, role.tensor) && counts(role)) sum += tensor_values(role.tensor, config);
+    if (has_tensor(layer, role.tensor) && counts(role)) sum += values_in(role.tensor, config);
   }
   return sum;
 }
@@ -78,6 +78,12 @@ int64_t sum_values(const LayerSpec& layer, const ModelConfig& config, const Coun
 std::span<const TensorRole> tensor_roles() { return kRoles; }
 
 const TensorRole& role_of(LayerTensor tensor) { return kRoles[static_cast<size_t>(tensor)]; }
+
+LayerTensor bias_of(LayerTensor matrix) {
+  const std::optional<LayerTensor> bias = role_of(matrix).bias;
+  HW_CHECK(bias.has_value());
+  return *bias;
+}
 
 bool has_tensor(const LayerSpec& layer, LayerTensor tensor) {
   const auto when = role_of(tensor).when;
@@ -100,10 +106,14 @@ std::vector<int64_t> shape_of(LayerTensor tensor, const ModelConfig& config) {
   return shape_of(role_of(tensor).shape, config);
 }
 
-int64_t tensor_values(LayerTensor tensor, const ModelConfig& config) {
+int64_t values_in(std::string_view letters, const ModelConfig& config) {
   int64_t values = 1;
-  for (const int64_t extent : shape_of(tensor, config)) values *= extent;
+  for (const int64_t extent : shape_of(letters, config)) values *= extent;
   return values;
+}
+
+int64_t values_in(LayerTensor tensor, const ModelConfig& config) {
+  return values_in(role_of(tensor).shape, config);
 }
 
 int64_t layer_values(const LayerSpec& layer, const ModelConfig& config) {

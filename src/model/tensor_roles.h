@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -52,22 +53,27 @@ struct TensorRole {
   bool adaptable;         // a LoRA adapter may change it
   bool rotated;           // its rows are in rotary order, which GGUF files of some families interleave
   bool LayerSpec::*when;  // the layer has it where this is true; null: always
+  std::optional<LayerTensor> bias{};  // of a matrix: what is added to its product
 };
 
 // In the order of LayerTensor.
 std::span<const TensorRole> tensor_roles();
 const TensorRole& role_of(LayerTensor tensor);
+// Of a matrix.
+LayerTensor bias_of(LayerTensor matrix);
 bool has_tensor(const LayerSpec& layer, LayerTensor tensor);
 
 // Extents of a shape in letters: H query heads, K key/value heads, D head width, C model width,
 // F feed-forward width, V vocabulary.
 std::vector<int64_t> shape_of(std::string_view letters, const ModelConfig& config);
 std::vector<int64_t> shape_of(LayerTensor tensor, const ModelConfig& config);
+// Their product.
+int64_t values_in(std::string_view letters, const ModelConfig& config);
+int64_t values_in(LayerTensor tensor, const ModelConfig& config);
 
 // Values of all tensors that a layer has, and those of its matrices alone: each of the latter costs a token
 // one multiplication and one addition.
 int64_t layer_values(const LayerSpec& layer, const ModelConfig& config);
 int64_t matrix_values(const LayerSpec& layer, const ModelConfig& config);
-int64_t tensor_values(LayerTensor tensor, const ModelConfig& config);
 
 }  // namespace headwise

@@ -20,7 +20,7 @@
 #include "headwise/model.h"
 #include "model/adapter.h"
 #include "model/layer_spec.h"
-#include "model/tensor_names.h"
+#include "model/stored_layer.h"
 
 namespace headwise {
 
@@ -32,8 +32,8 @@ struct ModelWeights {
   ModelConfig config;
   ModelSpec spec;  // what each layer computes
   ModelOptions options;
-  TensorView embedding;                                       // [V, C]
-  std::vector<std::array<TensorView, kLayerTensors>> layers;  // data == nullptr where absent
+  TensorView embedding;  // [V, C]
+  std::vector<StoredLayer> layers;
 
   // Finds every tensor that the config promises and checks its shape. kInvalidInput or kUnsupported names the
   // tensor, expected and found.
@@ -49,8 +49,8 @@ struct ModelWeights {
   // Writes the embedding of token `id` (0 <= id < V) as fp32 [C].
   void embed(int32_t id, float* out) const;
 
-  // A tensor of a layer as fp32, the rows of q and k in the order of transformers; empty where the model has
-  // none.
+  // A tensor of a layer as fp32: the rows of q and k in the order of transformers, weights of norms as they
+  // are multiplied with (the spec's offset added), an adapter's change in; empty where the model has none.
   std::vector<float> values(int64_t layer, LayerTensor tensor) const;
 
   // Rows [first, first + rows) of a matrix as it is stored, as fp32, in the order of transformers; what an
@@ -85,6 +85,9 @@ struct ModelWeights {
   uint64_t hash() const;
 
  private:
+  // Whether the file has the tensor's rows in GGUF's interleaved rotary order.
+  bool is_interleaved(LayerTensor tensor) const;
+
   Adapter adapter_;
   std::vector<LayerChanges> changes_;  // for each layer; into adapter_
   mutable std::mutex forms_mutex_;

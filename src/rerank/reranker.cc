@@ -11,6 +11,7 @@
 #include <random>
 
 #include "base/check.h"
+#include "base/fnv.h"
 #include "base/shuffle.h"
 #include "decoder/decoder.h"
 #include "headwise/explanation.h"
@@ -28,9 +29,9 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 
 // A permutation that depends on seed and query alone: the same on every machine, another one for every query.
 std::vector<int> shuffled(std::vector<int> order, uint64_t seed, std::string_view query) {
-  uint64_t hash = 14695981039346656037ULL ^ seed;
-  for (char c : query) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
-  std::mt19937_64 random(hash);
+  Fnv hash(seed);
+  hash.add(std::span<const char>(query));
+  std::mt19937_64 random(hash.value());
   shuffle(order, random);
   return order;
 }

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "model/adapter.h"
+#include "model/adapter_config.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   headwise::ModelConfig model;

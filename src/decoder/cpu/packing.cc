@@ -74,10 +74,9 @@ void pack_layer(const ModelWeights& weights, int64_t layer, const LayerDemand& d
   panels.add(LayerTensor::kQuery, D, demand.whole ? nullptr : &demand.query_heads, packed.query);
   panels.add(LayerTensor::kKey, D, demand.whole ? nullptr : &demand.key_heads, packed.key);
   panels.run(pool, packers);
-  for (const LayerTensorName& name : kLayerTensorNames) {
-    const TensorView& tensor = weights.layers[static_cast<size_t>(layer)][static_cast<size_t>(name.tensor)];
-    if (tensor.data == nullptr || tensor.shape.size() != 1) continue;
-    packed.vectors[static_cast<size_t>(name.tensor)] = weights.values(layer, name.tensor);
+  for (const TensorRole& role : tensor_roles()) {
+    if (role.kind == TensorKind::kMatrix) continue;
+    packed.vectors[static_cast<size_t>(role.tensor)] = weights.values(layer, role.tensor);
   }
 }
 
