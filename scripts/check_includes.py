@@ -4,12 +4,18 @@
 """Includes point downward only: each folder may include itself and lower strata (scripts/tree.py has the order).
 
 Public headers may include public headers of their own or a lower stratum, the standard library and tl/expected.hpp;
-examples may include public headers only. Prints each violation and exits 1 when there is one.
+examples may include public headers only. A source file is included by nothing. And no room of src/ is joined with more rooms
+than it must: the pairs of rooms of which one includes the other are counted, and their number may only fall. Prints each
+violation and exits 1 when there is one.
 """
 import sys
 from pathlib import Path
 
 import tree
+
+
+# Of the rooms of src/, with the public headers that belong to them. Lower it when it falls.
+MOST_JOINED = 58
 
 
 def stratum(path: Path) -> str | None:
@@ -46,6 +52,9 @@ def violations(path: Path) -> list[str]:
         if target is None:
             found.append(f'{where}: "{quoted}" is not a file of this project (third-party headers take angle brackets)')
             continue
+        if target.suffix != ".h":
+            found.append(f'{where}: "{quoted}" is a source file; headers alone are included')
+            continue
         if public and target.parts[0] != "include":
             found.append(f'{where}: a public header includes the private "{quoted}"')
             continue
@@ -59,11 +68,29 @@ def violations(path: Path) -> list[str]:
     return found
 
 
+def joined(paths: list[Path]) -> set[tuple[str, str]]:
+    """The pairs (room, lower room that it includes a header of)."""
+    pairs = set()
+    for path in paths:
+        own = stratum(path) if path.parts[0] in ("src", "include") else None
+        for match in tree.INCLUDE.finditer(tree.read(path)) if own else ():
+            target = tree.resolve(match.group(1), path) if match.group(1) else None
+            theirs = stratum(target) if target else None
+            if theirs not in (None, own):
+                pairs.add((own, theirs))
+    return pairs
+
+
 def main() -> None:
     paths = tree.code_files()
     found = [line for path in paths for line in violations(path)]
     print("\n".join(found + [f"{len(paths)} files, {len(found)} includes that point the wrong way"]))
-    sys.exit(1 if found else 0)
+    rooms = [room for room in tree.STRATA if (tree.ROOT / "src" / room).is_dir()]
+    pairs = joined(paths)
+    for room in rooms:
+        print(f"{room:10} {' '.join(lower for lower in rooms if (room, lower) in pairs)}".rstrip())
+    print(f"{len(pairs)} of {len(rooms) * (len(rooms) - 1) // 2} pairs of rooms joined; at most {MOST_JOINED} may be")
+    sys.exit(1 if found or len(pairs) > MOST_JOINED else 0)
 
 
 if __name__ == "__main__":

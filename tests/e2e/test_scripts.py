@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 import check_docs  # noqa: E402
 import check_includes  # noqa: E402
 import check_tree  # noqa: E402
+import function_lengths  # noqa: E402
 import fetch_model  # noqa: E402
 import program_flags  # noqa: E402
 import run_tests  # noqa: E402
@@ -102,6 +104,7 @@ LICENCE = "// SPDX-License-Identifier: Apache-2.0\n// SPDX-FileCopyrightText: he
     ({"src/attic/a.cc": ""}, "is not in STRATA"),
     ({"src/eval/a.cc": '#include "unit/b.h"\n', "tests/unit/b.h": ""}, "of tests/"),
     ({"examples/1/a.cc": '#include "base/a.h"\n', "src/base/a.h": ""}, "public headers only"),
+    ({"src/base/a.cc": '#include "base/b.cc"\n', "src/base/b.cc": ""}, "is a source file"),
 ])
 def test_include_check_finds(small_tree, files, complaint):
     found = [line for path in small_tree(files) for line in check_includes.violations(path)]
@@ -116,7 +119,6 @@ def test_include_check_accepts_what_points_down(small_tree):
 
 @pytest.mark.parametrize("files, complaint", [
     ({"src/base/a.cc": "int x;\n"}, "SPDX"),
-    ({"src/base/a.cc": LICENCE + "\n" * 800}, "802 lines"),
     ({"docs/a.md": "see /" + "home/me/notes\n"}, "names one machine"),
     ({"docs/a.md": "from https://" + "pypi" + ".org/simple\n"}, "names one machine or one registry"),
     ({"src/base/a.cc": LICENCE + "// TO" + "DO later\n"}, "needs an issue number"),
@@ -237,3 +239,48 @@ def test_a_skip_is_a_failure_unless_it_is_excused(tmp_path, monkeypatch, no_skip
     counts = run_tests.case_counts(tmp_path / "junit.xml", "x")
     assert (counts.passed, counts.failed, counts.skipped) == (1, len(failed), 3 - len(failed))
     assert [note for note in counts.notes if note.startswith("failed")] == [f"failed: x: {note}" for note in failed]
+
+
+def test_include_check_counts_joined_rooms(small_tree):
+    files = {"src/model/a.cc": '#include "base/b.h"\n#include "base/c.h"\n#include "headwise/qrels.h"\n', "src/base/b.h": "", "src/base/c.h": "",
+             "include/headwise/qrels.h": '#include "headwise/error.h"\n', "include/headwise/error.h": "", "apps/d.cc": '#include "base/b.h"\n'}
+    assert check_includes.joined(small_tree(files)) == {("model", "base"), ("model", "formats"), ("formats", "base")}
+
+
+LONG_CPP = """namespace a {
+struct S { int x = f({1}); };
+enum class E { kA, kB };
+const std::vector<int> kTable = {{1, 2}, {3}};
+S::S(int a, int b) : x_{a}, y_(b) {
+  // } in a comment, and in "a string {"
+  const char* text = "}{"; char sign = '}'; const int big = 1'000;
+#define OPEN {
+  const auto inner = [&] { if (a) { return 1; } return 2; };
+}
+template <typename T>
+auto S::get(const T& key) const noexcept -> std::vector<T> {
+  return R"({{{)";
+}
+TEST(Area, Name) {
+}
+}  // namespace a
+int last(int x) { return x; }
+"""
+
+
+def test_functions_are_found_by_their_braces():
+    found = function_lengths.functions(Path("a.cc"), LONG_CPP)
+    assert found == [("S::S", 5, 6), ("S::get", 11, 4), ("TEST", 15, 2), ("last", 18, 1)]
+
+
+@pytest.mark.parametrize("name, text, complaint", [
+    ("src/base/a.cc", LICENCE + "\n" * 399, "src/base/a.cc: 401 lines"),
+    ("src/base/a.cc", "int f() {\n" + "\n" * 79 + "}\n", "src/base/a.cc:1: f has 81 lines"),
+    ("scripts/a.py", "x = 1\ndef f():\n" + "    y = 1\n" * 80, "scripts/a.py:2: f has 81 lines"),
+])
+def test_what_is_too_long_is_named(small_tree, name, text, complaint):
+    (path,) = small_tree({name: text})
+    found = check_tree.too_long(path)
+    assert len(found) == 1 and found[0].startswith(complaint), found
+    (path,) = small_tree({name: "\n".join(text.split("\n")[:2] + text.split("\n")[3:])})  # a line less
+    assert check_tree.too_long(path) == []
