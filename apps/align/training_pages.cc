@@ -4,10 +4,10 @@
 // The pages of a training: model card and report.
 #include "align/adapter_files.h"
 #include "align/align_flags.h"
-#include "report/training_page.h"
 #include "base/check.h"
 #include "base/file.h"
 #include "report/html.h"
+#include "report/training_page.h"
 
 namespace headwise {
 namespace {
