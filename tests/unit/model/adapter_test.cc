@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// Which tensors of an adapter's file change which matrix, and the shapes that the model asks for.
+#include "model/adapter.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "formats/safetensors_writer.h"
+
+namespace headwise {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr const char* kFront = "base_model.model.model.layers.1.";
+
+ModelConfig small() {
+  ModelConfig config;
+  config.architecture = "llama";
+  config.layers = 2;
+  config.heads = 4;
+  config.kv_heads = 2;
+  config.head_width = 8;
+  config.width = 24;
+  config.ffn_width = 40;
+  return config;
+}
+
+struct Factor {
+  std::string name;
+  std::vector<int64_t> shape;
+};
+
+Result<Adapter> parse(const std::vector<Factor>& factors, const char* more = "") {
+  std::vector<std::vector<float>> values;
+  std::vector<NamedTensor> tensors;
+  values.reserve(factors.size());
+  for (const Factor& factor : factors) {
+    int64_t count = 1;
+    for (const int64_t extent : factor.shape) count *= extent;
+    values.emplace_back(static_cast<size_t>(count), 0.5f);
+    tensors.push_back({factor.name, factor.shape, values.back()});
+  }
+  const std::string bytes = format_safetensors(tensors, {});
+  const std::string config = R"({"peft_type": "LORA", "r": 3, "lora_alpha": 6)" + std::string(more) + "}";
+  return parse_adapter({config, std::as_bytes(std::span(bytes))}, small());
+}
+
+std::string error_of(const Result<Adapter>& adapter) {
+  return adapter ? std::string() : adapter.error().to_string();
+}
+
+TEST(Adapter, ATensorsNameSaysTheMatrix) {
+  const auto matrix = adapted_matrix("base_model.model.model.layers.13.mlp.up_proj.lora_B.weight");
+  ASSERT_TRUE(matrix);
+  EXPECT_EQ(matrix->layer, 13);
+  EXPECT_EQ(matrix->tensor, LayerTensor::kUp);
+  EXPECT_EQ(matrix->module, "mlp.up_proj");
+  // Trained on the model without its output layer.
+  EXPECT_TRUE(adapted_matrix("base_model.model.layers.0.self_attn.q_proj.lora_A.weight"));
+  for (const char* other : {"base_model.model.model.layers.0.input_layernorm.lora_A.weight",
+                            "base_model.model.model.layers.0.self_attn.q_norm.lora_A.weight",
+                            "base_model.model.model.layers.0.self_attn.q_proj.lora_C.weight",
+                            "base_model.model.model.layers.0.self_attn.q_proj.weight",
+                            "base_model.model.model.layers.x.self_attn.q_proj.lora_A.weight",
+                            "model.layers.0.self_attn.q_proj.lora_A.weight", ""}) {
+    EXPECT_FALSE(adapted_matrix(other)) << other;
+  }
+}
+
+TEST(Adapter, EveryAdaptableMatrixHasItsShape) {
+  const struct {
+    const char* module;
+    LayerTensor tensor;
+    int64_t out, in;
+  } rows[] = {
+      {"self_attn.q_proj", LayerTensor::kQuery, 32, 24}, {"self_attn.k_proj", LayerTensor::kKey, 16, 24},
+      {"self_attn.v_proj", LayerTensor::kValue, 16, 24}, {"self_attn.o_proj", LayerTensor::kOutput, 24, 32},
+      {"mlp.gate_proj", LayerTensor::kGate, 40, 24},     {"mlp.up_proj", LayerTensor::kUp, 40, 24},
+      {"mlp.down_proj", LayerTensor::kDown, 24, 40}};
+  for (const auto& row : rows) {
+    const std::string stem = kFront + std::string(row.module);
+    const auto adapter =
+        parse({{stem + ".lora_A.weight", {3, row.in}}, {stem + ".lora_B.weight", {row.out, 3}}});
+    ASSERT_TRUE(adapter) << row.module << ": " << error_of(adapter);
+    ASSERT_EQ(adapter->matrices.size(), 1u);
+    EXPECT_EQ(adapter->matrices[0].tensor, row.tensor);
+    EXPECT_EQ(adapter->matrices[0].layer, 1);
+    EXPECT_EQ(adapter->matrices[0].scale, 2.0);
+    const auto turned =
+        parse({{stem + ".lora_A.weight", {3, row.in + 1}}, {stem + ".lora_B.weight", {row.out, 3}}});
+    EXPECT_THAT(error_of(turned), HasSubstr("should have shape [3, " + std::to_string(row.in) + "]"));
+  }
+}
+
+TEST(Adapter, RankAndScaleGoByPatternsOverModules) {
+  const std::string stem = kFront + std::string("self_attn.q_proj");
+  const auto adapter = parse(
+      {{stem + ".lora_A.weight", {4, 24}}, {stem + ".lora_B.weight", {32, 4}}},
+      R"(, "use_rslora": true, "rank_pattern": {"layers.1.self_attn.q_proj": 4}, "alpha_pattern": {"q_proj": 5})");
+  ASSERT_TRUE(adapter) << error_of(adapter);
+  EXPECT_EQ(adapter->matrices[0].rank, 4);
+  EXPECT_EQ(adapter->matrices[0].scale, 5.0 / std::sqrt(4.0));
+}
+
+TEST(Adapter, WhatIsNoFactorOfThisModelIsRefused) {
+  const std::string q = kFront + std::string("self_attn.q_proj");
+  EXPECT_THAT(error_of(parse({{std::string(kFront) + "input_layernorm.lora_A.weight", {3, 24}}})),
+              HasSubstr("is no LoRA factor of a projection (q, k, v, o, gate, up, down) of a layer"));
+  EXPECT_THAT(error_of(parse({{"base_model.model.model.layers.2.mlp.up_proj.lora_A.weight", {3, 24}}})),
+              HasSubstr("is for layer 2; the model has layers 0 to 1"));
+  EXPECT_THAT(error_of(parse({{q + ".lora_A.weight", {3, 24}}})),
+              HasSubstr("layer 1 has lora_A without lora_B"));
+  // The output layer gives words: it is passed over.
+  EXPECT_THAT(error_of(parse({{"base_model.model.lm_head.lora_A.weight", {3, 24}}})),
+              HasSubstr("changes no layer of the model"));
+}
+
+}  // namespace
+}  // namespace headwise
