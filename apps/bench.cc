@@ -29,7 +29,7 @@ namespace headwise {
 namespace {
 
 struct BenchFlags {
-  EngineFlags engine;
+  EngineSettings engine;
   std::string query;
   std::string documents;
   int passages = 20;
@@ -152,7 +152,7 @@ Status run_bench(const BenchFlags& flags, const AppContext& context) {
 
   const StopSignals signals;
   ProgressBar bar(context.verb, context.quiet);
-  const int threads = flags.engine.options.threads > 0 ? flags.engine.options.threads : usable_cores();
+  const int threads = flags.engine.threads.value_or(0) > 0 ? *flags.engine.threads : usable_cores();
   const kernels::MachinePeak before = kernels::measure_fma_peak(threads, kPeakSeconds);
   auto trials = run_trials(*engine, *request, flags.repeat, bar);
   bar.finish();
@@ -181,16 +181,16 @@ Status run_bench(const BenchFlags& flags, const AppContext& context) {
                       {"triad_gb_per_s", triad}};
   report["model"] = {{"fingerprint", engine->model->fingerprint()},
                      {"name", engine->model->config().name},
-                     {"weights", flags.engine.weights},
+                     {"weights", option_text(engine->settings, "weights")},
                      {"load_seconds", load_seconds}};
   report["request"] = {{"passages", passages},
                        {"prompt_tokens", statistics.prompt_tokens},
                        {"passage_tokens", statistics.passage_tokens},
                        {"layers_run", statistics.layers_run},
                        {"heads_read", statistics.heads_read},
-                       {"full_depth", flags.engine.options.full_depth},
-                       {"encoding", flags.engine.encoding},
-                       {"calibration", flags.engine.calibration}};
+                       {"full_depth", engine->reranker.options().full_depth},
+                       {"encoding", option_text(engine->settings, "encoding")},
+                       {"calibration", option_text(engine->settings, "calibration")}};
   report["seconds"] = {{"median", seconds}, {"fastest", trials->seconds.front()}, {"all", trials->seconds}};
   report["tokens_per_s"] = static_cast<double>(statistics.prompt_tokens) / seconds;
   report["work"] = {{"gflop", flops * 1e-9},

@@ -14,6 +14,7 @@
 #include "common/dataset_flags.h"
 #include "common/diagnostics.h"
 #include "common/engine_flags.h"
+#include "common/output.h"
 #include "common/progress_bar.h"
 #include "common/signals.h"
 #include "common/terminal.h"
@@ -24,7 +25,7 @@ namespace headwise {
 namespace {
 
 struct ExplainFlags : DatasetFlags {
-  EngineFlags engine;
+  EngineSettings engine;
   std::string query;
   bool query_given = false;
   std::string documents;
@@ -94,9 +95,9 @@ Status run_explain(const ExplainFlags& flags, const AppContext& context) {
                                .passages = request->passages,
                                .explanation = &*explanation,
                                .heads = engine->describe_heads(explanation->heads),
-                               .calibration = engine->settings.calibration,
-                               .encoding = engine->settings.encoding,
-                               .fuse = engine->settings.fuse,
+                               .calibration = option_text(engine->settings, "calibration"),
+                               .encoding = option_text(engine->settings, "encoding"),
+                               .fuse = option_text(engine->settings, "fuse"),
                                .per_head = flags.per_head};
   if (!flags.report.empty()) {
     HW_RETURN_IF_ERROR(write_file_atomically(flags.report, explain_html(answer)));
@@ -111,7 +112,7 @@ Status run_explain(const ExplainFlags& flags, const AppContext& context) {
 Action add_explain(CLI::App& verb, AppContext& context) {
   auto flags = std::make_shared<ExplainFlags>();
   constexpr int kShown = 10;
-  flags->engine.options.top_k = kShown;
+  flags->engine.top_k = kShown;
   constexpr const char* kWork = "Work";
   CLI::Option* query = verb.add_option("--query", flags->query, "The query")->group(kWork);
   verb.add_option("--documents", flags->documents,
@@ -128,10 +129,8 @@ Action add_explain(CLI::App& verb, AppContext& context) {
       ->check(CLI::NonNegativeNumber);
 
   constexpr const char* kResult = "Result";
-  verb.add_option("--top-k", flags->engine.options.top_k, "Passages shown, the best; 0: all")
-      ->group(kResult)
-      ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+  add_option_flag(verb, flags->engine, "top-k",
+                  {.group = kResult, .help = "Passages shown, the best; 0: all"});
   verb.add_flag("--per-head", flags->per_head, "Also what each head by itself looks at")->group(kResult);
   verb.add_option("--report", flags->report, "Also write a page that needs nothing else: FILE.html")
       ->group(kResult);

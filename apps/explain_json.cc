@@ -4,6 +4,7 @@
 // `explain --json` (docs/formats.md#explanations).
 #include <utility>
 
+#include "common/output.h"
 #include "explain.h"
 
 namespace headwise {

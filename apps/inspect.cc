@@ -280,7 +280,7 @@ std::string to_text(const std::string& path, const ModelDescription& model, bool
 
 Action add_inspect(CLI::App& verb, AppContext&) {
   auto options = std::make_shared<InspectOptions>();
-  verb.add_option("--model,model", options->model, kModelHelp);
+  verb.add_option("--model,model", options->model, model_help());
   verb.add_flag("--json", options->json, "One JSON object instead of a table");
   verb.add_flag("--tensors", options->tensors, "Every tensor's name, type and shape too");
   return [options]() -> Status {

@@ -69,9 +69,8 @@ Action add_rerank(CLI::App& verb, AppContext& context) {
                   "Write FILE instead of standard output; a data set goes on from FILE.partial")
       ->group(kResult);
   verb.add_flag("--restart", flags->restart, "Throw FILE.partial away and begin afresh")->group(kResult);
-  verb.add_option("--top-k", flags->engine.options.top_k, "Passages returned; 0: all")
-      ->group(kResult)
-      ->check(CLI::NonNegativeNumber);
+  add_option_flag(verb, flags->engine, "top-k",
+                  {.group = kResult, .help = "Passages returned; 0: all", .default_shown = false});
   add_engine_flags(verb, flags->engine);
   return [flags, query, &context]() -> Status { return run_rerank(*flags, context, query->count() > 0); };
 }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "common/output.h"
 #include "common/terminal.h"
 #include "rerank_modes.h"
 

@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "common/diagnostics.h"
+#include "common/output.h"
 #include "common/progress_bar.h"
 #include "common/signals.h"
 #include "jobs/journal.h"

@@ -21,7 +21,7 @@ namespace headwise {
 enum class AnswerFormat { kTable, kJsonl, kTrec, kMsmarco, kRankllm };
 
 struct RerankFlags : DatasetFlags {
-  EngineFlags engine;
+  EngineSettings engine;
   std::string query;
   std::string query_id;
   std::string documents;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/utf8.h"
+#include "common/output.h"
 #include "common/progress_bar.h"
 #include "common/signals.h"
 #include "rerank_modes.h"

@@ -19,6 +19,7 @@
 #include "base/check.h"
 #include "base/utf8.h"
 #include "common/diagnostics.h"
+#include "common/output.h"
 #include "common/progress_bar.h"
 #include "common/signals.h"
 #include "rerank_modes.h"

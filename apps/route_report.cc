@@ -13,12 +13,12 @@
 #include "common/app.h"
 #include "common/dataset_flags.h"
 #include "common/diagnostics.h"
-#include "common/engine_flags.h"
 #include "common/model_path.h"
 #include "common/output.h"
 #include "common/progress_bar.h"
 #include "common/signals.h"
 #include "common/store_flags.h"
+#include "engine/resolve.h"
 #include "report/routing_page.h"
 #include "route/query_embedding.h"
 
@@ -45,16 +45,11 @@ Result<RoutingTimes> measure_times(const ReportFlags& flags, const AppContext& c
                                    const std::shared_ptr<const Model>& model) {
   auto work = gather_work(flags.timed, context);
   HW_RETURN_IF_ERROR(work);
-  EngineFlags engine;
-  engine.heads = "all";  // every pass says its own
-  engine.encoding = router.encoding;
-  engine.calibration = router.calibration;
-  engine.token_filter = router.token_filter;
-  engine.rows = router.rows;
-  engine.options.prompt_template = router.prompt_template;
-  engine.options.max_words = flags.max_words;
-  engine.options.threads = flags.threads;
-  auto options = reranker_options(engine);
+  // Every pass says its own heads.
+  const auto settings = with_reading({.threads = flags.threads, .max_words = flags.max_words},
+                                     reading_of(router), "the router");
+  HW_RETURN_IF_ERROR(settings);
+  auto options = reranker_options(*settings);
   HW_RETURN_IF_ERROR(options);
   auto cut = Reranker::create(model, *options);
   HW_RETURN_IF_ERROR(cut);
@@ -256,7 +251,7 @@ Action add_route_report(CLI::App& verb, AppContext& context) {
   auto flags = std::make_shared<ReportFlags>();
   add_store_flags(verb, *flags, false);
   verb.add_option("--router", flags->router, "File of `route train`")->group("Work");
-  verb.add_option("--model", flags->model, kModelHelp)->group("Work");
+  verb.add_option("--model", flags->model, model_help())->group("Work");
   verb.add_option("--fuse", flags->options.fusion_weight, "First stage's weight in the fused columns")
       ->group("Work")
       ->capture_default_str();

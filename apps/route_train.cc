@@ -135,7 +135,7 @@ Action add_route_train(CLI::App& verb, AppContext& context) {
   auto flags = std::make_shared<TrainFlags>();
   add_store_flags(verb, *flags, false);
   verb.add_option("--labels", flags->labels, "File of `route label`")->group("Work");
-  verb.add_option("--model", flags->model, kModelHelp)->group("Work");
+  verb.add_option("--model", flags->model, model_help())->group("Work");
   TrainingOptions& options = flags->options;
   constexpr const char* kRouter = "Router";
   const auto add = [&](const char* name, auto& target, const char* help) {

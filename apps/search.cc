@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/utf8.h"
 #include "common/diagnostics.h"
+#include "common/output.h"
 #include "common/progress_bar.h"
 #include "common/signals.h"
 #include "common/terminal.h"
@@ -112,7 +113,7 @@ Status write_run(SearchIndex& index, const SearchFlags& flags, const AppContext&
     if (bar.stop_requested()) return fail(ErrorCode::kCancelled, "interrupted");
     const auto passages = index.candidates(query.text, flags.depth);
     if (!passages) return fail(passages.error());
-    const Ranking ranking = order_found(*passages, flags.engine.options.top_k);
+    const Ranking ranking = order_found(*passages, flags.engine.top_k.value_or(0));
     const Answer answer{.query_id = query.id,
                         .query = query.text,
                         .passages = *passages,
@@ -139,9 +140,9 @@ Status explain_found(Engine& engine, const std::vector<Passage>& passages, const
                                .passages = passages,
                                .explanation = &*explanation,
                                .heads = engine.describe_heads(explanation->heads),
-                               .calibration = engine.settings.calibration,
-                               .encoding = engine.settings.encoding,
-                               .fuse = engine.settings.fuse,
+                               .calibration = option_text(engine.settings, "calibration"),
+                               .encoding = option_text(engine.settings, "encoding"),
+                               .fuse = option_text(engine.settings, "fuse"),
                                .per_head = flags.per_head};
   if (!flags.report.empty()) {
     HW_RETURN_IF_ERROR(write_file_atomically(flags.report, explain_html(answer)));
@@ -168,7 +169,7 @@ Status run_search(const SearchFlags& flags, const AppContext& context) {
   if (passages->empty()) {
     print_note(context.verb, context.quiet, "no document has a word of the query");
   }
-  Ranking ranking = order_found(*passages, flags.engine.options.top_k);
+  Ranking ranking = order_found(*passages, flags.engine.top_k.value_or(0));
   std::string heads;
   if (!flags.no_rerank && !passages->empty()) {
     auto engine = load_engine(flags.engine);
@@ -229,11 +230,11 @@ Action add_search(CLI::App& verb, AppContext& context) {
 
   constexpr const char* kResult = "Result";
   constexpr int kShown = 10;
-  flags->engine.options.top_k = kShown;
-  CLI::Option* top = verb.add_option("--top-k", flags->engine.options.top_k,
-                                     "Documents returned; 0: all (default 10, of --queries all)")
-                         ->group(kResult)
-                         ->check(CLI::NonNegativeNumber);
+  flags->engine.top_k = kShown;
+  CLI::Option* top = add_option_flag(verb, flags->engine, "top-k",
+                                     {.group = kResult,
+                                      .help = "Documents returned; 0: all (default 10, of --queries all)",
+                                      .default_shown = false});
   verb.add_option("--format", flags->format,
                   "table, jsonl (one object, with texts), trec (default with --queries), msmarco, rankllm")
       ->group(kResult)
@@ -249,7 +250,7 @@ Action add_search(CLI::App& verb, AppContext& context) {
   add_engine_flags(verb, flags->engine);
   return [flags, query, top, &context]() {
     flags->query_given = query->count() > 0;
-    if (!flags->queries_file.empty() && top->count() == 0) flags->engine.options.top_k = 0;
+    if (!flags->queries_file.empty() && top->count() == 0) flags->engine.top_k = 0;
     return run_search(*flags, context);
   };
 }

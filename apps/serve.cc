@@ -17,6 +17,7 @@
 #include "common/engine_flags.h"
 #include "common/progress_bar.h"
 #include "common/signals.h"
+#include "engine/options.h"
 #include "search/index.h"
 #include "serve/model_engine.h"
 #include "serve/service.h"
@@ -25,7 +26,7 @@ namespace headwise {
 namespace {
 
 struct ServeFlags {
-  EngineFlags engine;
+  EngineSettings engine;
   SearchPlace place;
   serve::TransportOptions transport;
   serve::ServiceOptions service;
@@ -104,14 +105,14 @@ Status run_serve(const ServeFlags& flags, const AppContext& context) {
     if (!index) return fail(std::move(index.error()));
     corpus.emplace(std::move(*index));
   }
-  auto engine = serve::ModelEngine::create(settings_of(flags.engine), std::move(corpus));
+  auto engine = serve::ModelEngine::create(flags.engine, std::move(corpus));
   if (!engine) return fail(std::move(engine.error()));
   if (!flags.no_warm_up) HW_RETURN_IF_ERROR(warm_up(**engine));
 
   std::unique_ptr<serve::HttpTransport> transport;
   serve::ServiceOptions service_options = flags.service;
   service_options.version = HEADWISE_VERSION;
-  service_options.max_words = flags.engine.options.max_words;
+  service_options.max_words = *with_defaults(flags.engine).max_words;
   service_options.connections = [&transport] { return transport ? transport->connections() : size_t{0}; };
   if (!flags.no_log && !context.quiet) {
     // One write a line: lines of two requests never mix.
@@ -197,8 +198,9 @@ Action add_serve(CLI::App& verb, AppContext& context) {
   verb.add_flag("--no-warm-up", flags->no_warm_up, "Listen at once; the first request waits longer")
       ->group("Model");
   constexpr int64_t kMaxPromptTokens = 65536;
-  flags->engine.options.max_prompt_tokens = kMaxPromptTokens;
-  flags->engine.weights = "fp32";  // every request would pay for turning them into fp32 again
+  flags->engine.max_prompt_tokens = kMaxPromptTokens;
+  // Every request would pay for turning them into fp32 again.
+  flags->engine.weights = ModelOptions::Weights::kFloat32;
   add_engine_flags(verb, flags->engine);
   return [flags, &context]() { return run_serve(*flags, context); };
 }

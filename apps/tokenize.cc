@@ -94,7 +94,7 @@ Status tokenize_lines(const Tokenizer& tokenizer, const TokenizeOptions& options
 
 Action add_tokenize(CLI::App& verb, AppContext&) {
   auto options = std::make_shared<TokenizeOptions>();
-  CLI::Option* model = verb.add_option("--model", options->model, kModelHelp);
+  CLI::Option* model = verb.add_option("--model", options->model, model_help());
   verb.add_option("--tokenizer", options->tokenizer,
                   "A tokenizer.json, a folder that holds one, or a .gguf file, in place of --model")
       ->excludes(model);

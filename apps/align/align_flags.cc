@@ -141,7 +141,7 @@ void add_align_flags(CLI::App& program, AlignFlags& flags) {
       ->check(CLI::NonNegativeNumber);
 
   group = "Model";
-  add("--model", flags.model, kModelHelp);
+  add("--model", flags.model, model_help());
   add("--from", flags.from,
       "Folder of an adapter to start from, with its heads unless --heads names others; the same --train and "
       "no lower --rank");

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/check.h"
@@ -13,6 +14,7 @@
 #include "base/threads.h"
 #include "common/diagnostics.h"
 #include "common/store_work.h"
+#include "engine/options.h"
 #include "heads/judged_scores.h"
 #include "heads/selection.h"
 
@@ -20,22 +22,20 @@ namespace headwise {
 namespace {
 
 // How every data set is read.
-EngineFlags reading(const AlignFlags& flags) {
-  EngineFlags engine;
-  engine.set_by_user = [](const char*) { return true; };  // nothing gives way to a set that ships
-  engine.model = flags.model;
-  engine.heads = "all";
-  engine.adapter = flags.from.empty() ? std::string(kNoAdapter) : flags.from.string();
-  if (!flags.encoding.empty()) engine.encoding = flags.encoding;
-  if (!flags.token_filter.empty()) engine.token_filter = flags.token_filter;
-  if (!flags.rows.empty()) engine.rows = flags.rows;
-  engine.options.prompt_template = flags.prompt_template;
-  engine.options.max_words = flags.options.max_words;
-  engine.options.threads = flags.threads;
-  return engine;
+Result<EngineSettings> reading(const AlignFlags& flags) {
+  EngineSettings engine{.model = flags.model,
+                        .adapter = flags.from.empty() ? std::string(kNoAdapter) : flags.from.string(),
+                        .threads = flags.threads,
+                        .heads = "all",
+                        .prompt_template = flags.prompt_template,
+                        .max_words = flags.options.max_words};
+  HW_RETURN_IF_ERROR(set_option(engine, "encoding", flags.encoding));
+  HW_RETURN_IF_ERROR(set_option(engine, "token-filter", flags.token_filter));
+  HW_RETURN_IF_ERROR(set_option(engine, "rows", flags.rows));
+  return with_defaults(std::move(engine));  // nothing gives way to a set that ships
 }
 
-StoreJob store_job(const EngineFlags& engine, const DataSetSpec& spec, int most_queries) {
+StoreJob store_job(const EngineSettings& engine, const DataSetSpec& spec, int most_queries) {
   StoreJob job;
   job.data.dataset = spec.folder.string();
   job.data.run = (spec.folder / spec.run).string();
@@ -75,9 +75,10 @@ Result<HeadSet> choose_heads(const AlignFlags& flags, bool quiet) {
   const AppContext context{.verb = "align", .quiet = quiet};
   std::vector<std::filesystem::path> stores;
   std::vector<std::filesystem::path> qrels;
-  const EngineFlags engine = reading(flags);
+  const auto engine = reading(flags);
+  HW_RETURN_IF_ERROR(engine);
   for (const DataSetSpec& spec : flags.options.graded) {
-    StoreJob job = store_job(engine, spec, flags.select_queries);
+    StoreJob job = store_job(*engine, spec, flags.select_queries);
     stores.push_back(flags.options.output / "selection" / store_name(job, spec));
     qrels.push_back(spec.folder / "qrels" / (spec.split + ".tsv"));
     job.output = stores.back().string();
@@ -92,7 +93,8 @@ Result<HeadSet> choose_heads(const AlignFlags& flags, bool quiet) {
   options.count = flags.select_count;
   options.max_layer = flags.select_max_layer;
   const ReadOut read_out =
-      read_out_of(flags.calibration.empty() ? engine.calibration : flags.calibration, engine.token_filter);
+      read_out_of(flags.calibration.empty() ? option_text(*engine, "calibration") : flags.calibration,
+                  option_text(*engine, "token-filter"));
   options.calibration = read_out.calibration;
   options.token_filter = read_out.token_filter;
   ThreadPool threads(flags.threads);

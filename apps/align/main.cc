@@ -30,7 +30,7 @@
 #include "common/settings_file.h"
 #include "common/signals.h"
 #include "engine/named_heads.h"
-#include "engine/settings.h"
+#include "engine/resolve.h"
 #include "headwise/engine.h"
 #include "headwise/head_catalogue.h"
 #include "model/adapter.h"
@@ -78,23 +78,22 @@ Result<ScorerOptions> scorer_options(const AlignFlags& flags, const Model& model
   HW_RETURN_IF_ERROR(check_head_set(set, model));
   set.model = model.base_fingerprint();
   // What flags say wins over the set, and the set over what is usual, as in every verb.
-  EngineSettings settings;
-  settings.encoding = flags.encoding;
-  settings.calibration = flags.calibration;
-  settings.token_filter = flags.token_filter;
-  settings.rows = flags.rows;
-  settings.options.prompt_template = flags.prompt_template;
-  settings.options.max_words = flags.options.max_words;
-  HW_RETURN_IF_ERROR(put_in_way_of_reading(set, "--heads", settings));
-  put_in_defaults(settings);
+  EngineSettings asked{.prompt_template = flags.prompt_template, .max_words = flags.options.max_words};
+  HW_RETURN_IF_ERROR(set_option(asked, "encoding", flags.encoding));
+  HW_RETURN_IF_ERROR(set_option(asked, "calibration", flags.calibration));
+  HW_RETURN_IF_ERROR(set_option(asked, "token-filter", flags.token_filter));
+  HW_RETURN_IF_ERROR(set_option(asked, "rows", flags.rows));
+  auto merged = with_reading(std::move(asked), reading_of(set), "--heads");
+  HW_RETURN_IF_ERROR(merged);
+  const EngineSettings settings = with_defaults(std::move(*merged));
   auto reading = reranker_options(settings);
   HW_RETURN_IF_ERROR(reading);
   auto rules = prompt_rules(model, *reading);
   HW_RETURN_IF_ERROR(rules);
-  set.encoding = settings.encoding;
-  set.calibration = settings.calibration;
-  set.token_filter = settings.token_filter;
-  set.rows = settings.rows;
+  set.encoding = option_text(settings, "encoding");
+  set.calibration = option_text(settings, "calibration");
+  set.token_filter = option_text(settings, "token-filter");
+  set.rows = option_text(settings, "rows");
   set.prompt_template = reading->prompt_template.empty() ? rules->wording.name : reading->prompt_template;
   ScorerOptions options;
   options.heads = std::move(set);

@@ -14,6 +14,7 @@
 #include "common/output.h"
 #include "common/progress_bar.h"
 #include "common/signals.h"
+#include "engine/options.h"
 #include "headwise/score_store.h"
 #include "jobs/journal.h"
 #include "kernels/kernels.h"
@@ -30,11 +31,11 @@ StoreManifest make_manifest(const StoreJob& job, const Engine& engine) {
   manifest.prompt_template = options.prompt_template.empty()
                                  ? (options.encoding == Encoding::kBlocks ? "blocks" : "default")
                                  : options.prompt_template;
-  manifest.encoding = engine.settings.encoding;
-  manifest.rows = job.engine.rows;
-  manifest.order = job.engine.order;
+  manifest.encoding = option_text(engine.settings, "encoding");
+  manifest.rows = option_text(engine.settings, "rows");
+  manifest.order = option_text(engine.settings, "order");
   manifest.seed = options.seed;
-  manifest.token_filter = job.engine.token_filter;
+  manifest.token_filter = option_text(engine.settings, "token-filter");
   manifest.max_words = options.max_words;
   manifest.depth = job.data.depth;
   std::filesystem::path folder(job.data.dataset.empty() ? job.data.run : job.data.dataset);
@@ -55,7 +56,7 @@ Result<Json> journal_header(const Engine& engine, const DatasetWork& work) {
   header["format"] = "head-score store";
   header["queries"] = work.requests.size();
   header["texts and first stage"] = work.fingerprint;
-  header["flags"] = options_that_decide(engine.settings);
+  header["flags"] = options_that_decide(engine.settings, engine.reranker.options().heads.weights);
   return header;
 }
 
@@ -106,7 +107,7 @@ Status make_store(const StoreJob& job, const AppContext& context) {
   if (job.output.empty()) return fail(ErrorCode::kUsage, "--output FOLDER for the store is missing");
   auto work = gather_work(job.data, context);
   if (!work) return fail(std::move(work.error()));
-  EngineFlags every_head = job.engine;
+  EngineSettings every_head = job.engine;
   every_head.heads = "all";
   auto engine = load_engine(every_head);
   if (!engine) return fail(std::move(engine.error()));

@@ -16,8 +16,8 @@ namespace headwise {
 
 struct StoreJob {
   DatasetFlags data;
-  EngineFlags engine;  // `heads` is of no account: all are read
-  std::string output;  // the store's folder
+  EngineSettings engine;  // `heads` is of no account: all are read
+  std::string output;     // the store's folder
   bool restart = false;
 };
 

@@ -2,11 +2,11 @@
 // SPDX-FileCopyrightText: headwise contributors
 
 // What this file is: a model, a Reranker and, where asked for, a router, put together from settings as people
-// write them: words, names and files. It is what every front end (command line, server, Python) starts from,
-// so that the same words give the same ranking everywhere: with nothing set, the default model and the head
-// set that ships for it, which a Reranker made by itself does not take.
+// give them: words, names and files. It is what every front end (command line, server, Python) starts from,
+// so that the same settings give the same ranking everywhere: with nothing set, the default model and the
+// head set that ships for it, which a Reranker made by itself does not take.
 //
-//   auto engine = headwise::load_engine({.model = "smollm2", .calibration = "na"});
+//   auto engine = headwise::load_engine({.model = "smollm2", .calibration = headwise::Calibration::kNa});
 //   auto ranking = engine->rank("who wrote Emma?", passages, nullptr);
 //
 // Errors name a setting as the command line spells it ("--calibration"). Thread rule: as Reranker, one call
@@ -40,33 +40,56 @@ std::filesystem::path headwise_home();
 // the models folder holds; kUsage when a name fits several models.
 Result<std::filesystem::path> resolve_model(const std::string& given);
 
-// Words left empty are not asked for: then a head set or router says how its heads are read, and where none
-// does, RerankerOptions' defaults hold. A word that is given wins.
-struct EngineSettings {
-  std::string model;         // what resolve_model() takes
-  std::string adapter;       // a folder with a LoRA adapter (heads.json in it is its default set), "none",
-                             // "default": the one that ships; empty: that one with its own heads alone
-  std::string weights;       // "stored", "fp32"
-  std::string heads;         // "default", "all", "8..11", "13-18,14-2", a file, or a name of the catalogue
-  std::string router;        // a file; chooses the heads
-  std::string encoding;      // "blocks", "list"
-  std::string calibration;   // "ratio", "na", "none"
-  std::string token_filter;  // "low", "none"
-  std::string rows;          // "template", "all", "instruction+query", "query"
-  std::string order;         // "given", "reversed", "shuffled"
-  std::string fuse;          // a weight such as "0.7", "rrf", "none"
-  // What has no words: limits, threads, prompt_template (empty: not asked for). The members that the words
-  // above stand for are not looked at.
-  RerankerOptions options{};
+// How the first stage is added: by ranks, or by z-scores with this weight.
+struct FusionChoice {
+  Fusion fusion = Fusion::kNone;
+  double weight = RerankerOptions{}.fusion_weight;  // with kWeighted
+  std::string spelling{};                           // as it was asked for, which the headers of runs keep
 };
 
-// kUsage for a word that a setting does not have. Heads are read from `heads` alone: no file, no default.
+// One member for each option of docs/options.md. What is empty is not asked for: then a head set or router
+// says how its heads are read, and where none does, the option's default holds. What is set wins.
+struct EngineSettings {
+  std::string model{};    // what resolve_model() takes
+  std::string adapter{};  // a folder with a LoRA adapter (heads.json in it is its default set), "none",
+                          // "default": the one that ships; empty: that one with its own heads alone
+  std::optional<ModelOptions::Weights> weights{};
+  std::optional<int> threads{};
+  std::string heads{};   // "default", "all", "8..11", "13-18,14-2", a file, or a name of the catalogue
+  std::string router{};  // a file; chooses the heads
+  std::optional<Encoding> encoding{};
+  std::optional<Calibration> calibration{};
+  std::optional<TokenFilter> token_filter{};
+  std::optional<bool> filter_after_sum{};
+  std::optional<std::optional<QueryRows>> rows{};  // an empty one inside: as the template says
+  std::optional<FusionChoice> fuse{};
+  std::optional<bool> full_depth{};
+  std::string prompt_template{};  // a name or a file
+  std::string chat_format{};
+  std::optional<CandidateOrder> order{};
+  std::optional<uint64_t> seed{};
+  std::optional<int> max_words{};
+  std::optional<int> max_tokens{};
+  std::optional<int64_t> max_prompt_tokens{};
+  std::optional<int> block_span{};
+  std::optional<int> top_k{};
+};
+
+// An option by its name ("max-words") and a value as text ("80"), as flags, files and forms have them; an
+// empty text takes a choice back. kUsage for a name that is none and for a value that the option does not
+// take.
+Status set_option(EngineSettings& settings, std::string_view name, std::string_view value);
+// What set_option() takes; empty where nothing is asked for. The name must be one.
+std::string option_text(const EngineSettings& settings, std::string_view name);
+
+// With defaults for what is not asked for, whatever ships for a model. kUsage for `heads` that are no
+// selection: no file is opened.
 Result<RerankerOptions> reranker_options(const EngineSettings& settings);
 
 struct Engine {
   std::shared_ptr<const Model> model;
   Reranker reranker;
-  EngineSettings settings;  // as they took effect: no word is empty, a head set is put in
+  EngineSettings settings;  // as they took effect: every choice is set, the heads of a set are spelled out
   std::optional<QueryRouter> router;
   bool shipped_heads = false;  // the set that ships for the model is read
 
@@ -80,12 +103,12 @@ struct Engine {
 };
 
 // Everything that load, resolve and create can say: kUsage, kNotFound, kInvalidInput, kUnsupported,
-// kResourceLimit. A wrong word costs no model load.
+// kResourceLimit. A file that says something wrong costs no model load.
 Result<Engine> load_engine(const EngineSettings& settings);
 
 // The model that the settings name, with its adapter and weights.
 Result<std::shared_ptr<const Model>> load_model(const EngineSettings& settings);
-// load_engine for those who have several engines on one model: `model` is asked once the words were found
+// load_engine for those who have several engines on one model: `model` is asked once the files were found
 // sound, for what load_model(settings) would give.
 using ModelSource = std::function<Result<std::shared_ptr<const Model>>()>;
 Result<Engine> make_engine(const EngineSettings& settings, const ModelSource& model);

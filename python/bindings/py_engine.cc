@@ -10,11 +10,12 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "bindings/failure.h"
 #include "bindings/text.h"
-#include "engine/settings.h"
+#include "engine/options.h"
 
 namespace headwise::python {
 namespace {
@@ -39,82 +40,34 @@ class StopOnSignals : public ProgressSink {
   mutable Clock::time_point looked_ = Clock::now();
 };
 
-template <typename T>
-T number_of(nb::handle value, const std::string& what) {
-  T number{};
-  if (PyBool_Check(value.ptr()) || !nb::try_cast<T>(value, number)) {
-    throw Failure(Error(ErrorCode::kUsage, what + ": expected a number that fits, found " +
-                                               std::string(nb::repr(value).c_str())));
-  }
-  return number;
-}
-
-bool put_in_word(EngineSettings& settings, const std::string& name, nb::handle value) {
-  static constexpr std::pair<const char*, std::string EngineSettings::*> kWords[] = {
-      {"model", &EngineSettings::model},
-      {"adapter", &EngineSettings::adapter},
-      {"weights", &EngineSettings::weights},
-      {"heads", &EngineSettings::heads},
-      {"router", &EngineSettings::router},
-      {"encoding", &EngineSettings::encoding},
-      {"calibration", &EngineSettings::calibration},
-      {"token_filter", &EngineSettings::token_filter},
-      {"rows", &EngineSettings::rows},
-      {"order", &EngineSettings::order},
-      {"fuse", &EngineSettings::fuse},
-  };
-  for (const auto& [word, member] : kWords) {
-    if (name == word) settings.*member = path_or_text_of(value, name);
-    if (name == word) return true;
-  }
-  return false;
-}
-
-bool put_in_option(RerankerOptions& options, const std::string& name, nb::handle value) {
-  if (name == "template")
-    options.prompt_template = path_or_text_of(value, name);
-  else if (name == "chat_format")
-    options.chat_format = text_of(value, name);
-  else if (name == "seed")
-    options.seed = number_of<uint64_t>(value, name);
-  else if (name == "max_words")
-    options.max_words = number_of<int>(value, name);
-  else if (name == "max_tokens")
-    options.max_tokens = number_of<int>(value, name);
-  else if (name == "block_span")
-    options.block_span = number_of<int>(value, name);
-  else if (name == "max_prompt_tokens")
-    options.max_prompt_tokens = number_of<int64_t>(value, name);
-  else if (name == "threads")
-    options.threads = number_of<int>(value, name);
-  else if (name == "full_depth")
-    options.full_depth = nb::cast<bool>(value);
-  else if (name == "filter_after_sum")
-    options.filter_after_sum = nb::cast<bool>(value);
-  else
-    return false;
-  return true;
-}
-
-// Bounds that the command line's own parser checks before the library sees a number.
-Status check_numbers(const RerankerOptions& options) {
-  constexpr int kMostThreads = 1024;
-  const std::pair<const char*, int64_t> numbers[] = {{"max_words", options.max_words},
-                                                     {"max_tokens", options.max_tokens},
-                                                     {"block_span", options.block_span},
-                                                     {"max_prompt_tokens", options.max_prompt_tokens},
-                                                     {"threads", options.threads}};
-  for (const auto& [name, value] : numbers) {
-    if (value < 0) {
-      return fail(ErrorCode::kUsage,
-                  std::string(name) + ": expected 0 or more, found " + std::to_string(value));
+// A keyword's value as set_option() takes it.
+std::string option_value(const Option& option, nb::handle value) {
+  const std::string name = keyword(option);
+  switch (option.value.kind) {
+    case OptionKind::kFlag:
+      return nb::cast<bool>(value) ? "true" : "false";
+    case OptionKind::kInteger: {
+      const nb::object number = nb::steal(PyBool_Check(value.ptr()) ? nullptr : PyNumber_Index(value.ptr()));
+      if (number.is_valid()) return nb::str(number).c_str();
+      PyErr_Clear();
+      throw Failure(Error(ErrorCode::kUsage,
+                          name + ": expected a number; found " + std::string(nb::repr(value).c_str())));
     }
+    case OptionKind::kText:
+    case OptionKind::kPath:
+    case OptionKind::kWord:
+    case OptionKind::kNumberOrWord:
+      break;
   }
-  if (options.threads > kMostThreads) {
-    return fail(ErrorCode::kUsage,
-                "threads: expected 0 (all usable cores) to 1024, found " + std::to_string(options.threads));
+  return path_or_text_of(value, name);
+}
+
+// The row of a keyword of Reranker; null for what is none.
+const Option* option_of(const std::string& name) {
+  for (const Option& option : options()) {
+    if (option.group != nullptr && keyword(option) == name) return &option;
   }
-  return {};
+  return nullptr;
 }
 
 std::vector<std::pair<int, int>> pairs_of(const std::vector<HeadId>& heads) {
@@ -150,11 +103,10 @@ PyEngine::PyEngine(const nb::dict& given) : process_(::getpid()) {
   for (const auto& [key, value] : given) {
     const std::string name = text_of(key, "the name of a setting");
     if (value.is_none()) continue;
-    if (!put_in_word(settings, name, value) && !put_in_option(settings.options, name, value)) {
-      throw Failure(Error(ErrorCode::kUsage, "there is no setting '" + name + "'"));
-    }
+    const Option* option = option_of(name);
+    if (option == nullptr) throw Failure(Error(ErrorCode::kUsage, "there is no setting '" + name + "'"));
+    unwrap(set_option(settings, option->name, option_value(*option, value)));
   }
-  unwrap(check_numbers(settings.options));
   Result<Engine> engine = [&] {
     nb::gil_scoped_release release;
     return load_engine(settings);
@@ -288,7 +240,7 @@ void bind_engine(nb::module_& module) {
       .def_prop_ro("shipped_heads", [](const PyEngine& self) { return self.engine().shipped_heads; })
       .def_prop_ro("heads", [](const PyEngine& self) { return pairs_of(self.engine().reranker.heads()); })
       .def_prop_ro("settings_json", [](const PyEngine& self) {
-        return options_that_decide(self.engine().settings)
+        return options_that_decide(self.engine().settings, self.engine().reranker.options().heads.weights)
             .dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
       });
 }

@@ -1,84 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// Settings to an engine: heads by name, file or default, a router, and the Reranker they ask for.
+// Settings to an engine: the model, the Reranker and the router that they ask for.
 #include "headwise/engine.h"
 
 #include <algorithm>
 #include <utility>
 
 #include "base/check.h"
-#include "engine/named_heads.h"
-#include "engine/settings.h"
-#include "headwise/head_catalogue.h"
+#include "engine/resolve.h"
 #include "headwise/head_set.h"
 #include "headwise/shipped_adapter.h"
 
 namespace headwise {
-namespace {
-
-// A file or NAME for heads: the set in it, and its way of reading wherever no other is asked for. Nothing
-// when `heads` is neither.
-Result<std::optional<HeadSet>> put_in_head_set(EngineSettings& settings) {
-  auto set = named_head_set(settings.heads);
-  if (!set || !*set) return set;
-  HW_RETURN_IF_ERROR(put_in_way_of_reading(**set, "the head set '" + settings.heads + "'", settings));
-  settings.heads = (*set)->selection().to_string();
-  return set;
-}
-
-Result<Router> put_in_router(EngineSettings& settings) {
-  auto router = read_router(settings.router);
-  if (!router) return fail(std::move(router.error()));
-  HeadSet way;
-  way.prompt_template = router->prompt_template;
-  way.encoding = router->encoding;
-  way.calibration = router->calibration;
-  way.token_filter = router->token_filter;
-  way.rows = router->rows;
-  HW_RETURN_IF_ERROR(put_in_way_of_reading(way, "the router '" + settings.router + "'", settings));
-  return router;
-}
-
-// The set that ships for this model, with its adapter or without, read as it was found; every head where
-// there is none, or where another way of reading is asked for.
-Result<std::optional<HeadSet>> put_in_default_set(const Model& model, EngineSettings& settings) {
-  const ShippedAdapter* adapter =
-      settings.adapter == kDefaultAdapter ? shipped_adapter(model.base_fingerprint()) : nullptr;
-  const bool adapted = adapter != nullptr;
-  const HeadSet* set = adapted ? &adapter->heads : default_head_set(model.base_fingerprint());
-  if (set == nullptr || (!adapted && asked_otherwise(*set, settings))) {
-    settings.heads = "all";
-    return std::nullopt;
-  }
-  HW_RETURN_IF_ERROR(put_in_way_of_reading(*set, "the shipped head set", settings));
-  settings.heads = set->selection().to_string();
-  return *set;
-}
-
-bool has_adapter_folder(const EngineSettings& settings) {
-  return !settings.adapter.empty() && settings.adapter != kNoAdapter && settings.adapter != kDefaultAdapter;
-}
-
-// The default with an adapter: the set that lies beside it, where there is one.
-bool put_in_heads_of_adapter(EngineSettings& settings) {
-  const auto file = head_set_beside(settings.adapter);
-  if (file) settings.heads = file->string();
-  return file.has_value();
-}
-
-}  // namespace
 
 Result<std::shared_ptr<const Model>> load_model(const EngineSettings& settings) {
   auto path = resolve_model(settings.model);
   if (!path) return fail(std::move(path.error()));
-  const auto weights = meaning_of(kWeightsWords, settings.weights);
   const auto choose = [&settings](std::string_view base_fingerprint) -> const AdapterFiles* {
-    if (adapter_meant(settings, base_fingerprint) != kDefaultAdapter) return nullptr;
     const ShippedAdapter* shipped = shipped_adapter(base_fingerprint);
-    return shipped == nullptr ? nullptr : &shipped->files;
+    const bool wanted = shipped != nullptr && resolve_adapter(settings, shipped) == kDefaultAdapter;
+    return wanted ? &shipped->files : nullptr;
   };
-  auto model = Model::load(*path, {.weights = weights.value_or(ModelOptions::Weights::kStored),
+  auto model = Model::load(*path, {.weights = settings.weights.value_or(ModelOptions::Weights::kStored),
                                    .adapter = has_adapter_folder(settings) ? settings.adapter : std::string(),
                                    .choose_adapter = choose});
   if (!model)
@@ -94,48 +38,24 @@ Result<Engine> load_engine(const EngineSettings& settings) {
   return make_engine(settings, [&settings] { return load_model(settings); });
 }
 
-Result<Engine> make_engine(const EngineSettings& given, const ModelSource& get_model) {
-  EngineSettings settings = given;
-  std::optional<Router> router;
-  const bool by_default = settings.heads.empty() || settings.heads == kDefaultHeads;
-  if (!settings.router.empty()) {
-    if (!by_default) return fail(ErrorCode::kUsage, "--router chooses the heads; leave --heads out");
-    auto read = put_in_router(settings);
-    if (!read) return fail(std::move(read.error()));
-    router = std::move(*read);
-  }
-  if (by_default) settings.heads = "all";
-  const bool heads_of_adapter =
-      by_default && !router && has_adapter_folder(settings) && put_in_heads_of_adapter(settings);
-  auto set = put_in_head_set(settings);
-  if (!set) return fail(std::move(set.error()));
-  auto options = reranker_options(settings);  // first: a wrong word should not cost a model load
-  if (!options) return fail(std::move(options.error()));
+Result<Engine> make_engine(const EngineSettings& settings, const ModelSource& get_model) {
+  auto named = read_named_parts(settings);
+  if (!named) return fail(std::move(named.error()));
   auto model = get_model();
   if (!model) return fail(std::move(model.error()));
-  settings.adapter = adapter_meant(given, (*model)->base_fingerprint());
-  if (by_default && !router && !heads_of_adapter) {
-    set = put_in_default_set(**model, settings);
-    if (!set) return fail(std::move(set.error()));
-    options = reranker_options(settings);
-    if (!options) return fail(std::move(options.error()));
-  }
-  if (*set) {
-    HW_RETURN_IF_ERROR(check_head_set(**set, **model));
-    options->heads = (*set)->selection();
-  }
-  put_in_defaults(settings);
-  settings.options = *options;  // heads with their weights, for options_that_decide
-  auto reranker = Reranker::create(*model, std::move(*options));
+  auto resolved = resolve(settings, *named, shipped_parts((*model)->base_fingerprint()));
+  if (!resolved) return fail(std::move(resolved.error()));
+  if (resolved->set != nullptr) HW_RETURN_IF_ERROR(check_head_set(*resolved->set, **model));
+  auto reranker = Reranker::create(*model, std::move(resolved->options));
   if (!reranker) return fail(std::move(reranker.error()));
-  std::optional<QueryRouter> query_router;
-  if (router) {
-    auto made = QueryRouter::create(std::move(*router), *model, settings.options.threads);
+  std::optional<QueryRouter> router;
+  if (named->router) {
+    auto made = QueryRouter::create(std::move(*named->router), *model, *resolved->settings.threads);
     if (!made) return fail(std::move(made.error()));
-    query_router.emplace(std::move(*made));
+    router.emplace(std::move(*made));
   }
-  return Engine{std::move(*model), std::move(*reranker), std::move(settings), std::move(query_router),
-                by_default && !heads_of_adapter && set->has_value()};
+  return Engine{std::move(*model), std::move(*reranker), std::move(resolved->settings), std::move(router),
+                resolved->shipped_heads};
 }
 
 Result<Ranking> Engine::rank(std::string_view query, std::span<const Passage> passages,
@@ -175,7 +95,7 @@ std::string Engine::describe_heads(std::span<const HeadId> heads) const {
 }
 
 void rank_by_place(const EngineSettings& settings, std::vector<Passage>& passages) {
-  if (settings.fuse != "rrf") return;
+  if (!settings.fuse || settings.fuse->fusion != Fusion::kReciprocalRank) return;
   for (const Passage& passage : passages) {
     if (passage.first_stage_score) return;
   }

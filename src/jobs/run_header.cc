@@ -3,7 +3,7 @@
 
 #include "jobs/run_header.h"
 
-#include "engine/settings.h"
+#include "engine/options.h"
 #include "kernels/kernels.h"
 
 namespace headwise {
@@ -23,7 +23,7 @@ Result<Json> run_header(const Engine& engine, const DatasetChoice& choice, const
   header["shard"] = choice.shard.empty() ? "1/1" : choice.shard;
   header["queries"] = work.requests.size();
   header["texts and first stage"] = work.fingerprint;
-  header["flags"] = options_that_decide(engine.settings);
+  header["flags"] = options_that_decide(engine.settings, engine.reranker.options().heads.weights);
   return header;
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// What this file is: how flags and files spell the choices of RerankerOptions. The first row of each table is
-// the default.
+// What this file is: how flags and files spell the choices of RerankerOptions and ModelOptions. The first row
+// of each table is the default.
 #pragma once
 
 #include <array>
@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "headwise/model.h"
 #include "headwise/reranker.h"
 
 namespace headwise {
@@ -35,6 +36,9 @@ inline constexpr std::array<Word<std::optional<QueryRows>>, 4> kRowsWords{
 inline constexpr std::array<Word<CandidateOrder>, 3> kOrderWords{{{"given", CandidateOrder::kGiven},
                                                                   {"reversed", CandidateOrder::kReversed},
                                                                   {"shuffled", CandidateOrder::kShuffled}}};
+
+inline constexpr std::array<Word<ModelOptions::Weights>, 2> kWeightsWords{
+    {{"stored", ModelOptions::Weights::kStored}, {"fp32", ModelOptions::Weights::kFloat32}}};
 
 // What a word means; nothing when the table has no such word.
 template <typename T, size_t n>

@@ -4,14 +4,14 @@
 #include "serve/model_engine.h"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <filesystem>
 #include <utility>
 
 #include "base/check.h"
-#include "engine/settings.h"
+#include "engine/resolve.h"
 #include "headwise/head_catalogue.h"
+#include "headwise/shipped_adapter.h"
 
 namespace headwise::serve {
 namespace {
@@ -31,66 +31,22 @@ Status check_heads(const std::string& heads) {
               "set that /v1/models lists");
 }
 
-constexpr std::pair<const char*, std::string EngineSettings::*> kWords[] = {
-    {"encoding", &EngineSettings::encoding},
-    {"calibration", &EngineSettings::calibration},
-    {"token-filter", &EngineSettings::token_filter},
-    {"rows", &EngineSettings::rows},
-    {"order", &EngineSettings::order},
-    {"fuse", &EngineSettings::fuse},
-};
-constexpr std::pair<const char*, int RerankerOptions::*> kNumbers[] = {
-    {"max-words", &RerankerOptions::max_words},
-    {"max-tokens", &RerankerOptions::max_tokens},
-    {"block-span", &RerankerOptions::block_span},
-};
-
-// Dialects hand on numbers within their type; anything else is a mistake of ours.
-template <typename T>
-T number_of(const std::string& text) {
-  T number{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  HW_CHECK(error == std::errc() && end == text.data() + text.size());
-  return number;
-}
-
-// Words and numbers that stand for themselves; false where `name` is neither.
-bool put_in(const std::string& name, const std::string& value, EngineSettings& settings) {
-  for (const auto& [word, member] : kWords) {
-    if (name == word) settings.*member = value;
-    if (name == word) return true;
-  }
-  for (const auto& [word, member] : kNumbers) {
-    if (name == word) settings.options.*member = number_of<int>(value);
-    if (name == word) return true;
-  }
-  return false;
-}
-
 // The server's own settings with the request's in their place, as if they had been on the command line.
 Result<EngineSettings> with_settings(const EngineSettings& own, const RequestSettings& asked) {
   EngineSettings settings = own;
   // The server's own template may be one for the other encoding.
-  if (asked.contains("encoding")) settings.options.prompt_template.clear();
+  if (asked.contains("encoding")) settings.prompt_template.clear();
   for (const auto& [name, value] : asked) {
-    if (put_in(name, value, settings)) continue;
     if (name == "heads") {
       HW_RETURN_IF_ERROR(check_heads(value));
-      settings.heads = value;
       settings.router.clear();
-    } else if (name == "template") {
-      settings.options.prompt_template = value;
-    } else if (name == "filter-after-sum") {
-      settings.options.filter_after_sum = true;
-    } else if (name == "seed") {
-      settings.options.seed = number_of<uint64_t>(value);
-    } else if (name == "adapter") {
-      if (value != kNoAdapter)
-        return fail(ErrorCode::kInvalidInput, "\"adapter\" must be one that /v1/models lists");
-      settings.adapter = kNoAdapter;
-    } else {
-      return fail(ErrorCode::kInternal, "nobody knows the setting '" + name + "'");
     }
+    if (name == "adapter" && value != kNoAdapter) {
+      return fail(ErrorCode::kInvalidInput, "\"adapter\" must be one that /v1/models lists");
+    }
+    const Status set = set_option(settings, name, value);
+    // Dialects read values as the table of options has them; anything else is a mistake of ours.
+    if (!set) return fail(ErrorCode::kInternal, set.error().message());
   }
   return settings;
 }
@@ -98,7 +54,7 @@ Result<EngineSettings> with_settings(const EngineSettings& own, const RequestSet
 // The engine knows flags of `rerank`; clients of a server can only be told what it was started with.
 Error with_server_bounds(Error&& error, const EngineSettings& settings) {
   if (error.code() != ErrorCode::kResourceLimit) return std::move(error);
-  const int64_t most = settings.options.max_prompt_tokens;
+  const int64_t most = settings.max_prompt_tokens.value_or(0);
   return Error(error.code(), error.message() + " (the server's --max-prompt-tokens is " +
                                  (most > 0 ? std::to_string(most) : "not set") + ")");
 }
@@ -112,7 +68,7 @@ Result<QueryAnswer> answer_query(Engine& engine, const RerankQuery& query,
   const auto start = std::chrono::steady_clock::now();
   std::vector<Passage> ranked;
   std::span<const Passage> passages = query.passages;
-  if (engine.settings.fuse == "rrf") {
+  if (engine.settings.fuse->fusion == Fusion::kReciprocalRank) {
     ranked = query.passages;
     rank_by_place(engine.settings, ranked);
     passages = ranked;
@@ -150,7 +106,7 @@ Result<QueryAnswer> answer_query(Engine& engine, const RerankQuery& query,
 Result<std::unique_ptr<ModelEngine>> ModelEngine::create(const EngineSettings& settings,
                                                          std::optional<SearchIndex> corpus) {
   EngineSettings all = settings;
-  all.options.top_k = 0;  // the service cuts, after scaling
+  all.top_k = 0;  // the service cuts, after scaling
   auto engine = load_engine(all);
   if (!engine) return fail(std::move(engine.error()));
   return std::unique_ptr<ModelEngine>(new ModelEngine(std::move(all), std::move(*engine), std::move(corpus)));
@@ -167,8 +123,8 @@ ModelEngine::ModelEngine(EngineSettings settings, Engine first, std::optional<Se
   card_.layers = static_cast<int>(config.layers);
   card_.heads_per_layer = static_cast<int>(config.heads);
   card_.heads = first.describe_heads(first.reranker.heads());
-  card_.encoding = first.settings.encoding;
-  card_.calibration = first.settings.calibration;
+  card_.encoding = option_text(first.settings, "encoding");
+  card_.calibration = option_text(first.settings, "calibration");
   card_.head_sets = {kDefaultHeads, "all"};
   for (const CatalogueEntry& entry : head_catalogue()) {
     if (check_head_set(entry.set, *model_)) card_.head_sets.push_back(entry.name);
@@ -184,7 +140,8 @@ ModelEngine::ModelEngine(EngineSettings settings, Engine first, std::optional<Se
 }
 
 Result<std::shared_ptr<const Model>> ModelEngine::model_for(const EngineSettings& settings) {
-  std::shared_ptr<const Model>& model = models_[adapter_meant(settings, model_->base_fingerprint())];
+  std::shared_ptr<const Model>& model =
+      models_[resolve_adapter(settings, shipped_adapter(model_->base_fingerprint()))];
   if (!model) {
     auto loaded = load_model(settings);
     if (!loaded) return fail(std::move(loaded.error()));

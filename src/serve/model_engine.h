@@ -44,7 +44,7 @@ class ModelEngine : public RankingEngine {
 
   const EngineSettings settings_;  // the server's own, as they were asked for
   const std::shared_ptr<const Model> model_;
-  std::map<std::string, std::shared_ptr<const Model>> models_;  // by adapter_meant()
+  std::map<std::string, std::shared_ptr<const Model>> models_;  // by resolve_adapter()
   std::list<Ready> ready_;  // the one used last comes first; the one of settings_ is never let go
   std::mutex searching_;    // one search at a time
   std::optional<SearchIndex> corpus_;

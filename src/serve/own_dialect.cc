@@ -4,13 +4,10 @@
 // The dialects `headwise` and `search`: what `rerank` and `explain` can do, for many queries at once, and for
 // one whose passages the first stage finds.
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <limits>
 #include <utility>
 
-#include "rerank/option_words.h"
-#include "rerank/prompt_template.h"
+#include "engine/options.h"
 #include "serve/dialect_parts.h"
 
 namespace headwise::serve {
@@ -19,71 +16,51 @@ namespace {
 constexpr int kMostPassages = 1000;  // explained of one query
 constexpr int kMostHeads = 64;       // shown each for itself
 
-// Settings that are one word of a list.
-struct WordSetting {
-  const char* field;
-  const char* flag;
-  std::vector<std::string> (*words)();
-};
-template <const auto& table>
-std::vector<std::string> words() {
-  return words_of(table);
+// A word that the client may give for the option; any text where there is no list.
+std::string read_word(FieldReader& fields, const Option& option, const char* field,
+                      const std::string& expected) {
+  const auto known_words = option.client->words != nullptr ? option.client->words : option.value.words;
+  std::string text = fields.optional_text(field);
+  if (text.empty() || known_words == nullptr) return text;
+  const std::vector<std::string> words = known_words();
+  if (std::find(words.begin(), words.end(), text) != words.end()) return text;
+  std::string list;
+  for (const std::string& word : words) list += (list.empty() ? "" : ", ") + word;
+  fields.complain(fields.name_of(field) + " must be " + (expected.empty() ? "one of " + list : expected));
+  return {};
 }
-constexpr std::array<WordSetting, 6> kWordSettings{{
-    {"encoding", "encoding", words<kEncodingWords>},
-    {"calibration", "calibration", words<kCalibrationWords>},
-    {"token_filter", "token-filter", words<kTokenFilterWords>},
-    {"rows", "rows", words<kRowsWords>},
-    {"order", "order", words<kOrderWords>},
-    // A name that ships, never a path: the command line would open the file.
-    {"template", "template", prompt_template_names},
-}};
 
-struct NumberSetting {
-  const char* field;
-  const char* flag;
-  int64_t high;
-};
-constexpr std::array<NumberSetting, 4> kNumberSettings{{
-    {"max_words", "max-words", std::numeric_limits<int32_t>::max()},
-    {"max_tokens_per_doc", "max-tokens", std::numeric_limits<int32_t>::max()},
-    {"block_span", "block-span", 1 << 20},
-    {"seed", "seed", std::numeric_limits<int64_t>::max()},
-}};
+// The field's value as the command line would have it; empty where there is none.
+std::string read_option(FieldReader& fields, const Option& option, const char* field) {
+  const ParsedJson* value = fields.find(field);
+  if (value == nullptr) return {};
+  switch (option.value.kind) {
+    case OptionKind::kFlag: {
+      const auto flag = fields.optional_flag(field);
+      return !flag ? "" : *flag ? "true" : "false";
+    }
+    case OptionKind::kInteger: {
+      const auto number = fields.optional_integer(field, 0, option.client->most);
+      return number ? std::to_string(*number) : "";
+    }
+    case OptionKind::kNumberOrWord:
+      if (value->is_number() && value->get<double>() >= 0.0) return value->dump();
+      if (value->is_string()) return read_word(fields, option, field, option.expected);
+      fields.complain(fields.name_of(field) + " must be " + option.expected);
+      return {};
+    case OptionKind::kText:
+    case OptionKind::kPath:
+    case OptionKind::kWord:
+      break;
+  }
+  return read_word(fields, option, field, "");
+}
 
 void read_settings(FieldReader& fields, RequestSettings& settings) {
-  if (std::string heads = fields.optional_text("heads"); !heads.empty()) {
-    settings["heads"] = std::move(heads);
-  }
-  if (std::string adapter = fields.optional_text("adapter"); !adapter.empty()) {
-    settings["adapter"] = std::move(adapter);
-  }
-  for (const WordSetting& row : kWordSettings) {
-    const std::string word = fields.optional_text(row.field);
-    if (word.empty()) continue;
-    const std::vector<std::string> known = row.words();
-    if (std::find(known.begin(), known.end(), word) == known.end()) {
-      std::string list;
-      for (const std::string& one : known) list += (list.empty() ? "" : ", ") + one;
-      fields.complain(fields.name_of(row.field) + " must be one of " + list);
-    }
-    settings[row.flag] = word;
-  }
-  for (const NumberSetting& row : kNumberSettings) {
-    if (const auto number = fields.optional_integer(row.field, 0, row.high)) {
-      settings[row.flag] = std::to_string(*number);
-    }
-  }
-  if (const auto flag = fields.optional_flag("filter_after_sum"); flag && *flag) {
-    settings["filter-after-sum"] = "true";
-  }
-  const ParsedJson* fuse = fields.find("fuse");
-  if (fuse != nullptr && fuse->is_number() && fuse->get<double>() >= 0.0) {
-    settings["fuse"] = fuse->dump();
-  } else if (fuse != nullptr && (*fuse == "rrf" || *fuse == "none")) {
-    settings["fuse"] = fuse->get<std::string>();
-  } else if (fuse != nullptr) {
-    fields.complain("\"fuse\" must be a weight of the first stage such as 0.7, or \"rrf\", or \"none\"");
+  for (const Option& option : options()) {
+    if (!option.client) continue;
+    std::string text = read_option(fields, option, client_field(option).c_str());
+    if (!text.empty()) settings[std::string(option.name)] = std::move(text);
   }
 }
 

@@ -16,8 +16,8 @@
 
 namespace headwise::serve {
 
-// What a request wants otherwise than the server's own flags say, by flag name without dashes: {"encoding",
-// "list"}. Requests with equal settings share an engine.
+// What a request wants otherwise than the server's own flags say, by the option's name: {"encoding", "list"},
+// values as set_option() takes them. Requests with equal settings share an engine.
 using RequestSettings = std::map<std::string, std::string>;
 
 // raw: what `rerank` prints, bit for bit. softmax and minmax are over the query's passages, before top_n.

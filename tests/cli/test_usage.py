@@ -55,8 +55,11 @@ def test_no_verb(headwise):
     (["rerank", "--top_k=3"], "unknown flag '--top_k'", "did you mean '--top-k'?"),
     (["rerank", "surplus"], "unexpected word 'surplus'", "headwise rerank --help"),
     (["bench", "--xyzzy"], "unknown flag '--xyzzy'", "headwise bench --help"),
-    (["rerank", "--encoding", "lists"], "lists", "headwise rerank --help"),
-    (["rerank", "--max-words", "many"], "--max-words", "headwise rerank --help"),
+    (["rerank", "--encoding", "lists"], "--encoding: expected one of blocks, list; found 'lists'", "headwise rerank --help"),
+    (["rerank", "--encoding", ""], "--encoding: expected a value; found none", "headwise rerank --help"),
+    (["rerank", "--max-words", "many"], "--max-words: expected a whole number; found 'many'", "headwise rerank --help"),
+    (["serve", "--threads", "1025"], "--threads: expected 0 to 1024; found '1025'", "headwise serve --help"),
+    (["search", "--corpus", "c", "--top-k", "-1"], "--top-k: expected 0 or more; found '-1'", "headwise search --help"),
     (["rerank", "--depth", "-3"], "--depth", "headwise rerank --help"),
     (["rerank", "--query"], "--query", "headwise rerank --help"),
 ])
@@ -103,7 +106,23 @@ def test_a_flag_may_be_an_environment_variable(headwise, tiny):
 
 
 def test_a_variable_with_a_bad_value_is_bad_usage(headwise):
-    assert "--top-k" in headwise.fails(2, "rerank", env={"HEADWISE_TOP_K": "two"})
+    message = "--top-k: expected a whole number; found 'two'"
+    assert message in headwise.fails(2, "rerank", env={"HEADWISE_TOP_K": "two"})
+
+
+@pytest.mark.parametrize("word, on", [("true", True), ("yes", True), ("1", True), ("false", False), ("0", False)])
+def test_a_switch_may_be_a_variable_or_a_line(headwise, tiny, tmp_path, word, on):
+    def layers_run(*arguments, **options) -> int:
+        answer = headwise.ok("rerank", "--query", "q", "--documents", "-", "--json", "--heads", "0-0", *arguments,
+                             stdin=PASSAGES, **options)
+        return json.loads(answer)["statistics"]["layers_run"]
+
+    whole = layers_run("--full-depth")
+    assert whole > 1 == layers_run()
+    assert layers_run(env={"HEADWISE_FULL_DEPTH": word}) == (whole if on else 1)
+    if word in ("true", "false"):  # TOML's own
+        (tmp_path / "settings.toml").write_text(f"[rerank]\nfull-depth = {word}\n")
+        assert layers_run("--config", "settings.toml") == (whole if on else 1)
 
 
 def test_a_variable_of_another_verb_does_no_harm(headwise, tiny):

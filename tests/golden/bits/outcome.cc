@@ -53,15 +53,17 @@ Outcome explained(Engine& engine, const BitsRequest& request) {
 
 std::shared_ptr<const Model> Answerer::model_of(const EngineSettings& settings) {
   std::shared_ptr<const Model>& model =
-      models_[settings.model + " " + settings.adapter + " " + settings.weights];
+      models_[settings.model + " " + settings.adapter + " " + option_text(settings, "weights")];
   if (model == nullptr) model = value_or_throw(load_model(settings));
   return model;
 }
 
 Outcome Answerer::answer(const BitsRequest& request, const std::string& weights, int threads) {
   EngineSettings settings = request.settings;
-  settings.weights = weights;
-  settings.options.threads = threads;
+  if (Status set = set_option(settings, "weights", weights); !set) {
+    throw std::runtime_error(set.error().to_string());
+  }
+  settings.threads = threads;
   if (request.kind == RequestKind::kEmbed) {
     const std::vector<float> vector =
         value_or_throw(query_vector(model_of(settings), request.layer, threads, request.query));

@@ -3,6 +3,7 @@
 
 #include "golden/bits/request.h"
 
+#include <algorithm>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -24,45 +25,14 @@ std::string expanded(const std::string& word) {
   return word.starts_with(kTests) ? (tests_folder() / word.substr(kTests.size())).string() : word;
 }
 
-constexpr std::pair<const char*, std::string EngineSettings::*> kWords[] = {
-    {"model", &EngineSettings::model},
-    {"adapter", &EngineSettings::adapter},
-    {"heads", &EngineSettings::heads},
-    {"encoding", &EngineSettings::encoding},
-    {"calibration", &EngineSettings::calibration},
-    {"token_filter", &EngineSettings::token_filter},
-    {"rows", &EngineSettings::rows},
-    {"order", &EngineSettings::order},
-    {"fuse", &EngineSettings::fuse}};
-constexpr std::pair<const char*, int RerankerOptions::*> kCounts[] = {
-    {"max_words", &RerankerOptions::max_words},
-    {"max_tokens", &RerankerOptions::max_tokens},
-    {"block_span", &RerankerOptions::block_span}};
-
 EngineSettings settings_of(const json& members) {
   EngineSettings settings;
   for (const auto& [key, value] : members.items()) {
-    bool known = true;
-    if (key == "filter_after_sum") {
-      settings.options.filter_after_sum = value.get<bool>();
-    } else if (key == "seed") {
-      settings.options.seed = value.get<uint64_t>();
-    } else if (key == "template") {
-      settings.options.prompt_template = value.get<std::string>();
-    } else {
-      known = false;
-    }
-    for (const auto& [name, member] : kWords) {
-      if (key != name) continue;
-      settings.*member = expanded(value.get<std::string>());
-      known = true;
-    }
-    for (const auto& [name, member] : kCounts) {
-      if (key != name) continue;
-      settings.options.*member = value.get<int>();
-      known = true;
-    }
-    if (!known) throw std::runtime_error("requests.json: no setting is called '" + key + "'");
+    std::string name = key;
+    std::replace(name.begin(), name.end(), '_', '-');
+    const std::string text = value.is_string() ? expanded(value.get<std::string>()) : value.dump();
+    const Status set = set_option(settings, name, text);
+    if (!set) throw std::runtime_error("requests.json: " + set.error().to_string());
   }
   return settings;
 }

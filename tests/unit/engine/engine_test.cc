@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// Settings in words to an engine: what a word may be, which of two wins, and what is said of a wrong one.
+// Settings to an engine: models, heads, adapters and routers by name, and what took effect. Which of two wins
+// is in resolve_test.cc.
 #include "headwise/engine.h"
 
 #include <gmock/gmock.h>
@@ -10,7 +11,7 @@
 #include <filesystem>
 #include <string>
 
-#include "engine/settings.h"
+#include "engine/options.h"
 #include "headwise/head_set.h"
 #include "support/paths.h"
 
@@ -27,7 +28,7 @@ EngineSettings tiny(const std::string& heads = "all") {
   EngineSettings settings;
   settings.model = kTiny;
   settings.heads = heads;
-  settings.options.threads = 1;
+  settings.threads = 1;
   return settings;
 }
 
@@ -39,91 +40,28 @@ std::vector<Passage> passages() {
   return made;
 }
 
-TEST(EngineSettings, EmptyWordsAreTheDefaults) {
-  const auto options = reranker_options({});
-  ASSERT_TRUE(options) << options.error().to_string();
-  const RerankerOptions plain;
-  EXPECT_EQ(options->encoding, plain.encoding);
-  EXPECT_EQ(options->calibration, plain.calibration);
-  EXPECT_EQ(options->rows, plain.rows);
-  EXPECT_EQ(options->fusion, Fusion::kNone);
+TEST(EngineSettings, AFileThatSaysSomethingWrongCostsNoModelLoad) {
+  EngineSettings settings = tiny("nowhere.json");
+  settings.model = "/no/such/model";  // nobody learns of this
+  const auto engine = load_engine(settings);
+  ASSERT_FALSE(engine);
+  EXPECT_THAT(engine.error().message(), HasSubstr("there is no file 'nowhere.json'"));
+  settings.heads = "some";
+  EXPECT_EQ(load_engine(settings).error().code(), ErrorCode::kUsage);
 }
 
-TEST(EngineSettings, WrongWordsAreNamedWithWhatIsKnown) {
-  struct Case {
-    std::string EngineSettings::*member;
-    const char* given;
-    const char* says;
-  };
-  for (const Case& wrong :
-       {Case{&EngineSettings::encoding, "lists", "--encoding: expected one of blocks, list; found 'lists'"},
-        Case{&EngineSettings::calibration, "NA",
-             "--calibration: expected one of ratio, na, none; found 'NA'"},
-        Case{&EngineSettings::weights, "int3", "--weights: expected one of stored, fp32; found 'int3'"},
-        Case{&EngineSettings::fuse, "-1", "--fuse: expected a weight"},
-        Case{&EngineSettings::fuse, "0.5x", "--fuse: expected a weight"},
-        Case{&EngineSettings::fuse, "nan", "--fuse: expected a weight"}}) {
-    EngineSettings settings = tiny();
-    settings.*wrong.member = wrong.given;
-    settings.model = "/no/such/model";  // a wrong word costs no model load, so nobody learns of this
-    const auto engine = load_engine(settings);
-    ASSERT_FALSE(engine) << wrong.given;
-    EXPECT_EQ(engine.error().code(), ErrorCode::kUsage);
-    EXPECT_THAT(engine.error().message(), HasSubstr(wrong.says));
-  }
-}
-
-TEST(EngineSettings, AHeadSetSaysHowItIsReadWhereNobodyElseDoes) {
-  HeadSet set;
-  set.encoding = "list";
-  set.calibration = "na";
-  EngineSettings settings;
-  settings.calibration = "none";
-  EXPECT_TRUE(asked_otherwise(set, settings));
-  ASSERT_TRUE(put_in_way_of_reading(set, "the set", settings));
-  EXPECT_EQ(settings.encoding, "list");
-  EXPECT_EQ(settings.calibration, "none");  // asked for
-
-  set.rows = "some";
-  const auto wrong = put_in_way_of_reading(set, "the set", settings);
-  ASSERT_FALSE(wrong);
-  EXPECT_EQ(wrong.error().code(), ErrorCode::kInvalidInput);
-  EXPECT_THAT(wrong.error().message(), HasSubstr("the set says 'some', which --rows does not know"));
-}
-
-TEST(EngineSettings, AWordThatTheSetHasTooAsksForNothingElse) {
-  HeadSet set;
-  set.encoding = "list";
-  EngineSettings settings;
-  EXPECT_FALSE(asked_otherwise(set, settings));
-  settings.encoding = "list";
-  EXPECT_FALSE(asked_otherwise(set, settings));
-  settings.encoding = "blocks";
-  EXPECT_TRUE(asked_otherwise(set, settings));
-}
-
-TEST(EngineSettings, ThoseThatTookEffectHaveNoEmptyWord) {
+TEST(EngineSettings, ThoseThatTookEffectLeaveNothingOpen) {
   const auto engine = load_engine(tiny("0-1,1-0"));
   ASSERT_TRUE(engine) << engine.error().to_string();
-  const EngineSettings& settings = engine->settings;
-  for (const std::string* word :
-       {&settings.adapter, &settings.weights, &settings.heads, &settings.encoding, &settings.calibration,
-        &settings.token_filter, &settings.rows, &settings.order, &settings.fuse}) {
-    EXPECT_FALSE(word->empty());
+  for (const Option& option : options()) {
+    const bool text = option.value.kind == OptionKind::kPath || option.value.kind == OptionKind::kText;
+    if (!text) EXPECT_NE(option_text(engine->settings, option.name), "") << option.name;
   }
+  EXPECT_EQ(engine->settings.heads, "0-1,1-0");
+  EXPECT_EQ(engine->settings.adapter, kNoAdapter);
   EXPECT_EQ(engine->reranker.heads().size(), 2U);
   EXPECT_EQ(engine->describe_heads(engine->reranker.heads()), "2 heads: 0-1, 1-0");
   EXPECT_FALSE(engine->shipped_heads);
-}
-
-TEST(EngineSettings, WhatDecidesLeavesOutWhatCannotChangeAScore) {
-  EngineSettings slow = tiny(), fast = tiny();
-  fast.weights = "fp32";
-  fast.options.threads = 2;
-  fast.options.full_depth = true;
-  EXPECT_EQ(options_that_decide(slow), options_that_decide(fast));
-  fast.options.max_words = slow.options.max_words + 1;
-  EXPECT_NE(options_that_decide(slow), options_that_decide(fast));
 }
 
 TEST(LoadEngine, AModelWithoutAShippedAdapterSaysSo) {
@@ -191,7 +129,7 @@ TEST(RankByPlace, GivesRanksOnlyWhereRrfNeedsThemAndNobodyHasAny) {
   std::vector<Passage> plain = passages();
   rank_by_place(settings, plain);
   EXPECT_FALSE(plain[0].first_stage_score);
-  settings.fuse = "rrf";
+  settings.fuse = FusionChoice{.fusion = Fusion::kReciprocalRank};
   rank_by_place(settings, plain);
   EXPECT_GT(*plain[0].first_stage_score, *plain[1].first_stage_score);
   std::vector<Passage> scored = passages();

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// An adapter that ships inside the library: when it is meant, and that it ranks as the folder it was made of
-// does. The tiny model's stands in for those of models/: cmake/embed_adapters.cmake put it into this program.
+// An adapter that ships inside the library: that it ranks as the folder it was made of does, and gives way to
+// what is asked for. The tiny model's stands in for those of models/: cmake/embed_adapters.cmake put it into
+// this program.
 #include "headwise/shipped_adapter.h"
 
 #include <gmock/gmock.h>
@@ -12,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/settings.h"
+#include "engine/resolve.h"
 #include "headwise/engine.h"
 #include "model/adapter.h"
 #include "support/paths.h"
@@ -29,7 +30,7 @@ const std::string kShippedFor = "llama-2x4-64-fa21be0cacb94ac8";
 EngineSettings tiny() {
   EngineSettings settings;
   settings.model = kTiny;
-  settings.options.threads = 1;
+  settings.threads = 1;
   return settings;
 }
 
@@ -63,29 +64,6 @@ TEST(ShippedAdapter, IsWhole) {
   EXPECT_EQ(shipped_adapter("llama-1x1-1-0"), nullptr);
 }
 
-TEST(ShippedAdapter, IsMeantWhereNobodyAsksForAnythingElse) {
-  const auto meant = [](auto change) {
-    EngineSettings settings;
-    change(settings);
-    return adapter_meant(settings, kShippedFor);
-  };
-  EXPECT_EQ(meant([](EngineSettings&) {}), kDefaultAdapter);
-  EXPECT_EQ(meant([](EngineSettings& s) { s.heads = kDefaultHeads; }), kDefaultAdapter);
-  EXPECT_EQ(meant([](EngineSettings& s) { s.encoding = "blocks"; }), kDefaultAdapter);
-  EXPECT_EQ(meant([](EngineSettings& s) { s.fuse = "0.7"; }), kDefaultAdapter);
-  EXPECT_EQ(meant([](EngineSettings& s) { s.encoding = "list"; }), kNoAdapter);
-  EXPECT_EQ(meant([](EngineSettings& s) { s.calibration = "ratio"; }), kNoAdapter);
-  EXPECT_EQ(meant([](EngineSettings& s) { s.heads = "all"; }), kNoAdapter);
-  EXPECT_EQ(meant([](EngineSettings& s) { s.router = "router.safetensors"; }), kNoAdapter);
-  EXPECT_EQ(meant([](EngineSettings& s) { s.adapter = kNoAdapter; }), kNoAdapter);
-  EXPECT_EQ(meant([](EngineSettings& s) {
-              s.adapter = kDefaultAdapter;
-              s.heads = "all";
-            }),
-            kDefaultAdapter);
-  EXPECT_EQ(adapter_meant({}, "llama-1x1-1-0"), kNoAdapter);
-}
-
 TEST(ShippedAdapter, RanksAsItsFolderDoes) {
   auto by_default = tiny_with([](EngineSettings&) {});
   auto folder = tiny_with([](EngineSettings& s) { s.adapter = kFolder; });
@@ -94,7 +72,7 @@ TEST(ShippedAdapter, RanksAsItsFolderDoes) {
   EXPECT_EQ(by_default->settings.adapter, kDefaultAdapter);
   EXPECT_TRUE(by_default->shipped_heads);
   EXPECT_EQ(by_default->reranker.heads().size(), 2U);
-  EXPECT_EQ(by_default->settings.calibration, "na");
+  EXPECT_EQ(by_default->settings.calibration, Calibration::kNa);
   EXPECT_EQ(scores(*by_default), scores(*folder));
   EXPECT_EQ(by_default->model->fingerprint(), folder->model->fingerprint());
   EXPECT_NE(scores(*by_default), scores(*frozen));
@@ -111,9 +89,9 @@ TEST(ShippedAdapter, GivesWayToWhatIsAskedFor) {
     s.heads = "all";
     s.adapter = kDefaultAdapter;
   });
-  auto other_reading = tiny_with([](EngineSettings& s) { s.calibration = "ratio"; });
+  auto other_reading = tiny_with([](EngineSettings& s) { s.calibration = Calibration::kRatio; });
   auto asked_for = tiny_with([](EngineSettings& s) {
-    s.calibration = "ratio";
+    s.calibration = Calibration::kRatio;
     s.adapter = kDefaultAdapter;
   });
   ASSERT_TRUE(all && frozen_all && aligned_all && other_reading && asked_for);
@@ -122,7 +100,7 @@ TEST(ShippedAdapter, GivesWayToWhatIsAskedFor) {
   EXPECT_EQ(other_reading->reranker.heads().size(), 8U);
   EXPECT_EQ(other_reading->settings.adapter, kNoAdapter);
   EXPECT_EQ(asked_for->reranker.heads().size(), 2U);
-  EXPECT_EQ(asked_for->settings.calibration, "ratio");
+  EXPECT_EQ(asked_for->settings.calibration, Calibration::kRatio);
 }
 
 }  // namespace

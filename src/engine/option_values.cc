@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+#include "engine/option_values.h"
+
+#include <algorithm>
+#include <cmath>
+#include <system_error>
+
+namespace headwise {
+
+tl::unexpected<Error> wrong_value(const Option& option, const std::string& expected, std::string_view found) {
+  return fail(ErrorCode::kUsage, "--" + std::string(option.name) + ": expected " + expected + "; found '" +
+                                     std::string(found) + "'");
+}
+
+Result<uint64_t> read_integer(const Option& option, std::string_view text, uint64_t most_of_type) {
+  std::string_view digits = text;
+  const bool negative = digits.starts_with('-');
+  if (negative || digits.starts_with('+')) digits.remove_prefix(1);
+  if (digits.empty() || digits.find_first_not_of("0123456789") != std::string_view::npos) {
+    return wrong_value(option, "a whole number", text);
+  }
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  const bool fits = error == std::errc() && number <= most_of_type;
+  if (option.most < most_of_type && (negative || !fits || number > option.most)) {
+    return wrong_value(option, "0 to " + std::to_string(option.most), text);
+  }
+  if (negative && number != 0) return wrong_value(option, "0 or more", text);
+  if (!fits) return wrong_value(option, "a number that fits, at most " + std::to_string(most_of_type), text);
+  return number;
+}
+
+Result<bool> read_flag(const Option& option, std::string_view text) {
+  if (text == "true" || text == "false") return text == "true";
+  return wrong_value(option, "true or false", text);
+}
+
+std::vector<std::string> fusion_words() { return {"rrf", "none"}; }
+
+Result<FusionChoice> read_fusion(const Option& option, std::string_view text) {
+  FusionChoice choice{.spelling = std::string(text)};
+  if (text == "none") return choice;
+  if (text == "rrf") {
+    choice.fusion = Fusion::kReciprocalRank;
+    return choice;
+  }
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), choice.weight);
+  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(choice.weight) ||
+      choice.weight < 0) {
+    return wrong_value(option, option.expected, text);
+  }
+  choice.fusion = Fusion::kWeighted;
+  return choice;
+}
+
+std::string write_fusion(const FusionChoice& choice) {
+  if (!choice.spelling.empty()) return choice.spelling;
+  if (choice.fusion == Fusion::kNone) return "none";
+  if (choice.fusion == Fusion::kReciprocalRank) return "rrf";
+  char digits[32];  // the shortest that reads back as the same number
+  return {digits, std::to_chars(digits, digits + sizeof digits, choice.weight).ptr};
+}
+
+}  // namespace headwise
