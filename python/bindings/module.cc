@@ -9,6 +9,7 @@ NB_MODULE(_core, module) {
   module.doc() = "The C++ engine. Use the package headwise, not this module.";
   module.attr("VERSION") = HEADWISE_VERSION;
   headwise::python::translate_failures();
+  headwise::python::bind_options(module);
   headwise::python::bind_engine(module);
   headwise::python::bind_data_sets(module);
 }

@@ -49,6 +49,8 @@ class PyEngine {
 // explanation.cc
 nb::dict to_python(const Explanation& explanation);
 
+// options.cc
+void bind_options(nb::module_& module);
 void bind_engine(nb::module_& module);
 void bind_data_sets(nb::module_& module);
 

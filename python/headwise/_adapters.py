@@ -4,7 +4,8 @@
 from typing import Any
 
 from ._errors import UsageError
-from ._reranker import Path, Reranker
+from ._reranker import Reranker
+from ._values import Path
 
 
 def as_reranker(model: "Reranker | Path | None", settings: dict[str, Any]) -> Reranker:

@@ -3,6 +3,8 @@
 """What can go wrong, with the codes that the command line ends with (2 usage, 3 data, 4 not supported, 5 resource)."""
 import re
 
+from . import _core
+
 
 class Error(Exception):
     """Base of all. `code` is the command line's exit status, `kind` its name, `context` what was being done."""
@@ -37,10 +39,9 @@ class ResourceError(Error):
     code = 5
 
 
-# The library names a setting as the command line spells it.
-_FLAG = re.compile(r"--(model|adapter|weights|heads|router|encoding|calibration|token-filter|filter-after-sum|rows|fuse|template"
-                   r"|chat-format|order|seed|max-words|max-tokens|max-prompt-tokens|block-span|threads|full-depth|dataset"
-                   r"|run|split|depth|skip|queries|shard|top-k|restart)\b(?!-)")
+# The library names a setting as the command line spells it: the options, and those of a data set.
+_NAMES = [*(option.name for option in _core.options()), "dataset", "run", "split", "depth", "skip", "queries", "shard", "restart"]
+_FLAG = re.compile(rf"--({'|'.join(_NAMES)})\b(?!-)")
 
 
 def _in_python(message: str) -> str:

@@ -7,47 +7,12 @@ from collections.abc import Iterable, Sequence, Sized
 from typing import Any
 
 from . import _core
-from ._documents import Document, Documents, is_number, read_documents
-from ._errors import UsageError
+from ._documents import Document, Documents, read_documents
 from ._explanation import Explanation, make_explanation
 from ._progress import with_progress
 from ._results import HeadId, HeadScores, Ranking, make_hits
-
-Path = str | os.PathLike[str]
-
-
-def _path(value: Path | None, name: str) -> bytes | None:
-    if value is None:
-        return None
-    try:
-        path = os.fsencode(value)
-    except (TypeError, UnicodeEncodeError) as error:
-        raise UsageError(f"{name}: expected a name or a path, found {value!r}") from error
-    if b"\0" in path:
-        raise UsageError(f"{name}: {value!r} holds a NUL character, which no path has")
-    return path
-
-
-def _heads(value: str | os.PathLike[str] | Iterable[tuple[int, int]] | None) -> bytes | None:
-    if value is None or isinstance(value, (str, os.PathLike)):
-        return _path(value, "heads")
-    try:
-        return ",".join(f"{int(layer)}-{int(head)}" for layer, head in value).encode()
-    except (TypeError, ValueError) as error:
-        raise UsageError("heads: expected text such as '13-18,14-2', a file, or (layer, head) pairs") from error
-
-
-def _fuse(value: float | str | None) -> str | None:
-    return repr(float(value)) if is_number(value) and value is not None else value  # type: ignore[return-value]
-
-
-def limit(top_k: int | None) -> int | None:
-    """The end of a slice. None and 0: all, as the command line has it."""
-    if top_k is None:
-        return None
-    if isinstance(top_k, bool) or not hasattr(top_k, "__index__") or top_k < 0:
-        raise UsageError(f"top_k: expected a whole number of 0 (all) or more, found {top_k!r}")
-    return min(top_k.__index__(), 2**31) or None
+from ._runs import rerank_run
+from ._values import Path, limit, setting
 
 
 class Reranker:
@@ -70,14 +35,13 @@ class Reranker:
                  block_span: int | None = None, threads: int | None = None, weights: str | None = None,
                  full_depth: bool = False) -> None:
         given = {
-            "model": _path(model, "model"), "heads": _heads(heads), "router": _path(router, "router"),
-            "adapter": _path(adapter, "adapter"), "encoding": encoding, "calibration": calibration,
-            "token_filter": token_filter, "filter_after_sum": bool(filter_after_sum), "rows": rows,
-            "fuse": _fuse(fuse), "template": _path(template, "template"), "chat_format": chat_format, "order": order,
-            "seed": seed, "max_words": max_words, "max_tokens": max_tokens, "max_prompt_tokens": max_prompt_tokens,
-            "block_span": block_span, "threads": threads, "weights": weights, "full_depth": bool(full_depth),
+            "model": model, "heads": heads, "router": router, "adapter": adapter, "encoding": encoding,
+            "calibration": calibration, "token_filter": token_filter, "filter_after_sum": filter_after_sum, "rows": rows,
+            "fuse": fuse, "template": template, "chat_format": chat_format, "order": order, "seed": seed,
+            "max_words": max_words, "max_tokens": max_tokens, "max_prompt_tokens": max_prompt_tokens,
+            "block_span": block_span, "threads": threads, "weights": weights, "full_depth": full_depth,
         }
-        self._given = {name: value for name, value in given.items() if value is not None}
+        self._given = {name: setting(name, value) for name, value in given.items() if value is not None}
         self._engine = _core.Engine(self._given)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -144,7 +108,6 @@ class Reranker:
 
         Gives {query: {document: score}}, as pytrec_eval and ranx take it. With `output` a TREC run is written; finished
         queries are kept in OUTPUT.partial, and the same call goes on from there after an interruption."""
-        from ._runs import rerank_run
         return rerank_run(self, run=run, dataset=dataset, output=output, split=split, depth=depth, skip=skip, queries=queries,
                           shard=shard, top_k=top_k, restart=restart, progress=progress)
 

@@ -6,14 +6,22 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from . import _core
 from ._documents import Documents
 from ._progress import with_progress
-from ._reranker import Path, Reranker, _path, limit
+from ._results import Ranking
+from ._values import Path, limit, path_bytes
 
 RUN_NAME = "headwise"
+
+
+class Ranks(Protocol):
+    """What is needed of a Reranker."""
+    _engine: _core.Engine
+
+    def _rank(self, query: str, documents: Documents, end: int | None) -> Ranking: ...
 
 
 @dataclass(frozen=True)
@@ -28,7 +36,7 @@ class Request:
     scores: list[float]
 
 
-def rank_request(reranker: Reranker, request: Request, top_k: int | None = None) -> str:
+def rank_request(reranker: Ranks, request: Request, top_k: int | None = None) -> str:
     """The request's lines of the TREC run."""
     documents = Documents(sources=list(request.texts), ids=request.ids, texts=request.texts, titles=request.titles,
                           scores=list(request.scores))
@@ -45,11 +53,11 @@ class RunWork:
     """The queries of a run that are still to be ranked, and where finished ones go. With `output` they are kept in
     OUTPUT.partial as they come, in any order; `finish` writes the run in one piece."""
 
-    def __init__(self, reranker: Reranker, *, run: Path, dataset: Path | None, output: Path | None, split: str | None,
+    def __init__(self, reranker: Ranks, *, run: Path, dataset: Path | None, output: Path | None, split: str | None,
                  depth: int, skip: int, queries: int, shard: str | None, top_k: int | None, restart: bool) -> None:
         limit(top_k)
-        self._work = _core.gather_work(_path(dataset, "dataset") or b"", _path(run, "run"), split or "", depth, skip, queries,
-                                       shard or "")
+        self._work = _core.gather_work(b"" if dataset is None else path_bytes(dataset, "dataset"), path_bytes(run, "run"),
+                                       split or "", depth, skip, queries, shard or "")
         self._output = None if output is None else os.fsencode(output)
         self._journal: Any = None
         self._finished: dict[int, str] = {}
@@ -85,7 +93,7 @@ class RunWork:
         return results
 
 
-def rerank_run(reranker: Reranker, *, progress: bool | None, top_k: int | None, **choice: Any) -> dict[str, dict[str, float]]:
+def rerank_run(reranker: Ranks, *, progress: bool | None, top_k: int | None, **choice: Any) -> dict[str, dict[str, float]]:
     work = RunWork(reranker, top_k=top_k, **choice)
     for request in with_progress(work.requests(), progress, work.total, work.done):
         work.add(request.number, rank_request(reranker, request, top_k))

@@ -17,7 +17,8 @@ import numpy.typing
 from ._adapters import as_reranker
 from ._errors import DataError
 from ._progress import with_progress
-from ._reranker import Path, Reranker
+from ._reranker import Reranker
+from ._values import Path
 
 Pair = tuple[str, str] | list[str]
 

@@ -13,7 +13,8 @@ from langchain_core.documents.compressor import BaseDocumentCompressor
 from pydantic import ConfigDict, PrivateAttr
 
 from ._adapters import as_reranker
-from ._reranker import Path, Reranker
+from ._reranker import Reranker
+from ._values import Path
 
 
 class HeadwiseCompressor(BaseDocumentCompressor):

@@ -12,7 +12,8 @@ from llama_index.core.schema import MetadataMode, NodeWithScore, QueryBundle
 
 from ._adapters import as_reranker
 from ._errors import UsageError
-from ._reranker import Path, Reranker
+from ._reranker import Reranker
+from ._values import Path
 
 
 class HeadwiseRerank(BaseNodePostprocessor):

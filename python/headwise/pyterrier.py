@@ -11,7 +11,8 @@ import pyterrier
 
 from ._adapters import as_reranker
 from ._errors import DataError
-from ._reranker import Path, Reranker
+from ._reranker import Reranker
+from ._values import Path
 
 
 class HeadwiseReranker(pyterrier.Transformer):

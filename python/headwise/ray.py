@@ -15,8 +15,9 @@ import ray
 import ray.data
 
 from ._progress import with_progress
-from ._reranker import Path, Reranker
+from ._reranker import Reranker
 from ._runs import Request, RunWork, blocks, rank_request
+from ._values import Path
 
 
 class RankBatch:

@@ -13,7 +13,8 @@ from rerankers.results import RankedResults, Result
 from rerankers.utils import prep_docs
 
 from ._adapters import as_reranker
-from ._reranker import Path, Reranker
+from ._reranker import Reranker
+from ._values import Path
 
 
 class HeadwiseRanker(BaseRanker):  # type: ignore[misc]

@@ -17,8 +17,9 @@ import pandas
 from pyspark.sql import DataFrame, SparkSession
 
 from ._progress import with_progress
-from ._reranker import Path, Reranker
+from ._reranker import Reranker
 from ._runs import Request, RunWork, blocks, rank_request
+from ._values import Path
 
 REQUEST_SCHEMA = ("number long, query_id string, query string, ids array<string>, texts array<string>, titles array<string>, "
                   "scores array<double>")
