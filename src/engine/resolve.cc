@@ -64,10 +64,9 @@ bool has_adapter_folder(const EngineSettings& settings) {
 
 std::string resolve_adapter(const EngineSettings& settings, const ShippedAdapter* shipped) {
   if (!settings.adapter.empty()) return settings.adapter;
-  const bool asked_otherwise = shipped == nullptr || !settings.router.empty() ||
-                               !heads_are_default(settings) ||
-                               asks_for_other_reading(settings, reading_of(shipped->heads));
-  return asked_otherwise ? kNoAdapter : kDefaultAdapter;
+  const bool something_else = !settings.router.empty() || !heads_are_default(settings);
+  if (shipped == nullptr || something_else) return kNoAdapter;
+  return asks_for_other_reading(settings, reading_of(shipped->heads)) ? kNoAdapter : kDefaultAdapter;
 }
 
 Result<NamedParts> read_named_parts(const EngineSettings& settings) {

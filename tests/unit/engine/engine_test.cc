@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 #include <string>
 
 #include "engine/options.h"
@@ -48,6 +49,15 @@ TEST(EngineSettings, AFileThatSaysSomethingWrongCostsNoModelLoad) {
   EXPECT_THAT(engine.error().message(), HasSubstr("there is no file 'nowhere.json'"));
   settings.heads = "some";
   EXPECT_EQ(load_engine(settings).error().code(), ErrorCode::kUsage);
+  settings.heads = (std::filesystem::temp_directory_path() / "engine_test_heads.json").string();
+  std::ofstream(settings.heads)
+      << R"({"format": "headwise head set", "version": 1, "heads": ["0-1"], "rows": "some"})";
+  const auto wrong = load_engine(settings);
+  std::filesystem::remove(settings.heads);
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().code(), ErrorCode::kInvalidInput);
+  EXPECT_EQ(wrong.error().message(),
+            "the head set '" + settings.heads + "' says 'some', which --rows does not know");
 }
 
 TEST(EngineSettings, ThoseThatTookEffectLeaveNothingOpen) {
