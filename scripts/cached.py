@@ -18,35 +18,41 @@ PASSED = tree.ROOT / "build" / "passed"
 
 
 @lru_cache(maxsize=None)
-def _direct(path: Path) -> tuple[str, tuple[Path, ...]]:
+def _direct(path: Path) -> tuple[str, int, tuple[Path, ...]]:
     text = tree.read(path)
     targets = (tree.resolve(match.group(1), path) for match in tree.INCLUDE.finditer(text) if match.group(1))
-    return hashlib.sha256(text.encode()).hexdigest(), tuple(target for target in targets if target is not None)
+    return hashlib.sha256(text.encode()).hexdigest(), len(text), tuple(target for target in targets if target is not None)
 
 
-def closure_hash(path: Path, tool: str) -> str:
+def closure(path: Path, tool: str) -> tuple[str, int]:
+    """Hash, and bytes, of a file with what it includes."""
     seen: dict[str, str] = {}
+    size = 0
     waiting = [path]
     while waiting:
         current = waiting.pop()
         if str(current) in seen:
             continue
-        seen[str(current)], direct = _direct(current)
+        seen[str(current)], length, direct = _direct(current)
+        size += length
         waiting.extend(direct)
     digest = hashlib.sha256(tool.encode())
     for name, text in sorted(seen.items()):
         digest.update(f"{name} {text}\n".encode())
-    return digest.hexdigest()
+    return digest.hexdigest(), size
 
 
-def run_all(paths: list[Path], command, tool: str) -> list[str]:
-    """The outputs of the files that failed. `command(path)` is the argument list for one file."""
+def run_all(paths: list[Path], command, tool: str) -> dict[Path, str]:
+    """The files that failed, and what was said of each. `command(path)` is the argument list for one file."""
     PASSED.mkdir(parents=True, exist_ok=True)
-    todo = [(path, PASSED / closure_hash(path, tool)) for path in paths]
-    todo = [(path, mark) for path, mark in todo if not mark.exists()]
+    todo = []
+    for path in paths:
+        mark, size = closure(path, tool)
+        if not (PASSED / mark).exists():
+            todo.append((size, path, PASSED / mark))
 
-    def one(item: tuple[Path, Path]) -> str | None:
-        path, mark = item
+    def one(item: tuple[int, Path, Path]) -> str | None:
+        _, path, mark = item
         done = subprocess.run(command(path), cwd=tree.ROOT, capture_output=True, text=True)
         if done.returncode == 0:
             mark.touch()
@@ -54,9 +60,9 @@ def run_all(paths: list[Path], command, tool: str) -> list[str]:
         return f"{path}: exit status {done.returncode}\n{done.stdout}{done.stderr}"
 
     # The longest files first, so that the last worker is not left alone with one of them.
-    todo.sort(key=lambda item: -(tree.ROOT / item[0]).stat().st_size)
+    todo.sort(reverse=True)
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        failures = [output for output in pool.map(one, todo) if output]
+        failures = {path: output for (_, path, _), output in zip(todo, pool.map(one, todo)) if output}
     print(f"{len(paths)} files, {len(paths) - len(todo)} unchanged since they passed, {len(failures)} failed")
     return failures
 

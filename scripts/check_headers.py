@@ -15,7 +15,7 @@ def main() -> None:
     tool = "headers " + " ".join(FLAGS) + cached.tool_version("c++", "--version")
     # -include rather than the header itself: `#pragma once` in a main file is a warning.
     failures = cached.run_all(headers, lambda path: ["c++", *FLAGS, "-include", str(path), "/dev/null"], tool)
-    print("\n".join(failures))
+    print("\n".join(failures.values()))
     sys.exit(1 if failures else 0)
 
 

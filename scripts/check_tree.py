@@ -26,6 +26,9 @@ MACHINE = re.compile("|".join(["/" + r"(?:work/(?:main|shared|\.)|root/|home/)[A
                                r"\bdeb\.debian" + r"\.org"]))
 UNFINISHED = re.compile(r"\bTO" + r"DO\b(?!\(#\d+\))|\bFIX" + r"ME\b")
 
+# clang-tidy finds these in a file that it looks at by itself, not in one of a unit (check_tidy.py).
+USED_BY_NAME = re.compile(r"^\s*(?:using\s+(?:\w+::)+(\w+);|namespace\s+(\w+)\s*=)", re.MULTILINE)
+
 
 def is_source(path: Path) -> bool:
     if path.suffix in SOURCE or path.name == "CMakeLists.txt":
@@ -48,6 +51,12 @@ def violations(path: Path) -> list[str]:
         bare_list = (path.name == "CMakeLists.txt" or path.suffix == ".cmake") and len(lines) < 20
         if not bare_list and (LICENCE not in head or OWNER not in head):
             found.append(f"{path}: the two SPDX lines are missing at the top")
+    if path.suffix == ".cc":
+        text = "\n".join(lines)
+        for match in USED_BY_NAME.finditer(text):
+            name = match.group(1) or match.group(2)
+            if len(re.findall(rf"\b{name}\b", text)) == 1:
+                found.append(f"{path}: '{match.group(0).strip()}' names what nothing uses")
     # Recorded data (fixtures, results, fuzz seeds) may hold any text.
     if not is_source(path) and path.suffix not in (".md", ".txt", ".json", ".toml", ".in", ""):
         return found

@@ -119,6 +119,8 @@ def test_include_check_accepts_what_points_down(small_tree):
 
 @pytest.mark.parametrize("files, complaint", [
     ({"src/base/a.cc": "int x;\n"}, "SPDX"),
+    ({"src/base/a.cc": LICENCE + "using std::vector;\nint x;\n"}, "names what nothing uses"),
+    ({"src/base/a.cc": LICENCE + "namespace fs = std::filesystem;\nint x;\n"}, "names what nothing uses"),
     ({"docs/a.md": "see /" + "home/me/notes\n"}, "names one machine"),
     ({"docs/a.md": "from https://" + "pypi" + ".org/simple\n"}, "names one machine or one registry"),
     ({"src/base/a.cc": LICENCE + "// TO" + "DO later\n"}, "needs an issue number"),
@@ -129,7 +131,7 @@ def test_tree_check_finds(small_tree, files, complaint):
 
 
 def test_tree_check_accepts_a_good_file(small_tree):
-    files = {"src/base/a.cc": LICENCE + "// TO" + "DO(#12) later\n", "docs/a.md": "plain words\n"}
+    files = {"src/base/a.cc": LICENCE + "// TO" + "DO(#12) later\nusing std::size_t;\nsize_t x;\n", "docs/a.md": "plain words\n"}
     assert [line for path in small_tree(files) for line in check_tree.violations(path)] == []
 
 
