@@ -7,6 +7,7 @@ A second run costs what has changed: the build folder and ccache stay. `pip inst
 Standard library only.
 """
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,12 @@ WHEELS = ROOT / "build" / "wheel"
 PIP = [str(PYTHON), "-m", "pip", "--disable-pip-version-check"]
 
 
+def in_units() -> bool:
+    """Whether the release build compiles in large units (scripts/run_tests.py): its objects are of use only to its like."""
+    cache = ROOT / "build" / "release" / "CMakeCache.txt"
+    return cache.is_file() and re.search(r"^CMAKE_UNITY_BUILD:\w+=ON$", cache.read_text(), re.MULTILINE) is not None
+
+
 def build_wheel() -> Path:
     """In the environment's own scikit-build-core and nanobind, so that nothing is downloaded; the library's objects come
     from the compiler cache where the release build has made them."""
@@ -26,8 +33,10 @@ def build_wheel() -> Path:
     if shutil.which("ccache"):
         environment.setdefault("CMAKE_CXX_COMPILER_LAUNCHER", "ccache")
     shutil.rmtree(WHEELS, ignore_errors=True)
-    subprocess.run([*PIP, "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(WHEELS), str(ROOT)],
-                   check=True, env=environment)
+    command = [*PIP, "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(WHEELS), str(ROOT)]
+    if in_units():
+        command.append("--config-settings=cmake.define.CMAKE_UNITY_BUILD=ON")
+    subprocess.run(command, check=True, env=environment)
     return next(WHEELS.glob("headwise-*.whl"))
 
 

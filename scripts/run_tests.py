@@ -1,7 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: headwise contributors
-"""The test run behind scripts/test: sections one after the other, seconds for each, one summary, one exit status.
+"""The test run behind scripts/test: sections, seconds for each, one summary, one exit status.
+
+Sections run one after the other, but for two stretches: while the tree is checked and the release build is made, the Python
+environments are fetched; and what mostly waits for other people's programs runs beside what mostly compiles. Nothing that
+measures time is in either. A section's line comes when it has ended.
 
 A check of the tree counts as one test, a GoogleTest case as one, any other ctest entry as one, a pytest test as one.
 Full logs are in build/logs/. Standard library only.
@@ -14,6 +18,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable
@@ -30,12 +35,14 @@ class Counts:
     failed: int = 0
     skipped: int = 0
     notes: list[str] = field(default_factory=list)  # names of what failed, reasons of what was skipped
+    building: float = 0  # seconds of the section that went into configuring, compiling and linking
 
     def add(self, other: "Counts") -> None:
         self.passed += other.passed
         self.failed += other.failed
         self.skipped += other.skipped
         self.notes += other.notes
+        self.building += other.building
 
 
 def logged(name: str, *command: str, environment: dict[str, str] | None = None) -> bool:
@@ -47,8 +54,8 @@ def logged(name: str, *command: str, environment: dict[str, str] | None = None) 
     if done.returncode != 0:
         lines = log.read_text(errors="replace").splitlines()
         shown = " ".join(command[:8]) + (" ..." if len(command) > 8 else "")
-        print(f"   {shown}: exit status {done.returncode}; the end of {log.relative_to(ROOT)}:")
-        print("\n".join("   | " + line for line in lines[-TAIL_LINES:]), flush=True)
+        end = "".join(f"   | {line}\n" for line in lines[-TAIL_LINES:])
+        print(f"   {shown}: exit status {done.returncode}; the end of {log.relative_to(ROOT)}:\n{end}", end="", flush=True)
     return done.returncode == 0
 
 
@@ -67,11 +74,24 @@ def script_check(name: str) -> Callable[[], Counts]:
     return lambda: check(name, sys.executable, f"scripts/check_{name}.py")
 
 
-def configure(preset: str) -> bool:
-    """Quiet and instant once configured: ninja runs CMake again by itself when a list file changed."""
-    if (ROOT / "build" / preset / "build.ninja").is_file():
+def configure(preset: str, *flags: str) -> bool:
+    return logged(f"configure-{preset}", "cmake", "--preset", preset, *flags)
+
+
+def build(preset: str, target: str) -> bool:
+    """A build folder that is made here compiles in large units (cmake/unity.cmake); one that is there stays as it is. Where two
+    files of a unit clash, that is said, and every file is compiled alone: the tests have an answer all the same."""
+    folder = ROOT / "build" / preset
+    ninja = ("ninja", "-C", f"build/{preset}", target)
+    # Ninja runs CMake again by itself when a list file changed.
+    if not (folder / "build.ninja").is_file() and not configure(preset, "-DCMAKE_UNITY_BUILD=ON"):
+        return False
+    if logged(f"build-{preset}", *ninja):
         return True
-    return logged(f"configure-{preset}", "cmake", "--preset", preset)
+    if not re.search(r"^CMAKE_UNITY_BUILD:\w+=ON$", (folder / "CMakeCache.txt").read_text(), re.MULTILINE):
+        return False
+    print(f"   {preset}: files of one unit may clash; building once more, file by file", flush=True)
+    return configure(preset, "-DCMAKE_UNITY_BUILD=OFF") and logged(f"build-{preset}", *ninja)
 
 
 no_skips = False  # set by --no-skips
@@ -115,10 +135,10 @@ def case_counts(report: Path, label: str) -> Counts:
 
 def ctest(preset: str, selection: list[str], environment: dict[str, str], target: str) -> Counts:
     label = f"{preset}-tests"
-    if not configure(preset):
-        return Counts(failed=1, notes=[f"failed: configuring preset {preset}"])
-    if not logged(f"build-{preset}", "ninja", "-C", f"build/{preset}", target):
+    began = time.monotonic()
+    if not build(preset, target):
         return Counts(failed=1, notes=[f"failed: building preset {preset}"])
+    counts = Counts(building=time.monotonic() - began)
     cases = ROOT / "build" / preset / "cases"
     shutil.rmtree(cases, ignore_errors=True)
     cases.mkdir(parents=True)
@@ -129,7 +149,6 @@ def ctest(preset: str, selection: list[str], environment: dict[str, str], target
            environment={"GTEST_OUTPUT": f"xml:{cases}/", "GTEST_COLOR": "no", **environment})
     if not report.is_file():
         return Counts(failed=1, notes=[f"failed: ctest wrote no report for preset {preset}"])
-    counts = Counts()
     for program in ElementTree.parse(report).iter("testcase"):
         name, status = program.get("name", ""), program.get("status", "")
         own = cases / f"{name}.xml"
@@ -153,6 +172,12 @@ SANITIZERS = {
     "TSAN_OPTIONS": "halt_on_error=1:ignore_noninstrumented_modules=1",
 }
 slow_too = False  # set by --slow
+
+
+def release_build() -> Counts:
+    began = time.monotonic()
+    ok = build("release", "all")
+    return Counts(building=time.monotonic() - began) if ok else Counts(failed=1, notes=["failed: building preset release"])
 
 
 def release_tests() -> Counts:
@@ -209,25 +234,38 @@ def install_tests() -> Counts:
 SCALE_FILES = ("tests/python/test_scale_ray.py", "tests/python/test_scale_spark.py", "tests/python/test_scale_slurm.py")
 
 
-def python_package(step: str) -> Counts | None:
-    """The wheel and the binary that it is compared with; what failed, or None."""
+def with_python_package(step: str, tests: Callable[[], Counts]) -> Counts:
+    """Makes the wheel and the binary that it is compared with, then runs the tests."""
     if not logged(f"setup-{step}", "scripts/setup", step):
         return Counts(failed=1, notes=[f"failed: scripts/setup {step}"])
-    if not configure("release") or not logged("build-release", "ninja", "-C", "build/release", "headwise_cli"):
+    began = time.monotonic()
+    if not build("release", "headwise_cli"):
         return Counts(failed=1, notes=["failed: building the command line"])
     if not logged("python-package", sys.executable, "scripts/python_package.py"):
         return Counts(failed=1, notes=["failed: building the wheel"])
-    return None
+    counts = Counts(building=time.monotonic() - began)
+    counts.add(tests())
+    return counts
 
 
 def python_tests() -> Counts:
-    return python_package("package") or pytest("python", "tests/python", *(f"--ignore={name}" for name in SCALE_FILES),
-                                               interpreter=".venv-python/bin/python")
+    return with_python_package("package", lambda: pytest("python", "tests/python", *(f"--ignore={name}" for name in SCALE_FILES),
+                                                         interpreter=".venv-python/bin/python"))
 
 
 def scale_out_tests() -> Counts:
     # One after the other: each starts a cluster of its own.
-    return python_package("scale") or pytest("scale-out", *SCALE_FILES, interpreter=".venv-python/bin/python", jobs="0", all_slow=True)
+    return with_python_package("scale", lambda: pytest("scale-out", *SCALE_FILES, interpreter=".venv-python/bin/python", jobs="0",
+                                                       all_slow=True))
+
+
+def fetch_environments() -> Counts:
+    """Early, beside the release build. What fails here fails again, and is counted, in the section that needs it."""
+    logged("environments", "scripts/setup", *(("scale", "clients") if slow_too else ("package",)))
+    return Counts()
+
+
+ALONE = "alone"
 
 
 @dataclass
@@ -236,26 +274,33 @@ class Section:
     purpose: str
     run: Callable[[], Counts]
     when: str  # "fast": always; "default": unless --fast; "slow": with --slow
+    lane: str = ALONE
+
+
+# The stretches of a run, in order; lanes of one stretch run side by side.
+STRETCHES = [("checks", "fetching"), (ALONE,), ("compiling", "waiting")]
 
 
 SECTIONS = [
-    Section("format", "clang-format", format_check, "fast"),
-    Section("tree", "SPDX lines, file lengths, nothing that names one machine", script_check("tree"), "fast"),
-    Section("docs", "paths, headings, commands and flags that documents and comments name are there", script_check("docs"), "fast"),
-    Section("includes", "includes point downward only", script_check("includes"), "fast"),
-    Section("headers", "every public header compiles alone", script_check("headers"), "fast"),
-    Section("unit", "release build; unit, golden and property tests, replay of the fuzz corpora", release_tests, "fast"),
+    Section("format", "clang-format", format_check, "fast", "checks"),
+    Section("tree", "SPDX lines, file lengths, nothing that names one machine", script_check("tree"), "fast", "checks"),
+    Section("docs", "paths, headings, commands and flags that documents and comments name are there", script_check("docs"), "fast", "checks"),
+    Section("includes", "includes point downward only", script_check("includes"), "fast", "checks"),
+    Section("headers", "every public header compiles alone", script_check("headers"), "fast", "checks"),
+    Section("release", "the release build, beside which the other sections' environments are fetched", release_build, "fast", "checks"),
+    Section("environments", "Python packages, and with --slow a browser, Java and Slurm", fetch_environments, "default", "fetching"),
+    Section("unit", "unit, golden and property tests, replay of the fuzz corpora", release_tests, "fast"),
     Section("command-line", "pytest: the binary's output, exit status, answers to bad input", command_line_tests, "fast"),
     Section("server", "pytest: the server's answers, errors, behaviour towards bad clients", server_tests, "fast"),
     Section("peers", "pytest: the binary against pytrec_eval, Hugging Face tokenizers, sentencepiece", peer_tests, "default"),
     Section("install", "pytest: the installed library, its example, the scripts", install_tests, "default"),
     Section("python", "pytest: the Python package and its adapters against the binary", python_tests, "default"),
-    Section("clients", "pytest: other people's clients, schemathesis and a browser against the server", client_tests, "slow"),
-    Section("scale-out", "pytest: Ray, Spark and Slurm on loopback write the file of one process", scale_out_tests, "slow"),
-    Section("asan", "the same tests under AddressSanitizer and UndefinedBehaviorSanitizer", sanitizer_tests("dev"), "slow"),
-    Section("tsan", "the same tests under ThreadSanitizer", sanitizer_tests("tsan"), "slow"),
-    Section("tidy", "clang-tidy", script_check("tidy"), "slow"),
-    Section("fuzz", "libFuzzer, 60 s for each parser", fuzz_tests, "slow"),
+    Section("clients", "pytest: other people's clients, schemathesis and a browser against the server", client_tests, "slow", "waiting"),
+    Section("scale-out", "pytest: Ray, Spark and Slurm on loopback write the file of one process", scale_out_tests, "slow", "waiting"),
+    Section("asan", "the same tests under AddressSanitizer and UndefinedBehaviorSanitizer", sanitizer_tests("dev"), "slow", "compiling"),
+    Section("tsan", "the same tests under ThreadSanitizer", sanitizer_tests("tsan"), "slow", "compiling"),
+    Section("tidy", "clang-tidy", script_check("tidy"), "slow", "compiling"),
+    Section("fuzz", "libFuzzer, 60 s for each parser", fuzz_tests, "slow", "compiling"),
 ]
 
 
@@ -280,28 +325,45 @@ def parse_arguments() -> list[Section]:
     return [section for section in SECTIONS if section.when in wanted]
 
 
+def summary(counts: Counts) -> str:
+    return f"{counts.passed} passed, {counts.failed} failed, {counts.skipped} skipped"
+
+
+def run_section(section: Section) -> tuple[Counts, float]:
+    start = time.monotonic()
+    counts = section.run()
+    seconds = time.monotonic() - start
+    notes = "".join(f"   {note}\n" for note in counts.notes)
+    print(f"== {section.name}: {section.purpose}\n{notes}   {summary(counts)}, {seconds:.0f} s", flush=True)
+    return counts, seconds
+
+
 def main() -> int:
     sections = parse_arguments()
     LOGS.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("HEADWISE_SHARED", str(ROOT.parent / "shared"))
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    # The wheel is made of the release build's objects: by these the compiler cache knows them in another folder.
+    os.environ.update(CCACHE_BASEDIR=str(ROOT), CCACHE_NOHASHDIR="1")
     began = time.monotonic()
+    ended: dict[str, tuple[Counts, float]] = {}
+
+    def run_lane(lane: str) -> None:
+        for section in sections:
+            if section.lane == lane:
+                ended[section.name] = run_section(section)
+
+    for lanes in STRETCHES:
+        with ThreadPoolExecutor(len(lanes)) as pool:
+            list(pool.map(run_lane, lanes))
     total = Counts()
-    table = []
-    for section in sections:
-        print(f"== {section.name}: {section.purpose}", flush=True)
-        start = time.monotonic()
-        counts = section.run()
-        seconds = time.monotonic() - start
-        summary = f"{counts.passed} passed, {counts.failed} failed, {counts.skipped} skipped"
-        for note in counts.notes:
-            print(f"   {note}")
-        print(f"   {summary}, {seconds:.0f} s", flush=True)
-        table.append(f"{section.name:13} {seconds:6.0f} s   {summary}")
-        total.add(counts)
     print(f"\n== summary ({time.monotonic() - began:.0f} s; logs in build/logs)")
-    print("\n".join(table))
-    print(f"{total.passed} passed, {total.failed} failed, {total.skipped} skipped")
+    for section in sections:
+        counts, seconds = ended[section.name]
+        building = f", {counts.building:.0f} s of them building" if counts.building >= 0.5 else ""
+        print(f"{section.name:13} {seconds:6.0f} s   {summary(counts)}{building}")
+        total.add(counts)
+    print(summary(total))
     return 0 if total.failed == 0 and total.passed > 0 else 1
 
 
