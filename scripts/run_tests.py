@@ -20,6 +20,7 @@ import time
 import xml.etree.ElementTree as ElementTree
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Callable
 
@@ -234,15 +235,20 @@ def install_tests() -> Counts:
 SCALE_FILES = ("tests/python/test_scale_ray.py", "tests/python/test_scale_spark.py", "tests/python/test_scale_slurm.py")
 
 
+@lru_cache
+def python_package() -> str:
+    """Makes the wheel, and the binary that it is compared with, once a run. What failed, or nothing."""
+    if not build("release", "headwise_cli"):
+        return "building the command line"
+    return "" if logged("python-package", sys.executable, "scripts/python_package.py") else "building the wheel"
+
+
 def with_python_package(step: str, tests: Callable[[], Counts]) -> Counts:
-    """Makes the wheel and the binary that it is compared with, then runs the tests."""
     if not logged(f"setup-{step}", "scripts/setup", step):
         return Counts(failed=1, notes=[f"failed: scripts/setup {step}"])
     began = time.monotonic()
-    if not build("release", "headwise_cli"):
-        return Counts(failed=1, notes=["failed: building the command line"])
-    if not logged("python-package", sys.executable, "scripts/python_package.py"):
-        return Counts(failed=1, notes=["failed: building the wheel"])
+    if failed := python_package():
+        return Counts(failed=1, notes=[f"failed: {failed}"])
     counts = Counts(building=time.monotonic() - began)
     counts.add(tests())
     return counts
