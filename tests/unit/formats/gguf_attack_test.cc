@@ -44,8 +44,8 @@ std::string length(uint64_t bytes) {
   return text;
 }
 
-const std::vector<Attack>& attacks() {
-  static const std::vector<Attack> rows{
+std::vector<Attack> attacks_on_the_header() {
+  return {
       {"Magic", [](GgufBytes& f) { f.magic = 0x12345678; },
        "byte 0: not a GGUF file: expected the bytes 'GGUF'"},
       {"Version", [](GgufBytes& f) { f.version = 4; }, "version 4", ErrorCode::kUnsupported},
@@ -83,6 +83,11 @@ const std::vector<Attack>& attacks() {
        "power of two from 8 to 2147483648, found 0"},
       {"AlignmentOdd", [](GgufBytes& f) { f.u32("general.alignment", 48); }, "found 48"},
       {"AlignmentText", [](GgufBytes& f) { f.text("general.alignment", "32"); }, "found no integer"},
+  };
+}
+
+std::vector<Attack> attacks_on_tensors() {
+  return {
       {"EmptyTensorName", [](GgufBytes& f) { f.tensor("", {2}, 0, 0).data(8); },
        "the name of tensor 0 is empty"},
       {"DuplicateTensor", [](GgufBytes& f) { f.tensor("t", {2}, 0, 0).tensor("t", {2}, 0, 32).data(64); },
@@ -129,6 +134,15 @@ const std::vector<Attack>& attacks() {
       {"UnknownTypeOutside", [](GgufBytes& f) { f.tensor("t", {2}, 999, 1 << 20).data(64); },
        "has only 64 bytes"},
   };
+}
+
+const std::vector<Attack>& attacks() {
+  static const std::vector<Attack> rows = [] {
+    std::vector<Attack> all = attacks_on_the_header();
+    const std::vector<Attack> tensors = attacks_on_tensors();
+    all.insert(all.end(), tensors.begin(), tensors.end());
+    return all;
+  }();
   return rows;
 }
 
