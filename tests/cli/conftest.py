@@ -74,6 +74,14 @@ def tiny(headwise) -> Path:
     return where.TINY
 
 
+@pytest.fixture
+def home(tmp_path) -> Path:
+    """A home, for HEADWISE_HOME, with a tiny model under the default one's name."""
+    (tmp_path / "home" / "models").mkdir(parents=True)
+    (tmp_path / "home" / "models" / where.DEFAULT_MODEL.name).symlink_to(where.TINY.parent / "tiny-llama-linear-f32.gguf")
+    return tmp_path / "home"
+
+
 @pytest.fixture(scope="session")
 def model() -> Path:
     return where.default_model()

@@ -2,19 +2,15 @@
 # SPDX-FileCopyrightText: headwise contributors
 """What --model may be."""
 import pytest
-from where import DEFAULT_MODEL, TINY
 
 ONE_PASSAGE = ["rerank", "--query", "q", "--documents", "-", "--json"]
 
 
-@pytest.fixture
-def home(tmp_path):
-    """A home with a tiny model under the default one's name, and things that are no models."""
-    models = tmp_path / "home" / "models"
-    (models / "no-model").mkdir(parents=True)
-    (models / "notes.txt").write_text("not a model")
-    (models / DEFAULT_MODEL.name).symlink_to(TINY.parent / "tiny-llama-linear-f32.gguf")
-    return tmp_path / "home"
+@pytest.fixture(autouse=True)
+def no_models(home):
+    """Things beside the model that are none."""
+    (home / "models" / "no-model").mkdir()
+    (home / "models" / "notes.txt").write_text("not a model")
 
 
 @pytest.mark.parametrize("name", [None, "smollm2-135m-instruct", "SmolLM2-135M-Instruct.Q4_1",

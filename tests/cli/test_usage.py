@@ -29,7 +29,7 @@ def example_of(headwise, verb: str) -> str:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_the_example_of_the_help_runs(headwise, model, tmp_path, verb):
+def test_the_example_of_the_help_runs(headwise, home, tmp_path, verb):
     # The files that eval's example speaks of.
     (tmp_path / "qrels.tsv").write_text("query-id\tcorpus-id\tscore\nq1\td1\t1\nq2\td1\t2\n")
     (tmp_path / "bm25.trec").write_text("q1 Q0 d1 1 2.0 a\nq1 Q0 d2 2 1.0 a\nq2 Q0 d2 1 2.0 a\nq2 Q0 d1 2 1.0 a\n")
@@ -38,7 +38,7 @@ def test_the_example_of_the_help_runs(headwise, model, tmp_path, verb):
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "headwise").symlink_to(headwise.binary)
     done = subprocess.run(["sh", "-c", f'PATH="{tmp_path}/bin:$PATH"\n' + example_of(headwise, verb)], cwd=tmp_path,
-                          capture_output=True, text=True, timeout=300)
+                          env=headwise.environment({"HEADWISE_HOME": home}), capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
 
