@@ -65,7 +65,9 @@ TEST(EngineSettings, ThoseThatTookEffectLeaveNothingOpen) {
   ASSERT_TRUE(engine) << engine.error().to_string();
   for (const Option& option : options()) {
     const bool text = option.value.kind == OptionKind::kPath || option.value.kind == OptionKind::kText;
-    if (!text) EXPECT_NE(option_text(engine->settings, option.name), "") << option.name;
+    if (!text) {
+      EXPECT_NE(option_text(engine->settings, option.name), "") << option.name;
+    }
   }
   EXPECT_EQ(engine->settings.heads, "0-1,1-0");
   EXPECT_EQ(engine->settings.adapter, kNoAdapter);

@@ -64,7 +64,9 @@ TEST(Options, EveryOneIsReadWrittenAndTakenBack) {
     ASSERT_TRUE(set_option(settings, option.name, value)) << option.name;
     EXPECT_EQ(option_text(settings, option.name), value) << option.name;
     for (const Option& other : options()) {
-      if (&other != &option) EXPECT_EQ(option_text(settings, other.name), "") << other.name;
+      if (&other != &option) {
+        EXPECT_EQ(option_text(settings, other.name), "") << other.name;
+      }
     }
     ASSERT_TRUE(set_option(settings, option.name, "")) << option.name;
     EXPECT_EQ(option_text(settings, option.name), "") << option.name;
@@ -155,7 +157,8 @@ TEST(Options, DefaultsAreTheRerankers) {
 TEST(Options, WhatIsSetReachesTheReranker) {
   EngineSettings settings;
   for (const Option& option : options()) {
-    if (option.name != "heads") ASSERT_TRUE(set_option(settings, option.name, some_value(option)));
+    if (option.name == "heads") continue;
+    ASSERT_TRUE(set_option(settings, option.name, some_value(option)));
   }
   const auto made = reranker_options(settings);
   ASSERT_TRUE(made) << made.error().to_string();

@@ -77,7 +77,9 @@ TEST(Resolve, NothingAskedAndNothingShippedIsEveryHeadByDefault) {
   expect_default_reading(made);
   for (const Option& option : options()) {
     const bool text = option.value.kind == OptionKind::kPath || option.value.kind == OptionKind::kText;
-    if (!text) EXPECT_NE(option_text(made.settings, option.name), "") << option.name;
+    if (!text) {
+      EXPECT_NE(option_text(made.settings, option.name), "") << option.name;
+    }
   }
 }
 

@@ -16,16 +16,16 @@
 namespace headwise::serve {
 namespace {
 
-using Json = nlohmann::json;
+using Schema = nlohmann::json;
 
-Json nullable_words(const std::vector<std::string>& words) {
-  Json list = words;
+Schema nullable_words(const std::vector<std::string>& words) {
+  Schema list = words;
   list.push_back(nullptr);
   return {{"enum", list}};
 }
 
-Json schema_of(const Option& option) {
-  Json schema;
+Schema schema_of(const Option& option) {
+  Schema schema;
   switch (option.value.kind) {
     case OptionKind::kFlag:
       schema["type"] = {"boolean", "null"};
@@ -49,8 +49,8 @@ Json schema_of(const Option& option) {
 
 TEST(OpenApi, HasTheFieldsOfTheTableOfOptions) {
   std::ifstream file(test_data() / "../../web/openapi.json");
-  const Json schemas = Json::parse(file).at("components").at("schemas");
-  Json wanted;
+  const Schema schemas = Schema::parse(file).at("components").at("schemas");
+  Schema wanted;
   for (const Option& option : options()) {
     if (option.client) wanted[client_field(option)] = schema_of(option);
   }
@@ -58,11 +58,11 @@ TEST(OpenApi, HasTheFieldsOfTheTableOfOptions) {
   const std::set<std::string> own{"model",  "score_scale", "query", "queries",          "documents",
                                   "depth",  "top_n",       "top_k", "return_documents", "timings",
                                   "explain"};
-  for (const Json& request : {schemas.at("SearchRequest"), schemas.at("OwnRequest").at("anyOf").at(0),
-                              schemas.at("OwnRequest").at("anyOf").at(1)}) {
-    Json fields = request.at("properties");
+  for (const Schema& request : {schemas.at("SearchRequest"), schemas.at("OwnRequest").at("anyOf").at(0),
+                                schemas.at("OwnRequest").at("anyOf").at(1)}) {
+    Schema fields = request.at("properties");
     for (const std::string& name : own) fields.erase(name);
-    EXPECT_EQ(fields, wanted) << Json::diff(fields, wanted).dump(1);
+    EXPECT_EQ(fields, wanted) << Schema::diff(fields, wanted).dump(1);
   }
 }
 
