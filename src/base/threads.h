@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// What this file is: a pool that runs numbered tasks. Each task writes its own output, and what it
-// computes does not depend on how the work was cut: that is what makes results the same bits at any thread
-// count.
+// What this file is: numbered tasks on worker threads. Each task writes its own output, and what it computes
+// does not depend on how the work was cut: that is what makes results the same bits at any thread count.
+//
+// All ThreadPools of a process share its worker threads (base/workers.h), at most as many as the cores or the
+// largest pool has, less one for the caller; a pool only says how many of them it may have at once. Eight
+// engines therefore own no more threads than one. Thread rule: any number of callers at a time; each works
+// itself, with the workers that nobody else has just then.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +15,8 @@
 #include <memory>
 
 namespace headwise {
+
+class Workers;
 
 class ThreadPool {
  public:
@@ -20,15 +26,14 @@ class ThreadPool {
   ThreadPool& operator=(const ThreadPool&) = delete;
   ~ThreadPool();
 
-  int size() const;
+  int size() const { return size_; }
   // Runs task(i, worker) once for each i in [0, tasks), worker in [0, size()); returns when all are done. The
-  // caller works too. One parallel_for at a time per pool; a concurrent caller waits for its turn. Tasks must
-  // not throw.
+  // caller works too, as worker 0. What a task throws is thrown here, once the others have stopped.
   void parallel_for(int64_t tasks, const std::function<void(int64_t task, int worker)>& task);
 
  private:
-  class State;
-  std::unique_ptr<State> state_;
+  int size_;
+  std::shared_ptr<Workers> workers_;  // null for one thread
 };
 
 // Cores this process may use (affinity and cgroup quota counted), at least 1.
