@@ -22,7 +22,6 @@
 #include "common/progress_bar.h"
 #include "common/signals.h"
 #include "headwise/dataset.h"
-#include "kernels/kernels.h"
 #include "kernels/peak.h"
 
 namespace headwise {
@@ -143,8 +142,6 @@ std::string text_report(const Json& report) {
 Status run_bench(const BenchFlags& flags, const AppContext& context) {
   auto request = make_request(flags);
   if (!request) return fail(std::move(request.error()));
-  const auto kernels = kernels::select_kernels();
-  if (!kernels) return fail(kernels.error());
   const auto load_begun = Clock::now();
   auto engine = load_engine(flags.engine);
   if (!engine) return fail(std::move(engine.error()));
@@ -173,7 +170,9 @@ Status run_bench(const BenchFlags& flags, const AppContext& context) {
   report["machine"] = {{"processor", processor_name()},
                        {"cores", usable_cores()},
                        {"threads", threads},
-                       {"kernels", (*kernels)->name}};
+                       {"kernels", engine->reranker.decoder().instruction_set},
+                       {"backend", engine->reranker.decoder().backend},
+                       {"precision", engine->reranker.decoder().precision}};
   report["bounds"] = {{"fp32_gflops", bound},
                       {"fp32_gflops_before", before.gflops},
                       {"fp32_gflops_after", after.gflops},

@@ -22,6 +22,7 @@ PUBLIC_STRATUM = {
     "model_config.h": "model",
     "tokenizer.h": "tokenizer",
     "model.h": "model",
+    "decoder_description.h": "decoder",
     "head_selection.h": "model",
     "reranker.h": "rerank",
     "explanation.h": "rerank",

@@ -17,7 +17,7 @@
 #include "engine/options.h"
 #include "headwise/score_store.h"
 #include "jobs/journal.h"
-#include "kernels/kernels.h"
+#include "jobs/run_header.h"
 
 namespace headwise {
 namespace {
@@ -45,13 +45,11 @@ StoreManifest make_manifest(const StoreJob& job, const Engine& engine) {
   return manifest;
 }
 
-Result<Json> journal_header(const Engine& engine, const DatasetWork& work) {
-  const auto kernels = kernels::select_kernels();
-  if (!kernels) return fail(kernels.error());
+Json journal_header(const Engine& engine, const DatasetWork& work) {
   Json header;
   header["headwise_partial"] = 1;
   header["version"] = HEADWISE_VERSION;
-  header["instruction-set"] = (*kernels)->name;
+  describe(engine.reranker.decoder(), header);
   header["model"] = engine.model->fingerprint();
   header["format"] = "head-score store";
   header["queries"] = work.requests.size();
@@ -112,8 +110,7 @@ Status make_store(const StoreJob& job, const AppContext& context) {
   auto engine = load_engine(every_head);
   if (!engine) return fail(std::move(engine.error()));
   const StoreManifest manifest = make_manifest(job, *engine);
-  auto header = journal_header(*engine, *work);
-  if (!header) return fail(std::move(header.error()));
+  const Json header = journal_header(*engine, *work);
   HW_RETURN_IF_ERROR(make_folder(job.output));
   const std::filesystem::path folder = job.output;
   std::error_code ignored;
@@ -123,7 +120,7 @@ Status make_store(const StoreJob& job, const AppContext& context) {
                     "' is a finished head-score store; give another --output, or --restart "
                     "to write over it");
   }
-  auto journal = Journal::open(folder / "progress.partial", *header, job.restart);
+  auto journal = Journal::open(folder / "progress.partial", header, job.restart);
   if (!journal) return fail(std::move(journal.error()));
   std::filesystem::remove(folder / "manifest.json", ignored);
   auto done = static_cast<int64_t>(journal->finished().size());

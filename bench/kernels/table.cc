@@ -58,21 +58,26 @@ struct Operation {
   std::function<void(const KernelTable&, Buffers&)> call;
 };
 
-kernels::Visibility context_of(const kernels::KeyRange& keys) { return {&keys, 1, kKeys - kKeyTile, 0}; }
+kernels::KeyBlock block_of(const Buffers& b, int64_t first, int64_t count) {
+  kernels::KeyBlock block;
+  block.keys = b.keys.data() + first * kHeadWidth;
+  block.values = b.values.data() + first * kHeadWidth;
+  block.count = count;
+  block.place = first;
+  return block;
+}
 
 // Rows behind all keys: every row sees the context, and of the last tile what stands before it.
 Operation attend() {
   const double pairs = static_cast<double>(kQueryTile * kKeys);
   return {"attend", "24 rows, 1728 keys, D 64", 4.0 * kHeadWidth * pairs,
           4.0 * (2 * kKeys + 2 * kQueryTile) * kHeadWidth, [](const KernelTable& table, Buffers& b) {
-            const kernels::KeyRange keys{0, kKeys - kKeyTile};
+            const kernels::KeyBlock keys = block_of(b, 0, kKeys - kKeyTile);
             kernels::AttendArgs args;
             args.queries = b.queries.data();
             args.query_stride = args.out_stride = args.head_width = kHeadWidth;
             args.rows = kQueryTile;
-            args.keys = b.keys.data();
-            args.values = b.values.data();
-            args.visible = context_of(keys);
+            args.visible = {{&keys, 1}, block_of(b, kKeys - kKeyTile, kQueryTile), 0};
             args.out = b.out.data();
             args.scratch = b.scratch.data();
             table.attend(args);
@@ -84,14 +89,12 @@ Operation read() {
   return {"read", "24 rows, 1728 keys, D 64", 2.0 * kHeadWidth * pairs,
           4.0 * (kKeys * kHeadWidth + 2 * kKeys + kQueryTile * kHeadWidth),
           [](const KernelTable& table, Buffers& b) {
-            const kernels::KeyRange keys{0, kKeys - kKeyTile};
+            const kernels::KeyBlock keys = block_of(b, 0, kKeys - kKeyTile);
             kernels::ReadArgs args;
             args.queries = b.queries.data();
             args.query_stride = args.head_width = kHeadWidth;
             args.rows = kQueryTile;
-            args.keys = b.keys.data();
-            args.visible = context_of(keys);
-            args.key_count = kKeys;
+            args.visible = {{&keys, 1}, block_of(b, kKeys - kKeyTile, kQueryTile), 0};
             args.attention_sum = b.sums.data();
             args.scratch = b.scratch.data();
             table.read(args);

@@ -11,15 +11,13 @@
 #include <iterator>
 #include <string>
 
-#include "decoder/decoder.h"
+#include "decoder/create.h"
 #include "headwise/model.h"
 
 int main(int argc, char** argv) {
-  using headwise::Decoder;
   using headwise::DecodeRequest;
   using headwise::Model;
   using headwise::ModelOptions;
-  using headwise::ModelWeights;
   using headwise::PromptLayout;
   if (argc != 4) return 2;
   ModelOptions options;
@@ -32,7 +30,7 @@ int main(int argc, char** argv) {
   const int last = std::stoi(argv[3]);
   const std::string text(std::istreambuf_iterator<char>(std::cin), {});
   const auto ids = (*model)->tokenizer().encode(text);
-  auto decoder = Decoder::create(std::shared_ptr<const ModelWeights>(*model, &(*model)->weights()), 0);
+  auto decoder = create_decoder(*model, {});
   if (!ids || !decoder) return 1;
   PromptLayout layout;
   layout.add_segment(*ids, 0, {});
@@ -52,7 +50,7 @@ int main(int argc, char** argv) {
     }
     std::printf("]");
   };
-  const auto done = decoder->run(request);
+  const auto done = (*decoder)->run(request);
   std::printf("]\n");
   return done ? 0 : 1;
 }

@@ -11,8 +11,9 @@
 //   auto ranking = reranker->rank("who wrote Emma?", {{.id = "1", .text = "Emma is a novel by Jane Austen."},
 //   ...}); for (const headwise::ScoredPassage& hit : ranking->passages) use(hit.index, hit.score);
 //
-// Thread rule: a Reranker owns its threads and scratch memory; one call at a time per Reranker. Make several
-// from one Model for parallel callers. Scores are the same bits at any number of threads.
+// Thread rule: one call at a time per Reranker; make several from one Model for parallel callers. All share
+// the process's worker threads and scratch memory, each within its own `threads`. Scores are the same bits at
+// any number of threads.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +24,7 @@
 #include <string_view>
 #include <vector>
 
+#include "headwise/decoder_description.h"
 #include "headwise/error.h"
 #include "headwise/head_selection.h"
 #include "headwise/model.h"
@@ -135,6 +137,8 @@ class Reranker {
 
   const RerankerOptions& options() const;
   const Model& model() const;
+  // What computes the scores.
+  DecoderDescription decoder() const;
   // The heads read, in reading order, and the deepest layer that runs.
   const std::vector<HeadId>& heads() const;
   int deepest_layer() const;

@@ -47,19 +47,22 @@ PromptTensors prompt_tensors(const BuiltPrompt& prompt, const torch::Device& dev
   tensors.content_free = prompt.content_free_rows.tokens > 0;
   if (tensors.content_free) rows.push_back(prompt.content_free_rows);
 
-  const size_t query_segments = rows.size();
-  HW_CHECK(layout.segments.size() > query_segments);
-  const auto first_query = layout.segments.end() - static_cast<std::ptrdiff_t>(query_segments);
-  const std::vector<PromptSegment> queries(first_query, layout.segments.end());
+  const PromptSegments& named = prompt.segments;
+  std::vector<PromptSegment> queries;
+  for (const int query : named.queries) queries.push_back(layout.segment(query));
+  if (named.content_free) queries.push_back(layout.segment(*named.content_free));
   tensors.query_begin = queries.front().token_begin;
   tensors.instruction_begin = prompt.shared_rows.token_begin;
   tensors.shared_rows = prompt.shared_rows.tokens;
-  // `list` has one segment before the queries, `blocks` the prefix, a slot a passage, and the instruction.
-  const bool blocks = first_query - layout.segments.begin() > 1;
-  tensors.base = blocks ? layout.segments.front().tokens : tensors.instruction_begin;
+  const bool blocks = named.instruction != named.prefix;
+  tensors.base = blocks ? layout.segment(named.prefix).tokens : tensors.instruction_begin;
   HW_CHECK(tensors.shared_rows == 0 || tensors.shared_rows == tensors.instruction());
   if (blocks) {
-    const TokenTable slots = token_table({layout.segments.begin() + 1, first_query - 1});
+    std::vector<int> order = named.passages;  // as they stand in the prompt
+    std::sort(order.begin(), order.end());
+    std::vector<PromptSegment> passages;
+    for (const int passage : order) passages.push_back(layout.segment(passage));
+    const TokenTable slots = token_table(passages);
     tensors.slot_tokens = slots.tokens.to(device);
     tensors.slot_places = slots.places.to(device);
   }
@@ -82,9 +85,9 @@ PromptTensors prompt_tensors(const BuiltPrompt& prompt, const torch::Device& dev
   std::vector<int64_t> owners;
   std::vector<float> counts;
   for (size_t p = 0; p < prompt.spans.size(); ++p) {
-    const PassageSpan& span = prompt.spans[p];
+    const TokenSpan& span = prompt.spans[p];
     for (int64_t i = 0; i < span.tokens; ++i) {
-      summed.push_back(span.token_begin + i);
+      summed.push_back(layout.token_of(span) + i);
       owners.push_back(static_cast<int64_t>(p));
     }
     counts.push_back(static_cast<float>(span.tokens));

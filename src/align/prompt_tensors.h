@@ -5,7 +5,7 @@
 // prompt stand in this order, in both encodings: base (`blocks`: what stands before the passages; `list`: the
 // passages too), slots (`blocks` only: each passage with its separator, which sees the base and itself),
 // instruction, queries (each sees everything before the first of them, and itself). What it is not: the
-// decoder's layout of keys (decoder/prompt_layout.h).
+// decoder's layout (decoder/prompt_layout.h), which it is made of.
 #pragma once
 
 #include <torch/torch.h>

@@ -3,6 +3,7 @@
 
 #include "decoder/prompt_layout.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -10,20 +11,25 @@
 namespace headwise {
 
 int PromptLayout::add_segment(const std::vector<int32_t>& segment_ids, int64_t first_position,
-                              std::vector<kernels::KeyRange> context) {
+                              std::vector<int> context) {
+  const int index = static_cast<int>(segments.size());
   HW_CHECK(!segment_ids.empty());
-  PromptSegment segment;
-  segment.token_begin = tokens();
-  segment.tokens = static_cast<int64_t>(segment_ids.size());
-  segment.key_begin = key_count;
-  segment.context = std::move(context);
-  key_count = kernels::round_up(key_count + segment.tokens, kernels::kKeyTile);
+  HW_CHECK(std::all_of(context.begin(), context.end(), [&](int seen) { return seen >= 0 && seen < index; }));
+  segments.push_back(
+      {tokens(), static_cast<int64_t>(segment_ids.size()), first_position, std::move(context)});
   for (size_t i = 0; i < segment_ids.size(); ++i) {
     ids.push_back(segment_ids[i]);
     positions.push_back(static_cast<int32_t>(first_position + static_cast<int64_t>(i)));
   }
-  segments.push_back(std::move(segment));
-  return static_cast<int>(segments.size()) - 1;
+  return index;
+}
+
+int PromptLayout::segment_of(int64_t token) const {
+  const auto after = std::upper_bound(
+      segments.begin(), segments.end(), token,
+      [](int64_t wanted, const PromptSegment& segment) { return wanted < segment.token_begin; });
+  HW_CHECK(after != segments.begin() && token < tokens());
+  return static_cast<int>(after - segments.begin()) - 1;
 }
 
 }  // namespace headwise

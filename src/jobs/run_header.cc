@@ -4,18 +4,21 @@
 #include "jobs/run_header.h"
 
 #include "engine/options.h"
-#include "kernels/kernels.h"
 
 namespace headwise {
 
+void describe(const DecoderDescription& decoder, Json& header) {
+  header["backend"] = decoder.backend;
+  header["precision"] = decoder.precision;
+  header["instruction-set"] = decoder.instruction_set;
+}
+
 Result<Json> run_header(const Engine& engine, const DatasetChoice& choice, const DatasetWork& work,
                         const RunOutput& output) {
-  const auto kernels = kernels::select_kernels();
-  if (!kernels) return fail(kernels.error());
   Json header;
   header["headwise_partial"] = 1;
   header["version"] = output.version;
-  header["instruction-set"] = (*kernels)->name;
+  describe(engine.reranker.decoder(), header);
   header["model"] = engine.model->fingerprint();
   header["format"] = output.format;
   header["split"] = choice.split;

@@ -18,6 +18,9 @@ struct RunOutput {
   std::string format;   // "trec", "jsonl", ...
   std::string version;  // of headwise
 };
+// What computes the scores, in a header.
+void describe(const DecoderDescription& decoder, Json& header);
+
 Result<Json> run_header(const Engine& engine, const DatasetChoice& choice, const DatasetWork& work,
                         const RunOutput& output);
 

@@ -84,21 +84,20 @@ void small_product(const float* a, int64_t a_stride, int64_t rows, const float* 
   }
 }
 
-// Calls visit(tile, keys, causal) for the key tiles a call sees, in order: `keys` of the tile's 64 are
-// visible to every row (causal false) or up to a row's own place (causal true; `keys` counts from row 0, may
-// be <= 0).
+// Calls visit(block, first, keys, causal) for the key tiles a call sees, in order: the tile of `block` that
+// begins with its key `first`; `keys` of the 64 are visible to every row (causal false) or up to a row's own
+// place (causal true; `keys` counts from row 0, may be <= 0).
 template <typename Visit>
 inline void for_each_tile(const Visibility& visible, int64_t rows, const Visit& visit) {
-  for (int64_t c = 0; c < visible.contexts; ++c) {
-    const KeyRange range = visible.context[c];
-    for (int64_t key = range.begin; key < range.end; key += kKeyTile) {
-      visit(key / kKeyTile, std::min(kKeyTile, range.end - key), false);
+  for (const KeyBlock& block : visible.context) {
+    for (int64_t key = 0; key < block.count; key += kKeyTile) {
+      visit(block, key, std::min(kKeyTile, block.count - key), false);
     }
   }
   const int64_t own_end = visible.first_row + rows;  // keys of its own segment that the last row sees
   for (int64_t own = 0; own < own_end; own += kKeyTile) {
     const int64_t seen_by_first = visible.first_row + 1 - own;
-    visit((visible.own_begin + own) / kKeyTile, std::min(kKeyTile, seen_by_first), seen_by_first < kKeyTile);
+    visit(visible.own, own, std::min(kKeyTile, seen_by_first), seen_by_first < kKeyTile);
   }
 }
 
@@ -144,10 +143,9 @@ void attend(const AttendArgs& args) {
   std::fill(largest, largest + args.rows, -INFINITY);
   std::fill(total, total + args.rows, 0.0f);
 
-  for_each_tile(args.visible, args.rows, [&](int64_t tile, int64_t keys, bool causal) {
-    small_product<false>(args.queries, args.query_stride, args.rows,
-                         args.keys + tile * kKeyTile * args.head_width, kKeyTile, args.head_width, logits,
-                         kKeyTile, kKeyTile);
+  for_each_tile(args.visible, args.rows, [&](const KeyBlock& block, int64_t key, int64_t keys, bool causal) {
+    small_product<false>(args.queries, args.query_stride, args.rows, block.keys + key * args.head_width,
+                         kKeyTile, args.head_width, logits, kKeyTile, kKeyTile);
     for (int64_t row = 0; row < args.rows; ++row) {
       float* x = logits + row * kKeyTile;
       hide_after(x, keys_of_row(keys, causal, row));
@@ -164,8 +162,8 @@ void attend(const AttendArgs& args) {
       }
       total[row] += exponentiate(x, kKeyTile, top);
     }
-    small_product<true>(logits, kKeyTile, args.rows, args.values + tile * kKeyTile * width, width, kKeyTile,
-                        sums, width, width);
+    small_product<true>(logits, kKeyTile, args.rows, block.values + key * width, width, kKeyTile, sums, width,
+                        width);
   });
 
   for (int64_t row = 0; row < args.rows; ++row) {
@@ -182,34 +180,37 @@ void read(const ReadArgs& args) {
     const int64_t rows = std::min(kReadRows, args.rows - first);
     Visibility visible = args.visible;
     visible.first_row += first;
-    const int64_t stride = args.key_count;
+    const int64_t stride = keys_seen(visible, rows);  // logits [rows, stride], tiles in the order of visits
     float largest[kReadRows];
     std::fill(largest, largest + rows, -INFINITY);
-    for_each_tile(visible, rows, [&](int64_t tile, int64_t keys, bool causal) {
-      float* block = args.scratch + tile * kKeyTile;
+    float* logits = args.scratch;
+    for_each_tile(visible, rows, [&](const KeyBlock& block, int64_t key, int64_t keys, bool causal) {
       small_product<false>(args.queries + first * args.query_stride, args.query_stride, rows,
-                           args.keys + tile * kKeyTile * args.head_width, kKeyTile, args.head_width, block,
-                           stride, kKeyTile);
+                           block.keys + key * args.head_width, kKeyTile, args.head_width, logits, stride,
+                           kKeyTile);
       for (int64_t row = 0; row < rows; ++row) {
-        hide_after(block + row * stride, keys_of_row(keys, causal, row));
-        largest[row] = std::max(largest[row], row_maximum(block + row * stride, kKeyTile));
+        hide_after(logits + row * stride, keys_of_row(keys, causal, row));
+        largest[row] = std::max(largest[row], row_maximum(logits + row * stride, kKeyTile));
       }
+      logits += kKeyTile;
     });
     double total[kReadRows] = {};
-    for_each_tile(visible, rows, [&](int64_t tile, int64_t, bool) {
+    for (int64_t tile = 0; tile < stride; tile += kKeyTile) {
       for (int64_t row = 0; row < rows; ++row) {
-        total[row] += exponentiate(args.scratch + row * stride + tile * kKeyTile, kKeyTile, largest[row]);
+        total[row] += exponentiate(args.scratch + row * stride + tile, kKeyTile, largest[row]);
       }
-    });
-    for_each_tile(visible, rows, [&](int64_t tile, int64_t, bool) {
-      float* sum = args.attention_sum + tile * kKeyTile;
+    }
+    const float* probabilities = args.scratch;
+    for_each_tile(visible, rows, [&](const KeyBlock& block, int64_t key, int64_t, bool) {
+      float* sum = args.attention_sum + block.place + key;
       for (int64_t row = 0; row < rows; ++row) {
         const Vec scale = Vec::set(static_cast<float>(1.0 / total[row]));
-        const float* x = args.scratch + row * stride + tile * kKeyTile;
+        const float* x = probabilities + row * stride;
         for (int64_t i = 0; i < kKeyTile; i += Vec::kLanes) {
           Vec::fma(Vec::load(x + i), scale, Vec::load(sum + i)).store(sum + i);
         }
       }
+      probabilities += kKeyTile;
     });
   }
 }

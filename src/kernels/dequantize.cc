@@ -17,8 +17,7 @@ void dequantize_plain(DType dtype, const std::byte* stored, int64_t values, floa
 void dequantize(DType dtype, const std::byte* stored, int64_t values, float* out) {
   HW_CHECK(values % dtype_traits(dtype).block_values == 0);
   if (values == 0) return;
-  static const KernelTable& best = *select_kernels().value_or(&kScalarKernels);
-  best.dequantize(dtype, stored, values, out);
+  kernels_or_definition().dequantize(dtype, stored, values, out);
 }
 
 }  // namespace headwise::kernels

@@ -70,6 +70,11 @@ Result<const KernelTable*> select_kernels() {
   return chosen;
 }
 
+const KernelTable& kernels_or_definition() {
+  static const KernelTable& table = *select_kernels().value_or(&kScalarKernels);
+  return table;
+}
+
 std::vector<const KernelTable*> available_kernels() {
   std::vector<const KernelTable*> tables;
   for (const Level& level : levels()) {

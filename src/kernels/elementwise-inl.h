@@ -86,5 +86,13 @@ void add(float* x, const float* y, int64_t count) {
   });
 }
 
+// Multiplied and added apart, as the definition does, not in one FMA.
+void add_scaled(float* x, const float* y, float scale, int64_t count) {
+  const Vec s = Vec::set(scale);
+  for_each_vector(count, [&](int64_t i, int64_t lanes) {
+    (Vec::load_first(x + i, lanes) + s * Vec::load_first(y + i, lanes)).store_first(x + i, lanes);
+  });
+}
+
 }  // namespace
 }  // namespace headwise::kernels

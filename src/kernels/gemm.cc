@@ -10,6 +10,7 @@
 #include <oneapi/dnnl/dnnl.hpp>
 #include <string_view>
 #include <tuple>
+#include <utility>
 
 #include "base/aligned_buffer.h"
 #include "base/check.h"
@@ -56,14 +57,6 @@ dnnl::matmul::primitive_desc describe(const memory::desc& x, const memory::desc&
 #else
   return {dnnl::matmul::desc(x, weights, out), own_scratchpad(), cpu()};
 #endif
-}
-
-// The layout that oneDNN likes best for these weights at a full tile of rows; every call uses it.
-memory::desc packed_layout(int64_t outputs, int64_t inputs, bool& any_rows) {
-  const memory::desc any({inputs, outputs}, memory::data_type::f32, memory::format_tag::any);
-  const auto description = describe(plain(kRowTile, inputs), any, plain(kRowTile, outputs));
-  any_rows = std::string_view(description.impl_info_str()).starts_with("brg");
-  return description.weights_desc();
 }
 
 // oneDNN asks OpenMP how many threads it may use; inside our own threads the answer must be one.
@@ -137,8 +130,24 @@ struct Gemm::State {
     std::unordered_map<int, memory> arguments;
   };
 
+  // The layout that oneDNN likes best for some weights at a full tile of rows; every call uses it.
+  struct Layout {
+    memory::desc weights;
+    bool any_rows = false;
+  };
+
   dnnl::stream stream{cpu()};
   std::map<Shape, Call> calls;
+  std::map<std::pair<int64_t, int64_t>, Layout> layouts;  // by outputs and inputs
+
+  const Layout& layout(int64_t outputs, int64_t inputs) {
+    if (const auto found = layouts.find({outputs, inputs}); found != layouts.end()) return found->second;
+    const memory::desc any({inputs, outputs}, memory::data_type::f32, memory::format_tag::any);
+    const auto description = describe(plain(kRowTile, inputs), any, plain(kRowTile, outputs));
+    const bool any_rows = std::string_view(description.impl_info_str()).starts_with("brg");
+    return layouts.emplace(std::pair(outputs, inputs), Layout{description.weights_desc(), any_rows})
+        .first->second;
+  }
 
   void reorder(const float* weights, int64_t outputs, int64_t inputs, const memory::desc& layout, float* to) {
     // Row-major [outputs, inputs] is the transpose that oneDNN calls "ba" of [inputs, outputs].
@@ -186,7 +195,9 @@ void Gemm::pack(const float* weights, int64_t outputs, int64_t inputs, PackedMat
   if (!packed.state_) packed.state_ = std::make_unique<PackedMatrix::State>();
   PackedMatrix::State& state = *packed.state_;
   if (state.outputs != outputs || state.inputs != inputs) {
-    state.layout = packed_layout(outputs, inputs, state.any_rows);
+    const State::Layout& layout = state_->layout(outputs, inputs);
+    state.layout = layout.weights;
+    state.any_rows = layout.any_rows;
     state.outputs = outputs;
     state.inputs = inputs;
     state.values.reserve(state.layout.get_size() / sizeof(float) + 1);

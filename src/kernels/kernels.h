@@ -14,6 +14,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -32,27 +33,36 @@ constexpr int64_t round_up(int64_t n, int64_t step) { return (n + step - 1) / st
 // Rows of values and of head outputs are padded with zeros to whole vectors of any instruction set.
 constexpr int64_t padded_width(int64_t head_width) { return round_up(head_width, 16); }
 
-// Keys [begin, end) in storage order; begin is a multiple of kKeyTile.
-struct KeyRange {
-  int64_t begin = 0;
-  int64_t end = 0;
+// Keys and values that one kv head has of a run of tokens: a prefix, a passage, a query. Keys stand in tiles
+// [D][kKeyTile], values as rows of padded_width(D). Both reach to the end of the last tile: keys there are
+// any finite numbers, values zeros.
+struct KeyBlock {
+  const float* keys = nullptr;
+  const float* values = nullptr;  // null where nobody attends
+  int64_t count = 0;
+  int64_t first_position = 0;  // of the first token; the others follow one by one
+  int64_t place = 0;           // of its first key in what `read` adds up; a multiple of kKeyTile
+  DType dtype = DType::kF32;   // of keys and values; no other one is computed with
 };
 
-// Which keys a run of query rows sees: every key of `context`, and of its own segment, causally: row r
-// (0-based in the call) sees keys own_begin .. own_begin + first_row + r.
+// Which keys a run of query rows sees: every key of the blocks `context`, and of the block of its own segment
+// causally: row r (0-based in the call) sees the keys up to first_row + r.
 struct Visibility {
-  const KeyRange* context = nullptr;
-  int64_t contexts = 0;
-  int64_t own_begin = 0;  // multiple of kKeyTile
+  std::span<const KeyBlock> context;
+  KeyBlock own;
   int64_t first_row = 0;  // place of the call's first row in its segment
 };
+// Keys of whole tiles that `rows` rows see.
+constexpr int64_t keys_seen(const Visibility& visible, int64_t rows) {
+  int64_t keys = round_up(visible.first_row + rows, kKeyTile);
+  for (const KeyBlock& block : visible.context) keys += round_up(block.count, kKeyTile);
+  return keys;
+}
 
 struct AttendArgs {
   const float* queries = nullptr;  // [rows, query_stride], after rotary, scaled by 1/sqrt(D)
   int64_t query_stride = 0;
-  int64_t rows = 0;               // 1..kQueryTile
-  const float* keys = nullptr;    // tiles [D][64] of one kv head
-  const float* values = nullptr;  // [key, padded_width(D)] of one kv head; padding keys hold zeros
+  int64_t rows = 0;  // 1..kQueryTile
   int64_t head_width = 0;
   Visibility visible;
   float* out = nullptr;  // [rows, out_stride], D values each
@@ -67,16 +77,15 @@ struct ReadArgs {
   const float* queries = nullptr;  // as in AttendArgs
   int64_t query_stride = 0;
   int64_t rows = 0;  // any number
-  const float* keys = nullptr;
   int64_t head_width = 0;
   Visibility visible;
-  int64_t key_count = 0;           // storage size, a multiple of kKeyTile
-  float* attention_sum = nullptr;  // [key_count]: A[h](i, j) summed over the rows i is added
-  float* scratch = nullptr;        // read_scratch(key_count) floats
+  // A[h](i, j) summed over the rows i is added, for key j of a block to [block.place + j].
+  float* attention_sum = nullptr;
+  float* scratch = nullptr;  // read_scratch(keys_seen(visible, rows)) floats
 };
 // Rows whose logits are held at once by `read`.
 inline constexpr int64_t kReadRows = 6;
-constexpr int64_t read_scratch(int64_t key_count) { return kReadRows * key_count; }
+constexpr int64_t read_scratch(int64_t keys_seen) { return kReadRows * keys_seen; }
 
 // out [rows, outputs] = x [rows, inputs] weights^T, weights row-major [outputs, inputs].
 struct MultiplyRowsArgs {
@@ -90,6 +99,14 @@ struct MultiplyRowsArgs {
   int64_t out_stride = 0;
 };
 
+// scale * B A, thin matrices: what a LoRA adapter adds to a weight matrix [outputs, inputs].
+struct LowRank {
+  const float* a = nullptr;  // [rank, inputs]
+  const float* b = nullptr;  // [outputs, rank]
+  int64_t rank = 0;
+  float scale = 0.0f;
+};
+
 struct KernelTable {
   std::string_view name;
   // out[i] = x[i] / sqrt(mean(x^2) + epsilon) * weight[i]; out may be x. (Zhang and Sennrich 2019)
@@ -101,6 +118,8 @@ struct KernelTable {
   void (*silu_multiply)(float* gate, const float* up, int64_t count);
   // x[i] += y[i]
   void (*add)(float* x, const float* y, int64_t count);
+  // x[i] += scale * y[i], rounded twice: the same bits in every table.
+  void (*add_scaled)(float* x, const float* y, float scale, int64_t count);
   // Softmax attention of a tile of query rows over the keys they see, online over key tiles (Milakov and
   // Gimelshein 2018; Dao 2022): memory does not grow with the number of keys.
   void (*attend)(const AttendArgs& args);
@@ -108,6 +127,9 @@ struct KernelTable {
   void (*read)(const ReadArgs& args);
   // A value depends on its row and its output's weights alone.
   void (*multiply_rows)(const MultiplyRowsArgs& args);
+  // Adds rows [first, first + rows) of a low-rank change to out [rows, inputs]: sums over the rank in its
+  // order, every product and sum rounded, the same bits in every table.
+  void (*add_low_rank)(const LowRank& change, int64_t first, int64_t rows, int64_t inputs, float* out);
   // dequantize.h; the same bits in every table.
   void (*dequantize)(DType dtype, const std::byte* stored, int64_t values, float* out);
 };
@@ -115,6 +137,8 @@ struct KernelTable {
 // The best table this processor runs, or the one that environment variable HEADWISE_ISA names (scalar, avx2,
 // avx512). kUsage when that is unknown or the processor cannot run it. Decided once per process.
 Result<const KernelTable*> select_kernels();
+// The same, or the definition where HEADWISE_ISA is wrong: for what has the same bits in every table.
+const KernelTable& kernels_or_definition();
 // Tables this build and this processor have, definition first. For tests and benchmarks.
 std::vector<const KernelTable*> available_kernels();
 

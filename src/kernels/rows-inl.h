@@ -2,7 +2,8 @@
 // SPDX-FileCopyrightText: headwise contributors
 
 // Products of a few rows with row-major weights: dot products over `Vec`, blocks of them held in registers.
-// No packing, so that a short prompt reads stored weights once. Include a vec_*.h first.
+// No packing, so that a short prompt reads stored weights once; and low-rank changes of weights. Include a
+// vec_*.h and elementwise-inl.h first.
 //
 // Bound: FMA throughput where the weights are in the first two caches: R + O loads for R * O FMAs.
 #pragma once
@@ -70,6 +71,43 @@ void multiply_rows(const MultiplyRowsArgs& args) {
     dot_outputs<Vec::kDotOutputs>(args, output);
   }
   for (; output < args.outputs; ++output) dot_outputs<1>(args, output);
+}
+
+// V vectors of inputs of one output. Multiplied and added apart, as the definition does, not in one FMA.
+template <int64_t V>
+inline void add_low_rank_block(const float* factors, const float* a, int64_t rank, int64_t stride,
+                               float scale, float* out) {
+  Vec sums[V];
+  for (int64_t v = 0; v < V; ++v) sums[v] = Vec::zero();
+  for (int64_t r = 0; r < rank; ++r) {
+    const Vec factor = Vec::set(factors[r]);
+    for (int64_t v = 0; v < V; ++v) sums[v] = sums[v] + factor * Vec::load(a + r * stride + v * Vec::kLanes);
+  }
+  for (int64_t v = 0; v < V; ++v) {
+    float* to = out + v * Vec::kLanes;
+    (Vec::load(to) + Vec::set(scale) * sums[v]).store(to);
+  }
+}
+
+void add_low_rank(const LowRank& change, int64_t first, int64_t rows, int64_t inputs, float* out) {
+  constexpr int64_t kVectors = 4;
+  constexpr int64_t kStep = kVectors * Vec::kLanes;
+  for (int64_t row = 0; row < rows; ++row) {
+    const float* factors = change.b + (first + row) * change.rank;
+    float* to = out + row * inputs;
+    int64_t i = 0;
+    for (; i + kStep <= inputs; i += kStep) {
+      add_low_rank_block<kVectors>(factors, change.a + i, change.rank, inputs, change.scale, to + i);
+    }
+    for (; i + Vec::kLanes <= inputs; i += Vec::kLanes) {
+      add_low_rank_block<1>(factors, change.a + i, change.rank, inputs, change.scale, to + i);
+    }
+    for (; i < inputs; ++i) {
+      float sum = 0.0f;
+      for (int64_t r = 0; r < change.rank; ++r) sum += factors[r] * change.a[r * inputs + i];
+      to[i] += change.scale * sum;
+    }
+  }
 }
 
 }  // namespace

@@ -35,20 +35,24 @@ void add(float* x, const float* y, int64_t count) {
   for (int64_t i = 0; i < count; ++i) x[i] += y[i];
 }
 
-float logit(const float* query, const float* keys, int64_t key, int64_t head_width) {
-  const float* column = keys + key / kKeyTile * kKeyTile * head_width + key % kKeyTile;
+void add_scaled(float* x, const float* y, float scale, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) x[i] += scale * y[i];
+}
+
+float logit(const float* query, const KeyBlock& block, int64_t key, int64_t head_width) {
+  const float* column = block.keys + key / kKeyTile * kKeyTile * head_width + key % kKeyTile;
   float sum = 0.0f;
   for (int64_t d = 0; d < head_width; ++d) sum += query[d] * column[d * kKeyTile];
   return sum;
 }
 
-// Calls visit(key) for every key that row `row` of the call sees, in storage order of the ranges.
+// Calls visit(block, key) for every key that row `row` of the call sees, block by block.
 template <typename Visit>
 void for_each_visible(const Visibility& visible, int64_t row, const Visit& visit) {
-  for (int64_t c = 0; c < visible.contexts; ++c) {
-    for (int64_t key = visible.context[c].begin; key < visible.context[c].end; ++key) visit(key);
+  for (const KeyBlock& block : visible.context) {
+    for (int64_t key = 0; key < block.count; ++key) visit(block, key);
   }
-  for (int64_t own = 0; own <= visible.first_row + row; ++own) visit(visible.own_begin + own);
+  for (int64_t key = 0; key <= visible.first_row + row; ++key) visit(visible.own, key);
 }
 
 // Largest logit and the sum of exp(logit - largest) of one row.
@@ -57,14 +61,13 @@ struct SoftmaxTerms {
   double sum = 0.0;
 };
 
-SoftmaxTerms softmax_terms(const float* query, const float* keys, int64_t head_width,
-                           const Visibility& visible, int64_t row) {
+SoftmaxTerms softmax_terms(const float* query, int64_t head_width, const Visibility& visible, int64_t row) {
   SoftmaxTerms terms;
-  for_each_visible(visible, row, [&](int64_t key) {
-    terms.largest = std::max(terms.largest, logit(query, keys, key, head_width));
+  for_each_visible(visible, row, [&](const KeyBlock& block, int64_t key) {
+    terms.largest = std::max(terms.largest, logit(query, block, key, head_width));
   });
-  for_each_visible(visible, row, [&](int64_t key) {
-    terms.sum += std::exp(logit(query, keys, key, head_width) - terms.largest);
+  for_each_visible(visible, row, [&](const KeyBlock& block, int64_t key) {
+    terms.sum += std::exp(logit(query, block, key, head_width) - terms.largest);
   });
   return terms;
 }
@@ -74,12 +77,12 @@ void attend(const AttendArgs& args) {
   for (int64_t row = 0; row < args.rows; ++row) {
     const float* query = args.queries + row * args.query_stride;
     float* out = args.out + row * args.out_stride;
-    const SoftmaxTerms terms = softmax_terms(query, args.keys, args.head_width, args.visible, row);
+    const SoftmaxTerms terms = softmax_terms(query, args.head_width, args.visible, row);
     std::fill(out, out + args.head_width, 0.0f);
-    for_each_visible(args.visible, row, [&](int64_t key) {
-      const auto probability = static_cast<float>(
-          std::exp(logit(query, args.keys, key, args.head_width) - terms.largest) / terms.sum);
-      for (int64_t d = 0; d < args.head_width; ++d) out[d] += probability * args.values[key * stride + d];
+    for_each_visible(args.visible, row, [&](const KeyBlock& block, int64_t key) {
+      const auto probability =
+          static_cast<float>(std::exp(logit(query, block, key, args.head_width) - terms.largest) / terms.sum);
+      for (int64_t d = 0; d < args.head_width; ++d) out[d] += probability * block.values[key * stride + d];
     });
   }
 }
@@ -87,10 +90,10 @@ void attend(const AttendArgs& args) {
 void read(const ReadArgs& args) {
   for (int64_t row = 0; row < args.rows; ++row) {
     const float* query = args.queries + row * args.query_stride;
-    const SoftmaxTerms terms = softmax_terms(query, args.keys, args.head_width, args.visible, row);
-    for_each_visible(args.visible, row, [&](int64_t key) {
-      args.attention_sum[key] += static_cast<float>(
-          std::exp(logit(query, args.keys, key, args.head_width) - terms.largest) / terms.sum);
+    const SoftmaxTerms terms = softmax_terms(query, args.head_width, args.visible, row);
+    for_each_visible(args.visible, row, [&](const KeyBlock& block, int64_t key) {
+      args.attention_sum[block.place + key] +=
+          static_cast<float>(std::exp(logit(query, block, key, args.head_width) - terms.largest) / terms.sum);
     });
   }
 }
@@ -106,9 +109,21 @@ void multiply_rows(const MultiplyRowsArgs& args) {
   }
 }
 
+void add_low_rank(const LowRank& change, int64_t first, int64_t rows, int64_t inputs, float* out) {
+  for (int64_t row = 0; row < rows; ++row) {
+    const float* factors = change.b + (first + row) * change.rank;
+    for (int64_t i = 0; i < inputs; ++i) {
+      float sum = 0.0f;
+      for (int64_t r = 0; r < change.rank; ++r) sum += factors[r] * change.a[r * inputs + i];
+      out[row * inputs + i] += change.scale * sum;
+    }
+  }
+}
+
 }  // namespace
 
-const KernelTable kScalarKernels{"scalar", rms_norm, rotate,        silu_multiply,   add,
-                                 attend,   read,     multiply_rows, dequantize_plain};
+const KernelTable kScalarKernels{"scalar",      rms_norm,     rotate,          silu_multiply,
+                                 add,           add_scaled,   attend,          read,
+                                 multiply_rows, add_low_rank, dequantize_plain};
 
 }  // namespace headwise::kernels

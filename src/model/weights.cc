@@ -38,32 +38,6 @@ void dequantize_rows(const TensorView& tensor, int64_t first, int64_t rows, int6
   }
 }
 
-// Adds rows [first, first + rows) of scale * B A. Sums over the rank in its order, for each value by itself.
-void add_change(const AdapterMatrix& change, int64_t first, int64_t rows, int64_t columns, float* out) {
-  const auto scale = static_cast<float>(change.scale);
-  std::vector<float> sums(static_cast<size_t>(columns));
-  for (int64_t row = 0; row < rows; ++row) {
-    std::fill(sums.begin(), sums.end(), 0.0f);
-    const float* factors = change.b.data() + (first + row) * change.rank;
-    int64_t r = 0;
-    for (; r + 4 <= change.rank; r += 4) {  // four at once: a quarter of the loads and stores, the same sum
-      const float* a = change.a.data() + r * columns;
-      const float f0 = factors[r], f1 = factors[r + 1], f2 = factors[r + 2], f3 = factors[r + 3];
-      for (int64_t i = 0; i < columns; ++i) {
-        float sum = sums[static_cast<size_t>(i)] + f0 * a[i];
-        sum += f1 * a[columns + i];
-        sum += f2 * a[2 * columns + i];
-        sums[static_cast<size_t>(i)] = sum + f3 * a[3 * columns + i];
-      }
-    }
-    for (; r < change.rank; ++r) {
-      const float* a = change.a.data() + r * columns;
-      for (int64_t i = 0; i < columns; ++i) sums[static_cast<size_t>(i)] += factors[r] * a[i];
-    }
-    for (int64_t i = 0; i < columns; ++i) out[row * columns + i] += scale * sums[static_cast<size_t>(i)];
-  }
-}
-
 std::vector<float> dequantize_vector(const TensorView& tensor, bool interleaved, int64_t head_width) {
   std::vector<float> values(static_cast<size_t>(tensor.elements()));
   if (interleaved) {
@@ -128,9 +102,16 @@ std::vector<float> ModelWeights::values(int64_t layer, LayerTensor tensor) const
 
 void ModelWeights::rows(int64_t layer, LayerTensor tensor, int64_t first, int64_t count, float* out) const {
   stored_rows(layer, tensor, first, count, out);
-  if (const AdapterMatrix* found = change(layer, tensor)) {
-    add_change(*found, first, count, inputs(layer, tensor), out);
+  const kernels::LowRank low_rank = change(layer, tensor);
+  if (low_rank.rank > 0) {
+    kernels::kernels_or_definition().add_low_rank(low_rank, first, count, inputs(layer, tensor), out);
   }
+}
+
+kernels::LowRank ModelWeights::change(int64_t layer, LayerTensor tensor) const {
+  const AdapterMatrix* found = changes_[static_cast<size_t>(layer)][static_cast<size_t>(tensor)];
+  if (found == nullptr) return {};
+  return {found->a.data(), found->b.data(), found->rank, static_cast<float>(found->scale)};
 }
 
 void ModelWeights::release(int64_t layer) const {

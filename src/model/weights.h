@@ -18,6 +18,7 @@
 #include "base/tensor.h"
 #include "formats/tensor_file.h"
 #include "headwise/model.h"
+#include "kernels/kernels.h"
 #include "model/adapter.h"
 #include "model/layer_spec.h"
 #include "model/stored_layer.h"
@@ -56,11 +57,12 @@ struct ModelWeights {
   // Rows [first, first + rows) of a matrix as it is stored, as fp32, in the order of transformers; what an
   // adapter adds is change()'s.
   void stored_rows(int64_t layer, LayerTensor tensor, int64_t first, int64_t rows, float* out) const;
-  // What an adapter adds to a matrix; null where it adds nothing.
-  const AdapterMatrix* change(int64_t layer, LayerTensor tensor) const {
-    return changes_[static_cast<size_t>(layer)][static_cast<size_t>(tensor)];
+  // What an adapter adds to a matrix; rank 0 where it adds nothing.
+  kernels::LowRank change(int64_t layer, LayerTensor tensor) const;
+  // Rows and columns of a matrix.
+  int64_t outputs(int64_t layer, LayerTensor matrix) const {
+    return layers[static_cast<size_t>(layer)][static_cast<size_t>(matrix)].shape[0];
   }
-  // Columns of a matrix.
   int64_t inputs(int64_t layer, LayerTensor matrix) const {
     return layers[static_cast<size_t>(layer)][static_cast<size_t>(matrix)].shape[1];
   }

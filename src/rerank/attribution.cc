@@ -98,10 +98,10 @@ void settle(std::span<double> parts, double total) {
 Attribution::Attribution(const BuiltPrompt& prompt, AttributionRules rules) : rules_(std::move(rules)) {
   const size_t heads = rules_.head_weights.size();
   for (size_t d = 0; d < prompt.spans.size(); ++d) {
-    const PassageSpan& span = prompt.spans[d];
+    const TokenSpan& span = prompt.spans[d];
     ExplainedPassage passage;
     passage.index = static_cast<int>(d);
-    const auto first = prompt.layout.ids.begin() + span.token_begin;
+    const auto first = prompt.layout.ids.begin() + prompt.layout.token_of(span);
     for (auto id = first; id != first + span.tokens; ++id) passage.tokens.push_back({.id = *id});
     passage.head_shares.resize(heads);
     if (rules_.per_head || rules_.filter_after_sum) {
@@ -128,12 +128,13 @@ void Attribution::add(const HeadReading& reading) {
     passage.head_shares[reading.head] = share;
   }
   for (size_t j = 0; j < parts.size(); ++j) {
-    ExplainedToken& token = passage.tokens[j];
+    const auto place = static_cast<size_t>(reading.keys.token(static_cast<int64_t>(j)));
+    ExplainedToken& token = passage.tokens[place];
     const bool dropped = filtered && !(reading.calibrated[j] > reading.keep_above);
     token.weight += parts[j];
     token.attention += weight * reading.query[j];
     token.dropped_by += dropped ? 1 : 0;
-    if (!passage.heads.empty()) passage.heads[reading.head][j] = {parts[j], reading.query[j], dropped};
+    if (!passage.heads.empty()) passage.heads[reading.head][place] = {parts[j], reading.query[j], dropped};
   }
 }
 

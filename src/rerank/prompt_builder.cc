@@ -190,26 +190,100 @@ Status check_length(const PromptRules& rules, const Pieces& pieces, std::span<co
           "; " + std::to_string(fit) + " of " + std::to_string(order.size()) + " passages fit: " + advice);
 }
 
-// Places passages (with markers and separators) behind `first_token`; fills spans.
-void place_passage(const Pieces& pieces, int index, int64_t first_token, int64_t first_slot, Ids& ids,
-                   BuiltPrompt& built) {
-  const auto i = static_cast<size_t>(index);
-  const int64_t before = size_of(ids) + size_of(pieces.markers[i]);
-  built.spans[i] = {first_slot + before, size_of(pieces.passages[i]), first_token + before};
-  append(ids, pieces.markers[i]);
-  append(ids, pieces.passages[i]);
-  append(ids, pieces.separator);
-}
+// Lays the pieces out in segments.
+class SegmentWriter {
+ public:
+  SegmentWriter(const PromptRules& rules, const Pieces& pieces, BuiltPrompt& built)
+      : rules_(rules), pieces_(pieces), built_(built), layout_(built.layout) {
+    built_.spans.resize(pieces.passages.size());
+    built_.segments.passages.resize(pieces.passages.size());
+  }
 
-// The segment [query closing] and the rows of it that are read.
-RowGroup add_query_segment(const PromptRules& rules, const Pieces& pieces, const Ids& query, int64_t position,
-                           const std::vector<kernels::KeyRange>& context, PromptLayout& layout) {
-  Ids ids = query;
-  append(ids, pieces.closing);
-  const int64_t rows = rules.rows == QueryRows::kAll ? size_of(ids) : size_of(query);
-  const int segment = layout.add_segment(ids, position, context);
-  return {layout.segments[static_cast<size_t>(segment)].token_begin, rows};
-}
+  // Prefix, passages and instruction as one causal segment.
+  void write_list(std::span<const int> order) {
+    Ids ids = pieces_.prefix;
+    for (const int index : order) place_passage(index, 0, ids);
+    const int64_t instruction_begin = size_of(ids);
+    append(ids, pieces_.instruction);
+    const int segment = layout_.add_segment(ids, 0, {});
+    built_.segments.prefix = built_.segments.instruction = segment;
+    built_.shared_rows = {instruction_begin, size_of(pieces_.instruction)};
+    seen_ = {segment};
+    position_ = size_of(ids);
+  }
+
+  // A segment a passage, which sees the prefix and itself.
+  void write_blocks(std::span<const int> order) {
+    const int prefix = layout_.add_segment(pieces_.prefix, 0, {});
+    built_.segments.prefix = prefix;
+    seen_ = {prefix};
+    int64_t longest = 0;
+    for (const int index : by_tokens(order)) {
+      Ids ids;
+      place_passage(index, static_cast<int>(layout_.segments.size()), ids);
+      longest = std::max(longest, size_of(ids));
+      seen_.push_back(layout_.add_segment(ids, size_of(pieces_.prefix), {prefix}));
+    }
+    position_ = size_of(pieces_.prefix) + (rules_.block_span > 0 ? rules_.block_span : longest);
+    const int segment = layout_.add_segment(pieces_.instruction, position_, seen_);
+    built_.segments.instruction = segment;
+    built_.shared_rows = {layout_.segment(segment).token_begin, size_of(pieces_.instruction)};
+    seen_.push_back(segment);
+    position_ += size_of(pieces_.instruction);
+  }
+
+  // The segments [query closing] and the rows of them that are read.
+  void write_queries() {
+    for (const Ids& query : pieces_.queries) {
+      built_.segments.queries.push_back(add_query(query));
+      built_.query_rows.push_back(rows_of(built_.segments.queries.back(), query));
+    }
+    if (!rules_.content_free) return;
+    built_.segments.content_free = add_query(pieces_.content_free);
+    built_.content_free_rows = rows_of(*built_.segments.content_free, pieces_.content_free);
+  }
+
+ private:
+  // Slots stand in an order of their own (by their tokens), so that the caller's order cannot change a bit.
+  std::vector<int> by_tokens(std::span<const int> order) const {
+    std::vector<int> slots(order.begin(), order.end());
+    std::sort(slots.begin(), slots.end(), [&](int a, int b) {
+      const auto x = static_cast<size_t>(a);
+      const auto y = static_cast<size_t>(b);
+      return std::tie(pieces_.passages[x], pieces_.markers[x], a) <
+             std::tie(pieces_.passages[y], pieces_.markers[y], b);
+    });
+    return slots;
+  }
+
+  // A passage with its marker and separator, behind `ids` of its segment.
+  void place_passage(int index, int segment, Ids& ids) {
+    const auto i = static_cast<size_t>(index);
+    built_.segments.passages[i] = segment;
+    built_.spans[i] = {segment, size_of(ids) + size_of(pieces_.markers[i]), size_of(pieces_.passages[i])};
+    append(ids, pieces_.markers[i]);
+    append(ids, pieces_.passages[i]);
+    append(ids, pieces_.separator);
+  }
+
+  int add_query(const Ids& query) {
+    Ids ids = query;
+    append(ids, pieces_.closing);
+    return layout_.add_segment(ids, position_, seen_);
+  }
+
+  RowGroup rows_of(int segment, const Ids& query) const {
+    const PromptSegment& laid = layout_.segment(segment);
+    return {laid.token_begin, rules_.rows == QueryRows::kAll ? laid.tokens : size_of(query)};
+  }
+
+  const PromptRules& rules_;
+  const Pieces& pieces_;
+  BuiltPrompt& built_;
+  PromptLayout& layout_;
+  std::vector<int> seen_;  // by the query segments
+  int64_t position_ = 0;   // of the next token of the common part
+};
 
 }  // namespace
 
@@ -257,53 +331,14 @@ Result<BuiltPrompt> build_prompt(const Tokenizer& tokenizer, const PromptRules& 
   const Pieces& pieces = *tokenized;
   HW_RETURN_IF_ERROR(check_length(rules, pieces, order));
 
-  built.spans.resize(passages.size());
-  PromptLayout& layout = built.layout;
-  std::vector<kernels::KeyRange> seen;  // by the query segments
-  int64_t position = 0;                 // of the next token of the common part
+  SegmentWriter writer(rules, pieces, built);
   if (rules.encoding == Encoding::kList) {
-    Ids ids = pieces.prefix;
-    for (int index : order) place_passage(pieces, index, 0, 0, ids, built);
-    const int64_t instruction_begin = size_of(ids);
-    append(ids, pieces.instruction);
-    layout.add_segment(ids, 0, {});
-    built.shared_rows = {instruction_begin, size_of(pieces.instruction)};
-    seen.push_back(layout.segments[0].keys());
-    position = size_of(ids);
+    writer.write_list(order);
   } else {
-    layout.add_segment(pieces.prefix, 0, {});
-    const kernels::KeyRange prefix = layout.segments[0].keys();
-    seen.push_back(prefix);
-    // Slots stand in an order of their own (by their tokens), so that the caller's order cannot change a bit.
-    std::vector<int> slots(order.begin(), order.end());
-    std::sort(slots.begin(), slots.end(), [&](int a, int b) {
-      const auto x = static_cast<size_t>(a);
-      const auto y = static_cast<size_t>(b);
-      return std::tie(pieces.passages[x], pieces.markers[x], a) <
-             std::tie(pieces.passages[y], pieces.markers[y], b);
-    });
-    int64_t longest = 0;
-    for (int index : slots) {
-      Ids ids;
-      place_passage(pieces, index, layout.tokens(), layout.key_count, ids, built);
-      longest = std::max(longest, size_of(ids));
-      const int segment = layout.add_segment(ids, size_of(pieces.prefix), {prefix});
-      seen.push_back(layout.segments[static_cast<size_t>(segment)].keys());
-    }
-    position = size_of(pieces.prefix) + (rules.block_span > 0 ? rules.block_span : longest);
-    const int segment = layout.add_segment(pieces.instruction, position, seen);
-    built.shared_rows = {layout.segments[static_cast<size_t>(segment)].token_begin,
-                         size_of(pieces.instruction)};
-    seen.push_back(layout.segments[static_cast<size_t>(segment)].keys());
-    position += size_of(pieces.instruction);
+    writer.write_blocks(order);
   }
   if (rules.rows == QueryRows::kQuery) built.shared_rows.tokens = 0;
-  for (const Ids& query : pieces.queries) {
-    built.query_rows.push_back(add_query_segment(rules, pieces, query, position, seen, layout));
-  }
-  if (rules.content_free) {
-    built.content_free_rows = add_query_segment(rules, pieces, pieces.content_free, position, seen, layout);
-  }
+  writer.write_queries();
   return built;
 }
 

@@ -12,11 +12,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
 
-#include "decoder/decoder.h"
+#include "decoder/decode_request.h"
 #include "decoder/prompt_layout.h"
 #include "headwise/error.h"
 #include "headwise/model_config.h"
@@ -25,16 +26,19 @@
 
 namespace headwise {
 
-// Where a passage's summed tokens keep their keys.
-struct PassageSpan {
-  int64_t slot_begin = 0;
-  int64_t tokens = 0;
-  int64_t token_begin = 0;  // place in the layout's ids
+// The layout's segments by what is in them. With `list` prefix, passages and instruction are one.
+struct PromptSegments {
+  int prefix = 0;
+  std::vector<int> passages;  // in request order: each with its marker and separator
+  int instruction = 0;
+  std::vector<int> queries;
+  std::optional<int> content_free;
 };
 
 struct BuiltPrompt {
   PromptLayout layout;
-  std::vector<PassageSpan> spans;  // in request order
+  PromptSegments segments;
+  std::vector<TokenSpan> spans;  // a passage's summed tokens, in request order
   // Rows to read: instruction rows that all queries share (may be none), each query's, the content-free
   // query's.
   RowGroup shared_rows;

@@ -13,7 +13,7 @@
 #include "base/check.h"
 #include "base/fnv.h"
 #include "base/shuffle.h"
-#include "decoder/decoder.h"
+#include "decoder/create.h"
 #include "headwise/explanation.h"
 #include "rerank/attribution.h"
 #include "rerank/fusion.h"
@@ -118,7 +118,7 @@ struct Reading {
 class Reranker::Impl {
  public:
   Impl(std::shared_ptr<const Model> shared_model, RerankerOptions chosen, std::vector<HeadId> selected,
-       PromptRules prompt_rules, Decoder made)
+       PromptRules prompt_rules, std::unique_ptr<Decoder> made)
       : model(std::move(shared_model)),
         options(std::move(chosen)),
         heads(std::move(selected)),
@@ -152,7 +152,7 @@ class Reranker::Impl {
   RerankerOptions options;
   std::vector<HeadId> heads;
   PromptRules rules;
-  Decoder decoder;
+  std::unique_ptr<Decoder> decoder;
 };
 
 Result<Reading> Reranker::Impl::read(std::string_view query, std::span<const Passage> passages,
@@ -195,7 +195,7 @@ Result<Reading> Reranker::Impl::read(std::string_view query, std::span<const Pas
   request.on_layer = [&](const LayerAttention& attention) { collector.add(attention); };
   request.progress = progress;
   const auto pass_start = std::chrono::steady_clock::now();
-  auto decoded = decoder.run(request);
+  auto decoded = decoder->run(request);
   HW_RETURN_IF_ERROR(decoded);
   statistics.read_seconds = decoded->read_seconds;
   statistics.prefill_seconds = seconds_since(pass_start) - decoded->read_seconds;
@@ -234,9 +234,7 @@ Result<Reranker> Reranker::create(std::shared_ptr<const Model> model, RerankerOp
   HW_RETURN_IF_ERROR(heads);
   auto rules = prompt_rules(*model, options);
   HW_RETURN_IF_ERROR(rules);
-  // Shares the model's ownership: the weights live as long as the decoder does.
-  auto decoder =
-      Decoder::create(std::shared_ptr<const ModelWeights>(model, &model->weights()), options.threads);
+  auto decoder = create_decoder(model, {.threads = options.threads});
   HW_RETURN_IF_ERROR(decoder);
   return Reranker(std::make_unique<Impl>(std::move(model), std::move(options), std::move(*heads),
                                          std::move(*rules), std::move(*decoder)));
@@ -248,6 +246,7 @@ Reranker& Reranker::operator=(Reranker&&) noexcept = default;
 Reranker::~Reranker() = default;
 
 const RerankerOptions& Reranker::options() const { return impl_->options; }
+DecoderDescription Reranker::decoder() const { return impl_->decoder->describe(); }
 const Model& Reranker::model() const { return *impl_->model; }
 const std::vector<HeadId>& Reranker::heads() const { return impl_->heads; }
 int Reranker::deepest_layer() const {

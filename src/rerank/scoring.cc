@@ -11,13 +11,13 @@
 namespace headwise {
 namespace {
 
-// Mean attention of a query's rows (shared ones included) to one slot.
+// Mean attention of a query's rows (shared ones included) to one key.
 struct MeanAttention {
   const float* shared;
   const float* own;
   double rows;
-  double at(int64_t slot) const {
-    return (static_cast<double>(shared[slot]) + static_cast<double>(own[slot])) / rows;
+  double at(int64_t key) const {
+    return (static_cast<double>(shared[key]) + static_cast<double>(own[key])) / rows;
   }
 };
 
@@ -74,62 +74,65 @@ ScoreCollector::ScoreCollector(const BuiltPrompt& prompt, std::span<const HeadId
 void ScoreCollector::keep_token_sums(std::vector<double> head_weights) {
   HW_CHECK(head_weights.size() == heads_.size());
   token_weights_ = std::move(head_weights);
-  for (const PassageSpan& span : prompt_.spans)
+  for (const TokenSpan& span : prompt_.spans) {
     token_sums_.emplace_back(static_cast<size_t>(span.tokens), 0.0);
+  }
 }
 
 void ScoreCollector::add(const LayerAttention& attention) {
-  const bool content_free = prompt_.content_free_rows.tokens > 0;
-  const auto shared_rows = static_cast<double>(prompt_.shared_rows.tokens);
-  const auto query_rows = static_cast<double>(prompt_.query_rows.front().tokens);
-  const auto content_free_rows = static_cast<double>(prompt_.content_free_rows.tokens);
-  const size_t passages = prompt_.spans.size();
-  std::vector<double> of_query;
-  std::vector<double> of_content_free;
-  std::vector<double> calibrated;
+  const auto count = [](const RowGroup& group) { return static_cast<double>(group.tokens); };
+  const Rows rows{count(prompt_.shared_rows), count(prompt_.query_rows.front()),
+                  count(prompt_.content_free_rows)};
   for (size_t place = 0; place < attention.heads.size(); ++place) {
     const HeadId id{attention.layer, attention.heads[place]};
     const auto found = std::find(heads_.begin(), heads_.end(), id);
     HW_CHECK(found != heads_.end());
     const auto head = static_cast<size_t>(found - heads_.begin());
-    const auto at = static_cast<int64_t>(place);
-    const MeanAttention query{attention.of(at, kSharedRows), attention.of(at, kQueryRows),
-                              shared_rows + query_rows};
-    for (size_t passage = 0; passage < passages; ++passage) {
-      const PassageSpan& span = prompt_.spans[passage];
-      double query_sum = 0.0;
-      double content_free_sum = 0.0;
-      of_query.clear();
-      of_content_free.clear();
-      calibrated.clear();
-      for (int64_t slot = span.slot_begin; slot < span.slot_begin + span.tokens; ++slot) {
-        const double a = query.at(slot);
-        query_sum += a;
-        of_query.push_back(a);
-        if (!content_free) continue;
-        const MeanAttention empty{attention.of(at, kSharedRows), attention.of(at, kContentFreeRows),
-                                  shared_rows + content_free_rows};
-        const double b = empty.at(slot);
-        content_free_sum += b;
-        of_content_free.push_back(b);
-        calibrated.push_back(a - b);
-      }
-      HeadReading reading{.head = head,
-                          .passage = passage,
-                          .query = of_query,
-                          .content_free = of_content_free,
-                          .calibrated = calibrated,
-                          .keep_above = 0.0,
-                          .channels = {}};
-      reading.channels.query = static_cast<float>(query_sum);
-      if (content_free) {
-        reading.keep_above = keep_above(calibrated, filter_);
-        reading.channels.content_free = static_cast<float>(content_free_sum);
-        reading.channels.filtered = static_cast<float>(kept_sum(calibrated, reading.keep_above));
-      }
-      keep(reading);
+    for (size_t passage = 0; passage < prompt_.spans.size(); ++passage) {
+      read(attention, place, head, passage, rows);
     }
   }
+}
+
+void ScoreCollector::read(const LayerAttention& attention, size_t place, size_t head, size_t passage,
+                          const Rows& rows) {
+  const auto at = static_cast<int64_t>(place);
+  const bool content_free = rows.content_free > 0.0;
+  const MeanAttention query{attention.of(at, kSharedRows), attention.of(at, kQueryRows),
+                            rows.shared + rows.query};
+  const SpanKeys keys = attention.keys_of(prompt_.spans[passage]);
+  double query_sum = 0.0;
+  double content_free_sum = 0.0;
+  of_query_.clear();
+  of_content_free_.clear();
+  calibrated_.clear();
+  for (int64_t key = keys.first; key < keys.first + keys.count; ++key) {
+    const double a = query.at(key);
+    query_sum += a;
+    of_query_.push_back(a);
+    if (!content_free) continue;
+    const MeanAttention empty{attention.of(at, kSharedRows), attention.of(at, kContentFreeRows),
+                              rows.shared + rows.content_free};
+    const double b = empty.at(key);
+    content_free_sum += b;
+    of_content_free_.push_back(b);
+    calibrated_.push_back(a - b);
+  }
+  HeadReading reading{.head = head,
+                      .passage = passage,
+                      .keys = keys,
+                      .query = of_query_,
+                      .content_free = of_content_free_,
+                      .calibrated = calibrated_,
+                      .keep_above = 0.0,
+                      .channels = {}};
+  reading.channels.query = static_cast<float>(query_sum);
+  if (content_free) {
+    reading.keep_above = keep_above(calibrated_, filter_);
+    reading.channels.content_free = static_cast<float>(content_free_sum);
+    reading.channels.filtered = static_cast<float>(kept_sum(calibrated_, reading.keep_above));
+  }
+  keep(reading);
 }
 
 void ScoreCollector::keep(const HeadReading& reading) {
@@ -140,8 +143,9 @@ void ScoreCollector::keep(const HeadReading& reading) {
   values_[2 * heads_.size() * passages + place] = reading.channels.filtered;
   if (!token_weights_.empty()) {
     std::vector<double>& sums = token_sums_[reading.passage];
-    for (size_t token = 0; token < reading.calibrated.size(); ++token) {
-      sums[token] += token_weights_[reading.head] * reading.calibrated[token];
+    for (size_t key = 0; key < reading.calibrated.size(); ++key) {
+      const auto token = static_cast<size_t>(reading.keys.token(static_cast<int64_t>(key)));
+      sums[token] += token_weights_[reading.head] * reading.calibrated[key];
     }
   }
   if (observer_) observer_(reading);

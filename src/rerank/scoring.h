@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "decoder/decoder.h"
+#include "decoder/layer_attention.h"
 #include "headwise/reranker.h"
 #include "rerank/prompt_builder.h"
 
@@ -46,12 +46,13 @@ struct HeadChannels {
 // What one head adds to a passage's score, before its weight: s of channel 0 (`none`) or 2 (`na`), or r.
 double head_value(const HeadChannels& channels, Calibration calibration);
 
-// What the sums of one head over one passage are made of. The spans live as long as the call they are given
-// to.
+// What the sums of one head over one passage are made of: a number for each token that has a key in the
+// head's layer. The spans live as long as the call they are given to.
 struct HeadReading {
   size_t head = 0;                       // place in the caller's list
   size_t passage = 0;                    // place in the request
-  std::span<const double> query;         // a_query[h](j), a number a token
+  SpanKeys keys;                         // of which tokens
+  std::span<const double> query;         // a_query[h](j)
   std::span<const double> content_free;  // a_NA[h](j); empty without content-free rows
   std::span<const double> calibrated;    // their difference c[h](j); likewise
   double keep_above = 0.0;               // the filter's bound on c
@@ -78,6 +79,11 @@ class ScoreCollector {
   const std::vector<std::vector<double>>& token_sums() const { return token_sums_; }
 
  private:
+  struct Rows {
+    double shared, query, content_free;
+  };
+  // One head of the layer, one passage.
+  void read(const LayerAttention& attention, size_t place, size_t head, size_t passage, const Rows& rows);
   void keep(const HeadReading& reading);
 
   const BuiltPrompt& prompt_;
@@ -87,6 +93,10 @@ class ScoreCollector {
   std::vector<double> token_weights_;            // one per head; empty: token sums are not kept
   std::vector<std::vector<double>> token_sums_;  // per passage, per token
   std::function<void(const HeadReading&)> observer_;
+  // Of the passage in hand.
+  std::vector<double> of_query_;
+  std::vector<double> of_content_free_;
+  std::vector<double> calibrated_;
 };
 
 // S(d) for every passage: weighted sum over heads of channel 0 (`none`), channel 2 (`na`) or the log ratio of

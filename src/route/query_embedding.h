@@ -7,6 +7,7 @@
 // Thread rule: as Decoder: one caller at a time.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -30,15 +31,16 @@ class QueryEmbedder {
   Result<std::vector<float>> embed(std::string_view query);
 
  private:
-  QueryEmbedder(std::shared_ptr<const Model> model, int layer, Decoder decoder)
+  QueryEmbedder(std::shared_ptr<const Model> model, int layer, std::unique_ptr<Decoder> decoder)
       : model_(std::move(model)), layer_(layer), decoder_(std::move(decoder)) {}
   // Runs "Query:" through the layers once: it is the same for every query.
   Status run_lead();
 
   std::shared_ptr<const Model> model_;
   int layer_;
-  Decoder decoder_;
-  KeptTokens lead_;
+  std::unique_ptr<Decoder> decoder_;
+  std::vector<int32_t> lead_ids_;
+  GivenSegment lead_;
 };
 
 }  // namespace headwise

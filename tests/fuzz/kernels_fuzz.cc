@@ -128,6 +128,34 @@ void fuzz_add(Source& source) {
   }
 }
 
+void fuzz_add_scaled(Source& source) {
+  const int64_t count = source.between(1, 200);
+  const auto x = source.values(count), y = source.values(count);
+  const float scale = source.values(1)[0];
+  auto scalar = x;
+  available_kernels().front()->add_scaled(scalar.data(), y.data(), scale, count);
+  for (const KernelTable* table : available_kernels()) {
+    auto out = x;
+    table->add_scaled(out.data(), y.data(), scale, count);
+    check_exact("add_scaled", *table, out, scalar);
+  }
+}
+
+void fuzz_add_low_rank(Source& source) {
+  const int64_t rank = source.between(1, 17), inputs = source.between(1, 100), rows = source.between(1, 4);
+  const int64_t first = source.between(0, 3);
+  const auto a = source.values(rank * inputs), b = source.values((first + rows) * rank);
+  const LowRank change{a.data(), b.data(), rank, source.values(1)[0]};
+  const auto start = source.values(rows * inputs);
+  auto scalar = start;
+  available_kernels().front()->add_low_rank(change, first, rows, inputs, scalar.data());
+  for (const KernelTable* table : available_kernels()) {
+    auto out = start;
+    table->add_low_rank(change, first, rows, inputs, out.data());
+    check_exact("add_low_rank", *table, out, scalar);
+  }
+}
+
 AttentionCase draw_case(Source& source) {
   AttentionCase c;
   c.width = source.between(1, 70);
@@ -203,8 +231,9 @@ void fuzz_dequantize(Source& source) {
 }
 
 // One for each entry of KernelTable, in its order.
-constexpr void (*kOperations[])(Source&) = {fuzz_rms_norm, fuzz_rotate, fuzz_silu_multiply, fuzz_add,
-                                            fuzz_attend,   fuzz_read,   fuzz_multiply_rows, fuzz_dequantize};
+constexpr void (*kOperations[])(Source&) = {
+    fuzz_rms_norm, fuzz_rotate, fuzz_silu_multiply, fuzz_add,          fuzz_add_scaled,
+    fuzz_attend,   fuzz_read,   fuzz_multiply_rows, fuzz_add_low_rank, fuzz_dequantize};
 static_assert(sizeof(KernelTable) == sizeof(std::string_view) + std::size(kOperations) * sizeof(void (*)()),
               "an entry of the kernel table is not fuzzed");
 

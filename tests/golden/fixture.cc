@@ -6,7 +6,7 @@
 #include <fstream>
 #include <stdexcept>
 
-#include "decoder/decoder.h"
+#include "decoder/create.h"
 #include "formats/gguf.h"
 #include "formats/safetensors.h"
 #include "model/config.h"
@@ -46,25 +46,25 @@ BuiltPrompt Fixture::prompt(QueryRows rows) const {
   const Range empty_text = json["content_free"]["rows"]["query"].get<Range>();
 
   BuiltPrompt built;
-  std::vector<kernels::KeyRange> seen;
+  std::vector<int> seen;
   if (stem == "list") {
-    built.layout.add_segment(slice(ids, 0, query_text.first), 0, {});
-    seen.push_back(built.layout.segments[0].keys());
-    for (const Range& span : spans) built.spans.push_back({span.first, span.second - span.first, span.first});
+    seen.push_back(built.layout.add_segment(slice(ids, 0, query_text.first), 0, {}));
+    for (const Range& span : spans) built.spans.push_back({0, span.first, span.second - span.first});
+    built.segments.passages.assign(spans.size(), 0);
   } else {
-    built.layout.add_segment(slice(ids, lead.first, lead.second), 0, {});
-    seen.push_back(built.layout.segments[0].keys());
-    const kernels::KeyRange prefix = seen[0];
+    const int prefix = built.layout.add_segment(slice(ids, lead.first, lead.second), 0, {});
+    seen.push_back(prefix);
     for (size_t i = 0; i < slots.size(); ++i) {
       const auto [begin, end] = slots[i];
-      built.layout.add_segment(slice(ids, begin, end), positions[static_cast<size_t>(begin)], {prefix});
-      seen.push_back(built.layout.segments.back().keys());
-      built.spans.push_back(
-          {seen.back().begin + spans[i].first - begin, spans[i].second - spans[i].first, begin});
+      const int slot =
+          built.layout.add_segment(slice(ids, begin, end), positions[static_cast<size_t>(begin)], {prefix});
+      seen.push_back(slot);
+      built.segments.passages.push_back(slot);
+      built.spans.push_back({slot, spans[i].first - begin, spans[i].second - spans[i].first});
     }
-    built.layout.add_segment(slice(ids, instruction, query_text.first),
-                             positions[static_cast<size_t>(instruction)], seen);
-    seen.push_back(built.layout.segments.back().keys());
+    built.segments.instruction = built.layout.add_segment(slice(ids, instruction, query_text.first),
+                                                          positions[static_cast<size_t>(instruction)], seen);
+    seen.push_back(built.segments.instruction);
   }
   built.shared_rows = {instruction, rows == QueryRows::kQuery ? 0 : query_text.first - instruction};
   const int64_t position = positions[static_cast<size_t>(query_text.first)];
@@ -72,11 +72,13 @@ BuiltPrompt Fixture::prompt(QueryRows rows) const {
     const Ids segment = slice(all, text.first, static_cast<int64_t>(all.size()));
     const RowGroup group{built.layout.tokens(), rows == QueryRows::kAll ? static_cast<int64_t>(segment.size())
                                                                         : text.second - text.first};
-    built.layout.add_segment(segment, position, seen);
+    built.segments.queries.push_back(built.layout.add_segment(segment, position, seen));
     return group;
   };
   built.query_rows = {add_query(ids, query_text)};
   built.content_free_rows = add_query(empty_ids, empty_text);
+  built.segments.content_free = built.segments.queries.back();
+  built.segments.queries.pop_back();
   return built;
 }
 
@@ -101,7 +103,7 @@ std::vector<HeadId> all_heads(const ModelConfig& config) {
 PassResult run_pass(const std::shared_ptr<const ModelWeights>& weights, const BuiltPrompt& prompt,
                     const PassOptions& options) {
   const std::vector<HeadId> heads = options.heads.empty() ? all_heads(weights->config) : options.heads;
-  Decoder decoder = value_or_throw(Decoder::create(weights, options.threads));
+  const auto decoder = value_or_throw(create_decoder(weights, {.threads = options.threads}));
   ScoreCollector filtered(prompt, heads, TokenFilter::kLow);
   ScoreCollector unfiltered(prompt, heads, TokenFilter::kNone);
   const RowGroup groups[] = {prompt.shared_rows, prompt.query_rows.front(), prompt.content_free_rows};
@@ -120,7 +122,7 @@ PassResult run_pass(const std::shared_ptr<const ModelWeights>& weights, const Bu
       result.hidden.emplace_back(hidden, hidden + prompt.layout.tokens() * weights->config.width);
     };
   }
-  value_or_throw(decoder.run(request));
+  value_or_throw(decoder->run(request));
   result.values = filtered.take_values();
   result.unfiltered = unfiltered.take_values();
   return result;

@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <map>
 #include <random>
+#include <thread>
 
 #include "support/paths.h"
 
@@ -190,6 +191,43 @@ TEST(RerankerOptionsCheck, ContradictionsAreNamed) {
   options = {};
   options.max_words = -1;
   refused(options, "--max-words");
+}
+
+int threads_of_process() {
+  int threads = 0;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator("/proc/self/task")) ++threads;
+  return threads;
+}
+
+TEST(RerankerProperty, EightRerankersHaveTheThreadsOfOne) {
+  const std::vector<Passage> passages = random_passages(5, 8);
+  const int before = threads_of_process();
+  std::vector<Reranker> rerankers;
+  for (int i = 0; i < 8; ++i) {
+    RerankerOptions options;
+    options.threads = 2 + i % 2;
+    rerankers.push_back(Reranker::create(tiny_model(), options).value());
+  }
+  for (Reranker& reranker : rerankers) EXPECT_TRUE(reranker.rank("the lamp of the tower?", passages));
+  const int cores = static_cast<int>(std::thread::hardware_concurrency());
+  EXPECT_LE(threads_of_process(), before + std::max(3, cores) - 1);
+}
+
+// Callers at once, each with a Reranker of its own: the same scores as one after the other.
+TEST(RerankerProperty, RerankersAtOnce) {
+  const std::vector<Passage> passages = random_passages(6, 9);
+  const Ranking alone = rank({}, passages);
+  std::vector<std::thread> callers;
+  std::vector<std::map<std::string, double>> scores(4);
+  for (size_t i = 0; i < scores.size(); ++i) {
+    callers.emplace_back([&, i] {
+      RerankerOptions options;
+      options.threads = static_cast<int>(i) + 1;
+      for (int round = 0; round < 3; ++round) scores[i] = scores_by_id(rank(options, passages), passages);
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  for (const auto& found : scores) EXPECT_EQ(found, scores_by_id(alone, passages));
 }
 
 }  // namespace

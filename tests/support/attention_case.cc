@@ -68,8 +68,24 @@ Operand values_of(const AttentionCase& c, const AttentionNumbers& numbers) {
   return values;
 }
 
-Visibility visibility(const AttentionCase& c) {
-  return {c.context.data(), static_cast<int64_t>(c.context.size()), c.own_begin, c.first_row};
+// Each range of the context as a block; a block's sums go where its slots are. Values may be null.
+std::vector<KeyBlock> blocks_of(const AttentionCase& c, const float* keys, const float* values) {
+  std::vector<KeyBlock> blocks;
+  std::vector<KeyRange> ranges = c.context;
+  ranges.push_back({c.own_begin, c.own_begin + c.first_row + c.rows});
+  for (const KeyRange& range : ranges) {
+    KeyBlock block;
+    block.keys = keys + range.begin * c.width;
+    block.values = values == nullptr ? nullptr : values + range.begin * padded_width(c.width);
+    block.count = range.end - range.begin;
+    block.place = range.begin;
+    blocks.push_back(block);
+  }
+  return blocks;  // the call's own one last
+}
+
+Visibility visibility(const AttentionCase& c, const std::vector<KeyBlock>& blocks) {
+  return {{blocks.data(), blocks.size() - 1}, blocks.back(), c.first_row};
 }
 
 double unit() { return tolerance("cpu", "fp32").unit; }
@@ -142,10 +158,9 @@ CallResult attend(const KernelTable& table, const AttentionCase& c, const Attent
   args.queries = queries.data();
   args.query_stride = c.width + c.gap;
   args.rows = c.rows;
-  args.keys = keys.data();
-  args.values = values.data();
   args.head_width = c.width;
-  args.visible = visibility(c);
+  const std::vector<KeyBlock> blocks = blocks_of(c, keys.data(), values.data());
+  args.visible = visibility(c, blocks);
   args.out = out.data();
   args.out_stride = c.width + c.gap;
   args.scratch = scratch.data();
@@ -170,10 +185,9 @@ CallResult read(const KernelTable& table, const AttentionCase& c, const Attentio
   args.queries = queries.data();
   args.query_stride = c.width + c.gap;
   args.rows = c.rows;
-  args.keys = keys.data();
   args.head_width = c.width;
-  args.visible = visibility(c);
-  args.key_count = c.slots();
+  const std::vector<KeyBlock> blocks = blocks_of(c, keys.data(), nullptr);
+  args.visible = visibility(c, blocks);
   args.attention_sum = sums.data();
   args.scratch = scratch.data();
   table.read(args);

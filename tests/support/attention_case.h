@@ -14,6 +14,12 @@
 
 namespace headwise::kernels {
 
+// Keys [begin, end) of the case's slots, a block; begin is a multiple of kKeyTile.
+struct KeyRange {
+  int64_t begin = 0;
+  int64_t end = 0;
+};
+
 struct AttentionCase {
   int64_t width = 0;
   int64_t rows = 0;

@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "decoder/cpu/pass_scratch.h"
+#include "model/tensor_roles.h"
+
 namespace headwise {
 namespace {
 
@@ -14,7 +17,7 @@ struct PanelJob {
   LayerTensor matrix;
   int64_t first;
   int64_t rows;
-  kernels::PackedMatrix* target;
+  kernels::PackedLinear* target;
 };
 
 class PanelList {
@@ -35,25 +38,24 @@ class PanelList {
     }
   }
 
-  void add_whole(LayerTensor matrix, kernels::PackedMatrix& target) {
+  void add_whole(LayerTensor matrix, kernels::PackedLinear& target) {
     jobs_.push_back({matrix, 0, outputs_of(matrix), &target});
   }
 
-  void run(ThreadPool& pool, std::span<Packer> packers) const {
+  void run(ThreadPool& pool, std::span<WorkerScratch> workers) const {
     pool.parallel_for(static_cast<int64_t>(jobs_.size()), [&](int64_t index, int worker) {
       const PanelJob& job = jobs_[static_cast<size_t>(index)];
       const int64_t inputs = weights_.inputs(layer_, job.matrix);
-      Packer& packer = packers[static_cast<size_t>(worker)];
-      packer.rows.reserve(static_cast<size_t>(job.rows * inputs));
-      weights_.rows(layer_, job.matrix, job.first, job.rows, packer.rows.data());
-      packer.gemm.pack(packer.rows.data(), job.rows, inputs, *job.target);
+      WorkerScratch& scratch = workers[static_cast<size_t>(worker)];
+      scratch.weights.reserve(static_cast<size_t>(job.rows * inputs));
+      weights_.rows(layer_, job.matrix, job.first, job.rows, scratch.weights.data());
+      scratch.linear.pack(scratch.weights.data(), job.rows, inputs, kernels::LinearType::kFloat32,
+                          *job.target);
     });
   }
 
  private:
-  int64_t outputs_of(LayerTensor matrix) const {
-    return weights_.layers[static_cast<size_t>(layer_)][static_cast<size_t>(matrix)].shape[0];
-  }
+  int64_t outputs_of(LayerTensor matrix) const { return weights_.outputs(layer_, matrix); }
 
   const ModelWeights& weights_;
   int64_t layer_;
@@ -61,7 +63,7 @@ class PanelList {
 };
 
 void pack_layer(const ModelWeights& weights, int64_t layer, const LayerDemand& demand, ThreadPool& pool,
-                std::span<Packer> packers, PackedLayer& packed) {
+                std::span<WorkerScratch> workers, PackedLayer& packed) {
   PanelList panels(weights, layer);
   const int64_t D = weights.config.head_width;
   if (demand.whole) {  // the large ones first: the small ones fill the threads' last gaps
@@ -73,18 +75,22 @@ void pack_layer(const ModelWeights& weights, int64_t layer, const LayerDemand& d
   }
   panels.add(LayerTensor::kQuery, D, demand.whole ? nullptr : &demand.query_heads, packed.query);
   panels.add(LayerTensor::kKey, D, demand.whole ? nullptr : &demand.key_heads, packed.key);
-  panels.run(pool, packers);
-  for (const TensorRole& role : tensor_roles()) {
-    if (role.kind == TensorKind::kMatrix) continue;
-    packed.vectors[static_cast<size_t>(role.tensor)] = weights.values(layer, role.tensor);
-  }
+  panels.run(pool, workers);
+  packed.vectors.read(weights, layer);
 }
 
 }  // namespace
 
+void LayerVectors::read(const ModelWeights& weights, int64_t layer) {
+  for (const TensorRole& role : tensor_roles()) {
+    if (role.kind == TensorKind::kMatrix) continue;
+    values[static_cast<size_t>(role.tensor)] = weights.values(layer, role.tensor);
+  }
+}
+
 bool PackedLayer::any_rows() const {
   for (const Panels* panels : {&query, &key, &value}) {
-    for (const kernels::PackedMatrix& panel : *panels) {
+    for (const kernels::PackedLinear& panel : *panels) {
       if (!panel.any_rows()) return false;
     }
   }
@@ -98,14 +104,14 @@ PackedLayers::PackedLayers(const ModelWeights& weights) : weights_(weights) {
 }
 
 const PackedLayer& PackedLayers::layer(int64_t index, const LayerDemand& demand, ThreadPool& pool,
-                                       std::span<Packer> packers, PackedLayer& scratch) {
+                                       std::span<WorkerScratch> workers, PackedLayer& scratch) {
   if (weights_.options.weights == ModelOptions::Weights::kStored) {
-    pack_layer(weights_, index, demand, pool, packers, scratch);
+    pack_layer(weights_, index, demand, pool, workers, scratch);
     return scratch;
   }
   KeptLayer& kept = *kept_[static_cast<size_t>(index)];
   std::call_once(kept.once, [&] {
-    pack_layer(weights_, index, LayerDemand{}, pool, packers, kept.packed);
+    pack_layer(weights_, index, LayerDemand{}, pool, workers, kept.packed);
     weights_.release(index);
   });
   return kept.packed;

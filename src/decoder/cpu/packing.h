@@ -14,45 +14,39 @@
 #include <span>
 #include <vector>
 
-#include "base/aligned_buffer.h"
 #include "base/threads.h"
-#include "kernels/gemm.h"
+#include "decoder/cpu/pass_plan.h"
+#include "kernels/linear.h"
 #include "model/weights.h"
 
 namespace headwise {
 
+struct WorkerScratch;
+
+// Norms and biases of a layer by LayerTensor; empty where the model has none. Biases of q and k are in our
+// rotary order.
+struct LayerVectors {
+  std::array<std::vector<float>, kLayerTensors> values;
+
+  const std::vector<float>& of(LayerTensor tensor) const { return values[static_cast<size_t>(tensor)]; }
+  void read(const ModelWeights& weights, int64_t layer);
+};
+
 // One layer ready to multiply. q, k and v are cut into a panel per head, so that a pass that reads three
 // heads of the deepest layer runs the very same products as one that runs the layer whole.
 struct PackedLayer {
-  using Panels = std::vector<kernels::PackedMatrix>;
+  using Panels = std::vector<kernels::PackedLinear>;
   Panels query;                  // H panels [D, C]
   Panels key;                    // K panels [D, C]
   Panels value;                  // K panels [D, C]
-  kernels::PackedMatrix output;  // [C, H*D]
-  kernels::PackedMatrix gate;    // [F, C]
-  kernels::PackedMatrix up;      // [F, C]
-  kernels::PackedMatrix down;    // [C, F]
-  // Vectors by LayerTensor; empty where the model has none. Biases of q and k are in our rotary order.
-  std::array<std::vector<float>, kLayerTensors> vectors;
+  kernels::PackedLinear output;  // [C, H*D]
+  kernels::PackedLinear gate;    // [F, C]
+  kernels::PackedLinear up;      // [F, C]
+  kernels::PackedLinear down;    // [C, F]
+  LayerVectors vectors;
 
-  const std::vector<float>& vector(LayerTensor tensor) const { return vectors[static_cast<size_t>(tensor)]; }
-  // Of every matrix packed so far: kernels/gemm.h.
+  // Of every matrix packed so far: kernels/linear.h.
   bool any_rows() const;
-};
-
-// What a worker needs to pack weights; kept between layers so that memory does not break up.
-struct Packer {
-  kernels::Gemm gemm;
-  AlignedBuffer<float> rows;
-};
-
-// Which part of a layer a pass needs.
-struct LayerDemand {
-  bool whole = true;
-  // Only with whole == false (the deepest layer): these query heads and kv heads, no values, no output, no
-  // MLP.
-  std::vector<int> query_heads;
-  std::vector<int> key_heads;
 };
 
 // A form of ModelWeights (ModelWeights::form).
@@ -60,9 +54,9 @@ class PackedLayers {
  public:
   explicit PackedLayers(const ModelWeights& weights);
 
-  // The kept layer, or what was asked of it made in `scratch`. `packers` has one entry per worker of `pool`.
+  // The kept layer, or what was asked of it made in `scratch`. `workers` has one entry per worker of `pool`.
   const PackedLayer& layer(int64_t index, const LayerDemand& demand, ThreadPool& pool,
-                           std::span<Packer> packers, PackedLayer& scratch);
+                           std::span<WorkerScratch> workers, PackedLayer& scratch);
 
  private:
   struct KeptLayer {

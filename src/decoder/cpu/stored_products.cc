@@ -1,95 +1,113 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-#include "decoder/cpu/stored_products.h"
-
+// Products straight from stored weights: pieces of a dozen outputs are what the threads share, all products
+// of a tile at once, so that their gaps are few; tiles come one after the other. Nothing is packed, and an
+// adapter's change is two thin products, (x A^T) B^T.
 #include <algorithm>
 #include <array>
-#include <iterator>
-#include <utility>
+#include <vector>
 
 #include "base/check.h"
+#include "decoder/cpu/layer_products.h"
+#include "model/tensor_roles.h"
 
 namespace headwise {
 namespace {
 
-// Outputs of a piece: whole blocks of the kernels' (3 and 6), and their weights fit the second-level cache
-// beside the rows.
-constexpr int64_t kPieceOutputs = 12;
+using kernels::kStoredOutputs;
 
-constexpr std::pair<LayerTensor, LayerTensor> kBiases[] = {
-    {LayerTensor::kQuery, LayerTensor::kQueryBias}, {LayerTensor::kKey, LayerTensor::kKeyBias},
-    {LayerTensor::kValue, LayerTensor::kValueBias}, {LayerTensor::kOutput, LayerTensor::kOutputBias},
-    {LayerTensor::kGate, LayerTensor::kGateBias},   {LayerTensor::kUp, LayerTensor::kUpBias},
-    {LayerTensor::kDown, LayerTensor::kDownBias}};
+class StoredProducts final : public LayerProducts {
+ public:
+  explicit StoredProducts(const ProductTools& tools) : tools_(tools) {
+    tools_.scratch.thin.resize(kLayerTensors);
+  }
 
-// Empty where the model has none.
-std::vector<float> bias_of(const ModelWeights& weights, int64_t layer, LayerTensor matrix) {
-  const auto* row = std::find_if(std::begin(kBiases), std::end(kBiases),
-                                 [&](const auto& pair) { return pair.first == matrix; });
-  HW_CHECK(row != std::end(kBiases));
-  return weights.values(layer, row->second);
-}
+  void begin_layer(int layer, const LayerDemand&) override {
+    tools_.scratch.vectors.read(tools_.weights, layer);
+    for (const TensorRole& role : tensor_roles()) {
+      if (role.kind != TensorKind::kMatrix) continue;
+      const ModelWeights& weights = tools_.weights;
+      const LayerTensor matrix = role.tensor;
+      matrices_[static_cast<size_t>(matrix)] = {
+          .rows = [&weights, layer, matrix](
+                      int64_t first, int64_t count,
+                      float* out) { weights.stored_rows(layer, matrix, first, count, out); },
+          .inputs = weights.inputs(layer, matrix),
+          .change = weights.change(layer, matrix)};
+    }
+  }
+
+  const LayerVectors& vectors() const override { return tools_.scratch.vectors; }
+
+  void for_each_tile(const std::function<void(const RowTile&, WorkerScratch&)>& work) override {
+    for (const RowTile& tile : tools_.plan.whole_tiles) work(tile, tools_.scratch.workers.front());
+  }
+
+  void multiply(const float* x, const RowTile& tile, std::span<const Product> products,
+                WorkerScratch&) override {
+    prepare(x, tile.rows, products);
+    pieces_.clear();
+    for (const Product& product : products) {
+      const int64_t outputs = outputs_of(product);
+      for (int64_t first = 0; first < outputs; first += kStoredOutputs) {
+        pieces_.push_back({&product, first, std::min(kStoredOutputs, outputs - first)});
+      }
+    }
+    tools_.pool.parallel_for(static_cast<int64_t>(pieces_.size()), [&](int64_t index, int w) {
+      run(pieces_[static_cast<size_t>(index)], tools_.scratch.workers[static_cast<size_t>(w)]);
+    });
+  }
+
+ private:
+  struct Piece {
+    const Product* product;
+    int64_t first;  // of its outputs
+    int64_t outputs;
+  };
+
+  int64_t outputs_of(const Product& product) const {
+    if (product.head >= 0) return tools_.weights.config.head_width;
+    return tools_.weights.outputs(0, product.matrix);
+  }
+
+  // Once for all products of a matrix.
+  void prepare(const float* x, int64_t rows, std::span<const Product> products) {
+    std::array<bool, kLayerTensors> ready{};
+    for (const Product& product : products) {
+      const auto matrix = static_cast<size_t>(product.matrix);
+      if (ready[matrix]) continue;
+      ready[matrix] = true;
+      rows_[matrix] =
+          kernels::prepare_stored(tools_.ops, x, rows, matrices_[matrix], tools_.scratch.thin[matrix]);
+    }
+  }
+
+  void run(const Piece& piece, WorkerScratch& worker) const {
+    const Product& product = *piece.product;
+    const auto matrix = static_cast<size_t>(product.matrix);
+    const int64_t stride = outputs_of(product);
+    const int64_t first = piece.first + (product.head < 0 ? 0 : product.head * stride);
+    float* out = product.out + piece.first;
+    kernels::multiply_stored(tools_.ops, rows_[matrix], matrices_[matrix], first, piece.outputs,
+                             worker.stored, out, stride);
+    const std::vector<float>& bias = vectors().of(bias_of(product.matrix));
+    if (bias.empty()) return;
+    for (int64_t row = 0; row < rows_[matrix].rows; ++row) {
+      tools_.ops.add(out + row * stride, bias.data() + first, piece.outputs);
+    }
+  }
+
+  ProductTools tools_;
+  std::array<kernels::StoredLinear, kLayerTensors> matrices_;
+  std::array<kernels::StoredRows, kLayerTensors> rows_;
+  std::vector<Piece> pieces_;
+};
 
 }  // namespace
 
-StoredProducts::StoredProducts(const ModelWeights& weights, const kernels::KernelTable& ops, ThreadPool& pool)
-    : weights_(weights),
-      ops_(ops),
-      pool_(pool),
-      decoded_(static_cast<size_t>(pool.size())),
-      changed_(static_cast<size_t>(pool.size())) {}
-
-void StoredProducts::run(int64_t layer, int64_t rows, std::span<const StoredProduct> products) {
-  pieces_.clear();
-  thin_.resize(kLayerTensors);
-  std::array<std::vector<float>, kLayerTensors> biases;
-  std::array<bool, kLayerTensors> ready{};
-  for (size_t i = 0; i < products.size(); ++i) {
-    const StoredProduct& product = products[i];
-    for (int64_t first = 0; first < product.outputs; first += kPieceOutputs) {
-      pieces_.push_back({i, first, std::min(kPieceOutputs, product.outputs - first)});
-    }
-    const auto matrix = static_cast<size_t>(product.matrix);
-    if (std::exchange(ready[matrix], true)) continue;
-    biases[matrix] = bias_of(weights_, layer, product.matrix);
-    if (const AdapterMatrix* change = weights_.change(layer, product.matrix)) {
-      const int64_t inputs = weights_.inputs(layer, product.matrix);
-      thin_[matrix].reserve(static_cast<size_t>(rows * change->rank));
-      ops_.multiply_rows({product.x, inputs, rows, change->a.data(), change->rank, inputs,
-                          thin_[matrix].data(), change->rank});
-    }
-  }
-  pool_.parallel_for(static_cast<int64_t>(pieces_.size()), [&](int64_t index, int w) {
-    const Piece& piece = pieces_[static_cast<size_t>(index)];
-    const StoredProduct& product = products[piece.product];
-    const auto matrix = static_cast<size_t>(product.matrix);
-    const int64_t inputs = weights_.inputs(layer, product.matrix);
-    const int64_t first = product.first + piece.first;
-    AlignedBuffer<float>& decoded = decoded_[static_cast<size_t>(w)];
-    decoded.reserve(static_cast<size_t>(kPieceOutputs * inputs));
-    weights_.stored_rows(layer, product.matrix, first, piece.outputs, decoded.data());
-    float* out = product.out + piece.first;
-    ops_.multiply_rows(
-        {product.x, inputs, rows, decoded.data(), piece.outputs, inputs, out, product.out_stride});
-    if (const AdapterMatrix* change = weights_.change(layer, product.matrix)) {
-      AlignedBuffer<float>& changed = changed_[static_cast<size_t>(w)];
-      changed.reserve(static_cast<size_t>(rows * kPieceOutputs));
-      ops_.multiply_rows({thin_[matrix].data(), change->rank, rows, change->b.data() + first * change->rank,
-                          piece.outputs, change->rank, changed.data(), kPieceOutputs});
-      const auto scale = static_cast<float>(change->scale);
-      for (int64_t row = 0; row < rows; ++row) {
-        for (int64_t o = 0; o < piece.outputs; ++o) {
-          out[row * product.out_stride + o] += scale * changed.data()[row * kPieceOutputs + o];
-        }
-      }
-    }
-    if (const std::vector<float>& bias = biases[matrix]; !bias.empty()) {
-      for (int64_t row = 0; row < rows; ++row) {
-        ops_.add(out + row * product.out_stride, bias.data() + first, piece.outputs);
-      }
-    }
-  });
+std::unique_ptr<LayerProducts> make_stored_products(const ProductTools& tools) {
+  return std::make_unique<StoredProducts>(tools);
 }
 
 }  // namespace headwise

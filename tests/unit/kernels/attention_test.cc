@@ -11,6 +11,7 @@
 
 #include "support/attention_case.h"
 #include "support/kernel_tables.h"
+#include "support/random_values.h"
 
 namespace headwise::kernels {
 namespace {
@@ -83,6 +84,62 @@ TEST_P(Attention, HiddenKeysGetNothing) {
     const bool visible = key < 5 || (key >= 64 && key <= 64 + 61 + 6);
     EXPECT_EQ(sums.values[static_cast<size_t>(key)] > 0.0f, visible) << "key " << key;
   }
+}
+
+// The same keys as one block, and cut at tile borders into many.
+TEST_P(Attention, ManyBlocksAreAsOne) {
+  for (const int64_t width : {16, 40, 64}) {
+    const AttentionCase whole{width, 13, 5, {{0, 300}}, 320, 0, 0};
+    const AttentionNumbers numbers = random_numbers(whole, 2.0f);
+    const CallResult attended = attend(table(), whole, numbers);
+    const CallResult summed = read(table(), whole, numbers);
+    for (const std::vector<int64_t>& cuts :
+         {std::vector<int64_t>{64}, {128, 256}, {64, 128, 192, 256}, {192}}) {
+      AttentionCase cut = whole;
+      cut.context.clear();
+      int64_t begin = 0;
+      for (const int64_t end : cuts) {
+        cut.context.push_back({begin, end});
+        begin = end;
+      }
+      cut.context.push_back({begin, 300});
+      EXPECT_EQ(attend(table(), cut, numbers).values, attended.values) << describe(cut);
+      EXPECT_EQ(read(table(), cut, numbers).values, summed.values) << describe(cut);
+    }
+  }
+}
+
+// A block in memory of its own changes nothing but where its sums go, which it says itself.
+TEST_P(Attention, BlocksMayStandAnywhere) {
+  constexpr int64_t kWidth = 64;
+  const std::vector<float> queries = random_values(7 * kWidth, 13);
+  const std::vector<float> own = random_values(kKeyTile * kWidth, 11);
+  const std::vector<float> seen = random_values(2 * kKeyTile * kWidth, 12);
+  std::vector<float> together = seen;
+  together.insert(together.end(), own.begin(), own.end());
+  const auto sums = [&](const KeyBlock& context, const KeyBlock& of_rows) {
+    std::vector<float> all(1024, 0.0f);
+    std::vector<float> scratch(static_cast<size_t>(read_scratch(3 * kKeyTile)));
+    ReadArgs args;
+    args.queries = queries.data();
+    args.query_stride = args.head_width = kWidth;
+    args.rows = 7;
+    args.visible = {{&context, 1}, of_rows, 3};
+    args.attention_sum = all.data();
+    args.scratch = scratch.data();
+    table().read(args);
+    return all;
+  };
+  KeyBlock context{.keys = together.data(), .values = nullptr, .count = 70};
+  KeyBlock of_rows{.keys = together.data() + 128 * kWidth, .values = nullptr, .count = 10, .place = 128};
+  const std::vector<float> expected = sums(context, of_rows);
+  context.keys = seen.data();
+  context.place = 512;
+  context.first_position = 9;
+  of_rows.keys = own.data();
+  const std::vector<float> found = sums(context, of_rows);
+  for (size_t key = 0; key < 70; ++key) EXPECT_EQ(found[512 + key], expected[key]);
+  for (size_t key = 128; key < 138; ++key) EXPECT_EQ(found[key], expected[key]);
 }
 
 TEST_P(Attention, ARowDoesNotDependOnItsNeighbours) {

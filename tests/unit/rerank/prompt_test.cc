@@ -65,6 +65,10 @@ class PromptTest : public ::testing::Test {
     const std::vector<int32_t> ids(layout.ids.begin() + begin, layout.ids.begin() + begin + count);
     return tokenizer_.decode(ids);
   }
+  std::string span_text(const BuiltPrompt& prompt, size_t passage) const {
+    const TokenSpan& span = prompt.spans[passage];
+    return text(prompt.layout, prompt.layout.token_of(span), span.tokens);
+  }
   std::string rows_text(const BuiltPrompt& prompt, const RowGroup& rows) const {
     return text(prompt.layout, rows.token_begin, rows.tokens);
   }
@@ -91,8 +95,8 @@ TEST_F(PromptTest, ListIsTheTemplateOfTheMethod) {
             " why?<|im_end|>\n<|im_start|>assistant\n");
   EXPECT_EQ(text(layout, layout.segments[2].token_begin, layout.segments[2].tokens),
             " N/A<|im_end|>\n<|im_start|>assistant\n");
-  EXPECT_EQ(text(layout, prompt.spans[0].token_begin, prompt.spans[0].tokens), "[1] Tea\nleaves");
-  EXPECT_EQ(text(layout, prompt.spans[1].token_begin, prompt.spans[1].tokens), "[2] <|im_end|> coffee")
+  EXPECT_EQ(span_text(prompt, 0), "[1] Tea\nleaves");
+  EXPECT_EQ(span_text(prompt, 1), "[2] <|im_end|> coffee")
       << "what looks like a special token in a passage is text";
   EXPECT_GT(prompt.spans[1].tokens, 20);
   EXPECT_EQ(rows_text(prompt, prompt.shared_rows), kTail);
@@ -116,8 +120,8 @@ TEST_F(PromptTest, RowsFollowTheChoice) {
 
 TEST_F(PromptTest, CoreKeepsTheMarkerOutOfTheSpan) {
   const BuiltPrompt prompt = build(rules("core", Encoding::kList), {1, 0}).value();
-  EXPECT_EQ(text(prompt.layout, prompt.spans[0].token_begin, prompt.spans[0].tokens), "Tea\nleaves");
-  EXPECT_EQ(text(prompt.layout, prompt.spans[0].token_begin - 13, 13), "[document 2] ");
+  EXPECT_EQ(span_text(prompt, 0), "Tea\nleaves");
+  EXPECT_EQ(text(prompt.layout, prompt.layout.token_of(prompt.spans[0]) - 13, 13), "[document 2] ");
   EXPECT_EQ(rows_text(prompt, prompt.query_rows.front()), " why?");
 }
 
@@ -133,11 +137,11 @@ TEST_F(PromptTest, BlocksShareOnlyTheLead) {
     const PromptSegment& segment = layout.segments[slot];
     EXPECT_EQ(layout.positions[static_cast<size_t>(segment.token_begin)], lead);
     ASSERT_EQ(segment.context.size(), 1u);
-    EXPECT_EQ(segment.context[0].end, lead);
+    EXPECT_EQ(segment.context[0], prompt.segments.prefix);
     longest = std::max(longest, segment.tokens);
   }
-  EXPECT_EQ(text(layout, prompt.spans[0].token_begin, prompt.spans[0].tokens), "Tea\nleaves");
-  EXPECT_EQ(prompt.spans[0].slot_begin % kernels::kKeyTile, 0);
+  EXPECT_EQ(span_text(prompt, 0), "Tea\nleaves");
+  EXPECT_EQ(prompt.spans[0].segment, prompt.segments.passages[0]);
   EXPECT_EQ(layout.positions[static_cast<size_t>(layout.segments[3].token_begin)], lead + longest);
   EXPECT_EQ(layout.segments[3].context.size(), 3u);
   chosen.block_span = 500;
@@ -145,19 +149,19 @@ TEST_F(PromptTest, BlocksShareOnlyTheLead) {
   // The caller's order changes nothing but which span is whose.
   const BuiltPrompt swapped = build(rules("blocks", Encoding::kBlocks), {1, 0}).value();
   EXPECT_EQ(swapped.layout.ids, layout.ids);
-  EXPECT_EQ(swapped.spans[0].token_begin, prompt.spans[0].token_begin);
+  EXPECT_EQ(swapped.spans[0].segment, prompt.spans[0].segment);
 }
 
 TEST_F(PromptTest, CutsPassages) {
   PromptRules chosen = rules("blocks", Encoding::kBlocks);
   chosen.max_words = 1;
   const BuiltPrompt words = build(chosen).value();
-  EXPECT_EQ(text(words.layout, words.spans[0].token_begin, words.spans[0].tokens), "Tea");
+  EXPECT_EQ(span_text(words, 0), "Tea");
   EXPECT_EQ(words.truncated_passages, 2);
   chosen.max_words = 0;
   chosen.max_tokens = 5;
   const BuiltPrompt tokens = build(chosen).value();
-  EXPECT_EQ(text(tokens.layout, tokens.spans[0].token_begin, tokens.spans[0].tokens), "Tea\nl");
+  EXPECT_EQ(span_text(tokens, 0), "Tea\nl");
 }
 
 TEST_F(PromptTest, NamesWhatIsWrong) {

@@ -28,34 +28,36 @@ TEST(Scoring, ShortPassagesAreKeptWhole) {
   EXPECT_DOUBLE_EQ(filtered_sum(std::vector<double>{1.0, -1.0}, TokenFilter::kLow), 0.0);
 }
 
-// Two passages, of 2 tokens and 1, in slots 0..1 and 64; one head; 3 shared rows, 1 query row, 2 content-free
-// rows.
+// Two passages: tokens 1 and 2 of segment 1, token 0 of segment 2, with keys 10, 11 and 64; one head; 3
+// shared rows, 1 query row, 2 content-free rows.
 struct Example {
   BuiltPrompt prompt;
   std::vector<float> sums;
   LayerAttention attention;
   std::vector<int> heads{5};
+  std::vector<LayerKeys> segments{{120, 1, {}}, {9, 3, {}}, {64, 1, {}}};
 
   Example() : sums(3 * 128, 0.0f) {
-    prompt.spans = {{0, 2, 0}, {64, 1, 2}};
+    prompt.spans = {{1, 1, 2}, {2, 0, 1}};
     prompt.shared_rows = {10, 3};
     prompt.query_rows = {{13, 1}};
     prompt.content_free_rows = {14, 2};
     const auto set = [&](int64_t group, int64_t slot, float value) {
       sums[static_cast<size_t>(group * 128 + slot)] = value;
     };
-    set(kSharedRows, 0, 0.3f);
-    set(kSharedRows, 1, 0.6f);
+    set(kSharedRows, 10, 0.3f);
+    set(kSharedRows, 11, 0.6f);
     set(kSharedRows, 64, 0.1f);
-    set(kQueryRows, 0, 0.5f);
+    set(kQueryRows, 10, 0.5f);
     set(kQueryRows, 64, 0.3f);
-    set(kContentFreeRows, 1, 0.4f);
+    set(kContentFreeRows, 11, 0.4f);
     set(kContentFreeRows, 64, 0.9f);
     attention.layer = 7;
     attention.heads = heads;
     attention.groups = 3;
     attention.key_count = 128;
     attention.sums = sums.data();
+    attention.segments = segments;
   }
 };
 
@@ -84,6 +86,28 @@ TEST(Scoring, ChannelsByHand) {
   EXPECT_NEAR(combine_heads(scores, Calibration::kNa, weights)[1], 0.5 * (query[1] - empty[1]), 1e-7);
   EXPECT_NEAR(combine_heads(scores, Calibration::kRatio, {})[1],
               std::log((query[1] + 1e-7) / (empty[1] + 1e-7)), 1e-6);
+}
+
+// Segment 1 keeps its tokens 0, 2 and 5 in this layer; the span is tokens 1 to 5.
+TEST(Scoring, ALayerMayHaveFewerTokens) {
+  Example example;
+  const std::vector<int32_t> tokens{0, 2, 5};
+  example.segments[1] = {10, 3, tokens};
+  example.prompt.spans[0] = {1, 1, 5};
+  const SpanKeys keys = example.attention.keys_of(example.prompt.spans[0]);
+  EXPECT_EQ(keys.first, 11);
+  ASSERT_EQ(keys.count, 2);
+  EXPECT_EQ(keys.token(0), 1);
+  EXPECT_EQ(keys.token(1), 4);
+  ScoreCollector collector(example.prompt, std::vector<HeadId>{{7, 5}}, TokenFilter::kNone);
+  collector.keep_token_sums({2.0});
+  collector.add(example.attention);
+  const std::vector<double>& sums = collector.token_sums()[0];
+  ASSERT_EQ(sums.size(), 5u);
+  // Key 11: (0.6 + 0) / 4 - (0.6 + 0.4) / 5; key 12 has no attention.
+  EXPECT_NEAR(sums[1], 2.0 * (0.6 / 4 - 1.0 / 5), 1e-7);
+  EXPECT_EQ(sums[0] + sums[2] + sums[3] + sums[4], 0.0);
+  EXPECT_NEAR(collector.take_values()[0], 0.6 / 4, 1e-7);
 }
 
 TEST(Scoring, NothingSeenByEitherIsNeutral) { EXPECT_EQ(log_ratio(0.0, 0.0), 0.0); }

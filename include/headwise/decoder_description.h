@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// What this file is: what computes scores: two runs of one model and one request agree to the last bit where
+// these agree, and to rounding where they do not. It belongs into whatever keeps scores or goes on with them:
+// run headers, stores, caches.
+#pragma once
+
+#include <string>
+
+namespace headwise {
+
+struct DecoderDescription {
+  std::string backend;          // "cpu"
+  std::string precision;        // of the linear products: "fp32"
+  std::string instruction_set;  // "scalar", "avx2", "avx512"
+
+  friend bool operator==(const DecoderDescription&, const DecoderDescription&) = default;
+};
+
+}  // namespace headwise

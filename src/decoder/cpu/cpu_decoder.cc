@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// The CPU backend: a pass, layer by layer.
+#include <algorithm>
+#include <chrono>
+#include <new>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "base/threads.h"
+#include "decoder/cpu/create.h"
+#include "decoder/cpu/layer_pass.h"
+#include "model/layer_spec.h"
+
+namespace headwise {
+namespace {
+
+class CpuDecoder final : public Decoder {
+ public:
+  CpuDecoder(std::shared_ptr<const ModelWeights> weights, const DecoderOptions& options,
+             const kernels::KernelTable& ops)
+      : weights_(std::move(weights)),
+        context_(options.context),
+        ops_(ops),
+        pool_(options.threads),
+        packed_(weights_->form<PackedLayers>()) {
+    for (const RotarySpec& rotary : weights_->spec.rotary) rotary_.emplace_back(rotary);
+  }
+
+  DecoderDescription describe() const override { return {"cpu", "fp32", std::string(ops_.name)}; }
+  int threads() const override { return pool_.size(); }
+
+  Result<DecodeResult> run(const DecodeRequest& request) override {
+    try {
+      return run_layers(request);
+    } catch (const std::bad_alloc&) {
+      return fail(ErrorCode::kResourceLimit, "out of memory for a prompt of " +
+                                                 std::to_string(request.prompt->tokens()) +
+                                                 " tokens; use fewer or shorter passages");
+    }
+  }
+
+ private:
+  Result<DecodeResult> run_layers(const DecodeRequest& request);
+
+  std::shared_ptr<const ModelWeights> weights_;
+  std::shared_ptr<ExecutionContext> context_;
+  const kernels::KernelTable& ops_;
+  ThreadPool pool_;
+  PackedLayers& packed_;
+  std::vector<RotaryTable> rotary_;
+};
+
+Result<DecodeResult> CpuDecoder::run_layers(const DecodeRequest& request) {
+  const ModelConfig& config = weights_->config;
+  auto plan = plan_pass(request, config, pool_.size());
+  HW_RETURN_IF_ERROR(plan);
+  auto scratch = context_->lease<PassScratch>();
+  scratch->prepare(config, *request.prompt, *plan, pool_.size());
+  for (RotaryTable& rotary : rotary_) {
+    rotary.reserve(1 + *std::max_element(plan->positions.begin(), plan->positions.end()));
+  }
+  const ProductTools tools{*weights_, ops_, pool_, *plan, *scratch};
+  const auto products = request.linear == LinearChoice::kPacked ? make_packed_products(tools, packed_)
+                                                                : make_stored_products(tools);
+  LayerPass pass(tools, *products, rotary_);
+  std::vector<std::shared_ptr<CpuKeptSegment>> kept;
+  for (const int segment : request.keep) {
+    kept.push_back(std::make_shared<CpuKeptSegment>(request.prompt->segment(segment), config));
+  }
+  pass.embed();
+  DecodeResult result;
+  for (int layer = 0; layer < static_cast<int>(plan->demands.size()); ++layer) {
+    if (request.progress != nullptr && request.progress->stop_requested()) {
+      return fail(ErrorCode::kCancelled, "stopped after layer " + std::to_string(layer) + " of " +
+                                             std::to_string(plan->demands.size()));
+    }
+    const LayerDemand& demand = plan->demands[static_cast<size_t>(layer)];
+    pass.run(layer, demand);
+    for (size_t i = 0; i < kept.size(); ++i) scratch->keys.keep(request.keep[i], demand, *kept[i]);
+    if (!plan->heads_by_layer[static_cast<size_t>(layer)].empty()) {
+      const auto start = std::chrono::steady_clock::now();
+      const LayerAttention attention = pass.read(layer);
+      if (request.on_layer) request.on_layer(attention);
+      result.read_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    }
+    if (request.on_hidden) request.on_hidden(layer, scratch->hidden_TC.data());
+    ++result.layers_run;
+  }
+  result.kept.assign(kept.begin(), kept.end());
+  return result;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Decoder>> create_cpu_decoder(std::shared_ptr<const ModelWeights> weights,
+                                                    const DecoderOptions& options) {
+  const auto kernels = kernels::select_kernels();
+  HW_RETURN_IF_ERROR(kernels);
+  if (const auto missing = not_computed(weights->spec, weights->config); !missing.empty()) {
+    std::string list;
+    for (const std::string& phrase : missing) list += (list.empty() ? "" : "; ") + phrase;
+    return fail(ErrorCode::kUnsupported, "the CPU backend does not compute what this model asks for: " +
+                                             list + "; use a model without it");
+  }
+  return std::make_unique<CpuDecoder>(std::move(weights), options, **kernels);
+}
+
+}  // namespace headwise

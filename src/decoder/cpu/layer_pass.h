@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// What this file is: the composition of a layer, the only one of this backend: norm, q, k and v, attention,
+// output projection, MLP, residuals, as ModelSpec says; and the read-out of its heads. How matrices are
+// multiplied is LayerProducts'.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/threads.h"
+#include "decoder/cpu/layer_products.h"
+#include "decoder/cpu/pass_plan.h"
+#include "decoder/cpu/pass_scratch.h"
+#include "kernels/kernels.h"
+#include "model/rotary.h"
+#include "model/weights.h"
+
+namespace headwise {
+
+class LayerPass {
+ public:
+  // `rotary` by place in ModelSpec::rotary, with room for every position of the plan.
+  LayerPass(const ProductTools& tools, LayerProducts& products, const std::vector<RotaryTable>& rotary)
+      : tools_(tools), config_(tools.weights.config), products_(products), rotary_(rotary) {}
+
+  // Embeddings of all rows.
+  void embed();
+  void run(int layer, const LayerDemand& demand);
+  // Sums of attention of the layer that ran last; lives until the next call.
+  LayerAttention read(int layer);
+
+ private:
+  const std::vector<float>& vector(LayerTensor tensor) const { return products_.vectors().of(tensor); }
+  // Norm, then q, k, v of a row tile; without values and only the demanded heads where demand.whole is false.
+  void project_tile(const LayerDemand& demand, const RowTile& tile, WorkerScratch& worker);
+  void list_products(const LayerDemand& demand, const RowTile& tile, WorkerScratch& worker,
+                     std::vector<Product>& products);
+  void attend();
+  void attend_tile(int64_t head, const QueryTile& tile, WorkerScratch& worker);
+  // Output projection and residual, norm, MLP and residual of a row tile.
+  void finish_tile(const RowTile& tile, WorkerScratch& worker);
+  void norm_rows(LayerTensor norm, const RowTile& tile, float* out);
+  // A head's q or k: norm where the model has one, rotation, scale.
+  void rotate_rows(LayerTensor norm, const RowTile& tile, float* x, float scale);
+  float* queries_of(int64_t head) {
+    return tools_.scratch.query_HTD.data() + head * tools_.scratch.padded_rows * config_.head_width;
+  }
+  int64_t kv_head_of(int64_t head) const { return head / (config_.heads / config_.kv_heads); }
+
+  ProductTools tools_;
+  const ModelConfig& config_;
+  LayerProducts& products_;
+  const std::vector<RotaryTable>& rotary_;
+  const LayerSpec* spec_ = nullptr;  // of the layer in hand
+};
+
+}  // namespace headwise

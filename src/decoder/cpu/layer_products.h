@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// What this file is: the linear maps of one layer, in the ways that a request may choose (LinearChoice). The
+// composition of a layer (layer_pass.h) lists products of the same rows; how they are computed, and whether
+// row tiles or products are what the threads share, is decided here. Thread rule: as the pass.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/threads.h"
+#include "decoder/cpu/packing.h"
+#include "decoder/cpu/pass_plan.h"
+#include "decoder/cpu/pass_scratch.h"
+#include "kernels/kernels.h"
+#include "model/weights.h"
+
+namespace headwise {
+
+class LayerProducts {
+ public:
+  virtual ~LayerProducts() = default;
+  virtual void begin_layer(int layer, const LayerDemand& demand) = 0;
+  virtual const LayerVectors& vectors() const = 0;
+  // Every row tile once.
+  virtual void for_each_tile(const std::function<void(const RowTile&, WorkerScratch&)>& work) = 0;
+  // Products of the tile's rows x [rows, inputs], contiguous; inside for_each_tile.
+  virtual void multiply(const float* x, const RowTile& tile, std::span<const Product> products,
+                        WorkerScratch& worker) = 0;
+};
+
+// What the products work with; all of it outlives them.
+struct ProductTools {
+  const ModelWeights& weights;
+  const kernels::KernelTable& ops;
+  ThreadPool& pool;
+  const PassPlan& plan;
+  PassScratch& scratch;
+};
+
+std::unique_ptr<LayerProducts> make_packed_products(const ProductTools& tools, PackedLayers& layers);
+std::unique_ptr<LayerProducts> make_stored_products(const ProductTools& tools);
+
+}  // namespace headwise

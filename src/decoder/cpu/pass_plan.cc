@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+#include "decoder/cpu/pass_plan.h"
+
+#include <algorithm>
+#include <span>
+#include <string>
+
+#include "base/check.h"
+#include "kernels/linear.h"
+
+namespace headwise {
+namespace {
+
+using kernels::kKeyTile;
+using kernels::kQueryTile;
+using kernels::kRowTile;
+using kernels::round_up;
+
+// Tiles of kRowTile rows, as many as every thread gets the same number of; what is left is cut into equal
+// pieces of whole grains.
+std::vector<RowTile> cut_rows(const PassPlan& plan, int64_t threads, int64_t grain) {
+  std::vector<RowTile> tiles;
+  const int64_t all = plan.rows();
+  const auto add = [&](int64_t begin, int64_t rows) {
+    const bool read = std::any_of(plan.groups.begin(), plan.groups.end(), [&](const ReadRows& group) {
+      const int64_t first = plan.segment(group.segment).row + group.first_row;
+      return first < begin + rows && begin < first + group.rows;
+    });
+    tiles.push_back({begin, rows, round_up(rows, grain), read});
+  };
+  const int64_t whole = all / kRowTile / threads * threads;
+  for (int64_t i = 0; i < whole; ++i) add(i * kRowTile, kRowTile);
+  const int64_t rest = all - whole * kRowTile;  // less than threads * kRowTile, and a part of a tile
+  const int64_t piece = round_up(std::max<int64_t>((rest + threads - 1) / threads, 1), grain);
+  for (int64_t begin = whole * kRowTile; begin < all; begin += std::min(piece, kRowTile)) {
+    add(begin, std::min({piece, kRowTile, all - begin}));
+  }
+  return tiles;
+}
+
+void place_segments(const PromptLayout& prompt, PassPlan& plan) {
+  for (size_t s = 0; s < prompt.segments.size(); ++s) {
+    const PromptSegment& segment = prompt.segments[s];
+    SegmentPlace& place = plan.segments[s];
+    place.row = plan.rows();
+    place.place = plan.key_count;
+    plan.key_count += round_up(segment.tokens, kKeyTile);
+    if (place.given != nullptr) continue;
+    place.rows = segment.tokens;
+    place.store = plan.stored_keys;
+    plan.stored_keys += round_up(segment.tokens, kKeyTile);
+    const auto first = static_cast<std::ptrdiff_t>(segment.token_begin);
+    const auto end = first + static_cast<std::ptrdiff_t>(segment.tokens);
+    plan.ids.insert(plan.ids.end(), prompt.ids.begin() + first, prompt.ids.begin() + end);
+    plan.positions.insert(plan.positions.end(), prompt.positions.begin() + first,
+                          prompt.positions.begin() + end);
+    for (int64_t row = 0; row < segment.tokens; row += kQueryTile) {
+      plan.query_tiles.push_back({static_cast<int>(s), row, std::min(kQueryTile, segment.tokens - row)});
+    }
+  }
+}
+
+std::vector<ReadRows> read_rows(const DecodeRequest& request, const PassPlan& plan) {
+  std::vector<ReadRows> groups;
+  for (const RowGroup& group : request.rows) {
+    if (group.tokens == 0) {
+      groups.push_back({0, 0, 0});
+      continue;
+    }
+    const int segment = request.prompt->segment_of(group.token_begin);
+    const int64_t first = group.token_begin - request.prompt->segment(segment).token_begin;
+    HW_CHECK(first + group.tokens <= plan.segment(segment).rows);
+    groups.push_back({segment, first, group.tokens});
+  }
+  return groups;
+}
+
+void plan_layers(const DecodeRequest& request, const ModelConfig& config, PassPlan& plan) {
+  plan.heads_by_layer.resize(static_cast<size_t>(config.layers));
+  int deepest = -1;
+  for (const HeadId id : request.heads) {
+    plan.heads_by_layer[static_cast<size_t>(id.layer)].push_back(id.head);
+    deepest = std::max(deepest, id.layer);
+  }
+  for (std::vector<int>& heads : plan.heads_by_layer) std::sort(heads.begin(), heads.end());
+  const bool whole_model = request.full_depth || request.on_hidden;
+  const int all = static_cast<int>(config.layers);
+  const int whole =
+      request.on_hidden && request.hidden_until >= 0 ? std::min(request.hidden_until + 1, all) : all;
+  const int layers = whole_model ? std::max(whole, deepest + 1) : deepest + 1;
+  plan.demands.resize(static_cast<size_t>(std::max(layers, 0)));
+  if (whole_model || deepest < 0) return;
+  LayerDemand& last = plan.demands.back();
+  last.whole = false;
+  last.query_heads = plan.heads_by_layer[static_cast<size_t>(deepest)];
+  for (const int head : last.query_heads) {
+    last.key_heads.push_back(head / static_cast<int>(config.heads / config.kv_heads));
+  }
+  last.key_heads.erase(std::unique(last.key_heads.begin(), last.key_heads.end()), last.key_heads.end());
+}
+
+// Each given segment must hold what every layer of the pass reads.
+Status take_given(const DecodeRequest& request, const ModelConfig& config, PassPlan& plan) {
+  for (const GivenSegment& given : request.given) {
+    const auto* kept = dynamic_cast<const CpuKeptSegment*>(given.kept.get());
+    HW_CHECK(kept != nullptr);  // made by another backend
+    const PromptSegment& segment = request.prompt->segment(given.segment);
+    HW_RETURN_IF_ERROR(kept->check_fits(segment, config));
+    for (size_t layer = 0; layer < plan.demands.size(); ++layer) {
+      const LayerDemand& demand = plan.demands[layer];
+      if (kept->has(static_cast<int>(layer), demand.whole, demand.key_heads)) continue;
+      return fail(ErrorCode::kInvalidInput, "the kept keys and values of segment " +
+                                                std::to_string(given.segment) + " end before layer " +
+                                                std::to_string(layer) +
+                                                ", which this pass reads; keep them anew with these heads");
+    }
+    plan.segments[static_cast<size_t>(given.segment)].given = kept;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<PassPlan> plan_pass(const DecodeRequest& request, const ModelConfig& config, int threads) {
+  const PromptLayout& prompt = *request.prompt;
+  PassPlan plan;
+  plan.segments.resize(prompt.segments.size());
+  plan_layers(request, config, plan);
+  HW_RETURN_IF_ERROR(take_given(request, config, plan));
+  place_segments(prompt, plan);
+  HW_CHECK(plan.rows() > 0);
+  plan.groups = read_rows(request, plan);
+  plan.whole_tiles = cut_rows(plan, 1, kRowTile);
+  plan.even_tiles = cut_rows(plan, threads, kernels::kRowGrain);
+  return plan;
+}
+
+}  // namespace headwise

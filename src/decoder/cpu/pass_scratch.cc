@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+#include "decoder/cpu/pass_scratch.h"
+
+#include <algorithm>
+
+namespace headwise {
+
+using kernels::kRowTile;
+
+void PassScratch::prepare(const ModelConfig& config, const PromptLayout& prompt, const PassPlan& plan,
+                          int threads) {
+  const auto reserve = [](AlignedBuffer<float>& buffer, int64_t count) {
+    buffer.reserve(static_cast<size_t>(count));
+  };
+  const int64_t C = config.width;
+  const int64_t F = config.ffn_width;
+  const int64_t D = config.head_width;
+  const int64_t HD = config.heads * D;
+  const int64_t rows = plan.rows();
+  padded_rows = kernels::round_up(rows, kRowTile);
+  reserve(hidden_TC, padded_rows * C);
+  reserve(query_HTD, padded_rows * HD);
+  reserve(mixed_THD, padded_rows * HD);
+  // Padding rows are multiplied too, into rows that nobody reads: they must hold finite numbers.
+  std::fill_n(hidden_TC.data() + rows * C, (padded_rows - rows) * C, 0.0f);
+  std::fill_n(mixed_THD.data() + rows * HD, (padded_rows - rows) * HD, 0.0f);
+  keys.prepare(config, prompt, plan);
+  if (workers.size() < static_cast<size_t>(threads)) workers.resize(static_cast<size_t>(threads));
+  const int64_t attention =
+      std::max(kernels::attend_scratch(D), kernels::read_scratch(keys.most_keys_seen()));
+  for (int i = 0; i < threads; ++i) {
+    WorkerScratch& worker = workers[static_cast<size_t>(i)];
+    reserve(worker.normed, kRowTile * C);
+    reserve(worker.keys, config.kv_heads * kRowTile * D);
+    reserve(worker.values, config.kv_heads * kRowTile * D);
+    reserve(worker.projected, kRowTile * std::max(C, F));
+    reserve(worker.gate, kRowTile * F);
+    reserve(worker.attention, attention);
+  }
+}
+
+}  // namespace headwise

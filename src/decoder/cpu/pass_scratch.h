@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// What this file is: the memory of a pass, sized for one prompt and used again by the next, whichever engine
+// runs it (base/execution_context.h). Token rows are padded to whole row tiles, because a product writes
+// whole groups of rows.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/aligned_buffer.h"
+#include "decoder/cpu/key_store.h"
+#include "decoder/cpu/packing.h"
+#include "decoder/cpu/pass_plan.h"
+#include "headwise/model_config.h"
+#include "kernels/linear.h"
+
+namespace headwise {
+
+// out [rows, outputs] = x W^T + bias for a whole matrix, or for one head's rows of q, k or v.
+struct Product {
+  LayerTensor matrix;
+  int head;    // -1: the whole matrix
+  float* out;  // contiguous; room for the tile's padded rows
+};
+
+// Of one worker. [64, ...] are row tiles.
+struct WorkerScratch {
+  kernels::Linear linear;
+  kernels::StoredScratch stored;
+  AlignedBuffer<float> weights;    // rows to be packed
+  AlignedBuffer<float> normed;     // [64, C]
+  AlignedBuffer<float> keys;       // [K, 64, D], before they are stored
+  AlignedBuffer<float> values;     // [K, 64, D], likewise
+  AlignedBuffer<float> projected;  // [64, max(C, F)]
+  AlignedBuffer<float> gate;       // [64, F]
+  AlignedBuffer<float> attention;  // attend_scratch or read_scratch
+  std::vector<Product> products;   // of the tile in hand
+};
+
+struct PassScratch {
+  AlignedBuffer<float> hidden_TC;  // residual stream
+  AlignedBuffer<float> query_HTD;  // after norm, rotary, scaling
+  AlignedBuffer<float> mixed_THD;  // attention output
+  AlignedBuffer<float> sums;       // [read heads, groups, keys]
+  KeyStore keys;
+  PackedLayer packed;                      // of stored weights: the layer in hand
+  LayerVectors vectors;                    // likewise, of a pass that packs nothing
+  std::vector<AlignedBuffer<float>> thin;  // by LayerTensor: x A^T of an adapter's change
+  std::vector<WorkerScratch> workers;
+  int64_t padded_rows = 0;
+
+  void prepare(const ModelConfig& config, const PromptLayout& prompt, const PassPlan& plan, int threads);
+};
+
+}  // namespace headwise
