@@ -17,6 +17,7 @@ set(HEADWISE_COMPILED_ALONE
     heads_page.cc
     heads_show_print.cc
     kernel_reference.cc
+    layer_spec_test.cc
     npy.cc
     pre_tokenizer.cc
     rerank_answer.cc
