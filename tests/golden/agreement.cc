@@ -9,8 +9,6 @@
 #include <cmath>
 #include <string>
 
-#include "decoder/create.h"
-#include "kernels/linear.h"
 #include "rerank/scoring.h"
 #include "support/paths.h"
 #include "support/tolerance.h"
@@ -141,99 +139,6 @@ void expect_same_bits(const Fixture& fixture, const std::filesystem::path& model
   for (size_t channel = 0; channel < 3; ++channel) {
     for (size_t d = 0; d < passages; ++d) {
       EXPECT_EQ(alone[channel * passages + d], reference[(channel * 4 + 3) * passages + d]);
-    }
-  }
-}
-
-void expect_few_rows_agree(const std::filesystem::path& model) {
-  constexpr int64_t kLong = 2 * kernels::kRowTile + 5;
-  constexpr int64_t kLead = 3;
-  using Hidden = std::vector<std::vector<float>>;  // by layer
-  const auto open = [&](ModelOptions::Weights way) {
-    return std::shared_ptr<const ModelWeights>(open_weights(model, {.weights = way}));
-  };
-  const auto stored = open(ModelOptions::Weights::kStored);
-  const auto expanded = open(ModelOptions::Weights::kFloat32);
-  const auto width = static_cast<size_t>(stored->config.width);
-  const auto id = [&](int64_t i) { return static_cast<int32_t>((7 * i + 11) % stored->config.vocabulary); };
-  // Tokens [0, lead) as one segment, the rest as another that sees it; the first one given, where it was
-  // kept.
-  const auto run = [&](Decoder& decoder, LinearChoice linear, int64_t lead, int64_t tokens,
-                       std::shared_ptr<const KeptSegment> kept) {
-    Hidden hidden;
-    PromptLayout layout;
-    const auto add = [&](int64_t first, int64_t end, std::vector<int> context) {
-      std::vector<int32_t> ids;
-      for (int64_t i = first; i < end; ++i) ids.push_back(id(i));
-      layout.add_segment(ids, first, std::move(context));
-    };
-    if (lead > 0) add(0, lead, {});
-    add(lead, tokens, lead > 0 ? std::vector<int>{0} : std::vector<int>{});
-    const GivenSegment given{0, kept};
-    const int keep = 0;
-    DecodeRequest request;
-    request.prompt = &layout;
-    request.linear = linear;
-    if (kept) request.given = {&given, 1};
-    if (!kept) request.keep = {&keep, 1};
-    const int64_t ran = tokens - (kept ? lead : 0);
-    request.on_hidden = [&](int, const float* values) {
-      hidden.emplace_back(values, values + static_cast<size_t>(ran) * width);
-    };
-    auto done = decoder.run(request);
-    EXPECT_TRUE(done);
-    return std::pair(std::move(hidden), kept ? nullptr : done->kept.front());
-  };
-  const auto hidden = [&](const std::shared_ptr<const ModelWeights>& weights, LinearChoice linear,
-                          int threads, int64_t tokens) {
-    auto decoder = create_decoder(weights, {.threads = threads});
-    EXPECT_TRUE(decoder);
-    return run(**decoder, linear, 0, tokens, nullptr).first;
-  };
-  // Rows [first, ...) of `whole` and those of `few`, measured against a layer's largest value.
-  const auto expect_close = [&](const Hidden& few, const Hidden& whole, int64_t first) {
-    ASSERT_EQ(few.size(), whole.size());
-    for (size_t layer = 0; layer < few.size(); ++layer) {
-      double largest = 0.0;
-      double worst = 0.0;
-      for (size_t i = 0; i < few[layer].size(); ++i) {
-        const double expected = whole[layer][static_cast<size_t>(first) * width + i];
-        largest = std::max(largest, std::abs(expected));
-        worst = std::max(worst, std::abs(few[layer][i] - expected));
-      }
-      EXPECT_LE(worst, tolerance("cpu", "fp32").way * largest) << "layer " << layer;
-    }
-  };
-
-  const Hidden whole = hidden(expanded, LinearChoice::kPacked, 2, kLong);
-  for (const int64_t tokens :
-       {int64_t{1}, int64_t{9}, int64_t{33}, kernels::kRowTile, kernels::kRowTile + 3}) {
-    SCOPED_TRACE(std::to_string(tokens) + " tokens");
-    const Hidden few = hidden(stored, LinearChoice::kStored, 1, tokens);
-    expect_close(few, whole, 0);
-    for (const int threads : {1, 2, 3}) {
-      EXPECT_EQ(hidden(stored, LinearChoice::kStored, threads, tokens), few) << threads;
-      EXPECT_EQ(hidden(expanded, LinearChoice::kStored, threads, tokens), few) << threads;
-    }
-    // Packed, a prompt has the bits that its tokens have at the start of a longer one.
-    const Hidden packed = hidden(stored, LinearChoice::kPacked, 2, tokens);
-    for (size_t layer = 0; layer < packed.size(); ++layer) {
-      EXPECT_TRUE(std::equal(packed[layer].begin(), packed[layer].end(), whole[layer].begin())) << layer;
-    }
-  }
-  for (const LinearChoice linear : {LinearChoice::kPacked, LinearChoice::kStored}) {
-    for (const int64_t tokens : {int64_t{8}, kLong}) {
-      auto decoder = create_decoder(stored, {.threads = 2});
-      ASSERT_TRUE(decoder);
-      const auto [fresh, kept] = run(**decoder, linear, kLead, tokens, nullptr);
-      ASSERT_EQ(kept->tokens(), kLead);
-      const auto [with_given, nothing] = run(**decoder, linear, kLead, tokens, kept);
-      expect_close(with_given, whole, kLead);
-      for (size_t layer = 0; layer < fresh.size(); ++layer) {
-        EXPECT_TRUE(std::equal(with_given[layer].begin(), with_given[layer].end(),
-                               fresh[layer].begin() + kLead * static_cast<std::ptrdiff_t>(width)))
-            << "given keys and values give the bits of fresh ones; layer " << layer;
-      }
     }
   }
 }
