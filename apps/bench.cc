@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/stopwatch.h"
 #include "base/threads.h"
 #include "bench_request.h"
 #include "common/app.h"
@@ -43,10 +44,6 @@ constexpr double kPeakSeconds = 0.3;
 constexpr int kTriadTrials = 3;
 
 using Clock = std::chrono::steady_clock;
-double seconds_since(Clock::time_point begun) {
-  return std::chrono::duration<double>(Clock::now() - begun).count();
-}
-
 std::string processor_name() {
   std::ifstream info("/proc/cpuinfo");
   for (std::string line; std::getline(info, line);) {

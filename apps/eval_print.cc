@@ -6,22 +6,17 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/digits.h"
 #include "common/terminal.h"
 
 namespace headwise {
 namespace {
 
-std::string fixed(double value, int digits = 4) {
-  char buffer[64];
-  std::snprintf(buffer, sizeof buffer, "%.*f", digits, value);
-  return buffer;
-}
-
-std::string with_sign(double value) { return (value < 0.0 ? "" : "+") + fixed(value); }
+std::string with_sign(double value) { return (value < 0.0 ? "" : "+") + fixed_digits(value); }
 
 std::string p_text(const std::optional<double>& p) {
   if (!p) return "-";
-  return *p < 0.0001 ? "<.0001" : fixed(*p);
+  return *p < 0.0001 ? "<.0001" : fixed_digits(*p);
 }
 
 double best_mean(const ComparisonTable& table, size_t measure) {
@@ -33,13 +28,13 @@ double best_mean(const ComparisonTable& table, size_t measure) {
 // A mark takes the place of one column in every cell, so that digits stay below digits.
 std::string mean_cell(const ComparisonTable& table, size_t run, size_t measure) {
   const double mean = table.runs[run].evaluation.means[measure];
-  if (table.runs.size() == 1) return fixed(mean);
+  if (table.runs.size() == 1) return fixed_digits(mean);
   const PairedComparison* comparison = table.find(run, measure);
   const bool significant =
       comparison != nullptr && comparison->test.t_test_p && comparison->holm_p < kSignificanceLevel;
   const bool best = mean == best_mean(table, measure);
   const char* change = !significant ? " " : comparison->test.mean_difference > 0.0 ? "+" : "-";
-  return fixed(mean) + (best ? "*" : " ") + change;
+  return fixed_digits(mean) + (best ? "*" : " ") + change;
 }
 
 std::string means_table(const ComparisonTable& table) {
@@ -77,7 +72,7 @@ std::string per_query_table(const ComparisonTable& table) {
   for (const EvaluatedRun& run : table.runs) {
     for (size_t q = 0; q < run.evaluation.query_ids.size(); ++q) {
       TableRow row{cut_to_columns(run.evaluation.query_ids[q], 48), cut_to_columns(run.name, 48)};
-      for (const std::vector<double>& values : run.evaluation.values) row.push_back(fixed(values[q]));
+      for (const std::vector<double>& values : run.evaluation.values) row.push_back(fixed_digits(values[q]));
       rows.push_back(std::move(row));
     }
   }
@@ -130,13 +125,13 @@ Json comparison_json(const ComparisonTable& table, const PairedComparison& item)
 std::string zones_text(std::span<const MiddleZone> zones) {
   if (zones.empty()) return "";
   std::vector<TableRow> rows{{"run", "relevant", "not relevant", "gap", "deviation inside", "outside"}};
-  const auto percent = [](double share) { return fixed(100.0 * share, 1) + " %"; };
+  const auto percent = [](double share) { return fixed_digits(100.0 * share, 1) + " %"; };
   for (const MiddleZone& zone : zones) {
-    rows.push_back({cut_to_columns(zone.run, 48),
-                    percent(zone.relevant_rate) + " of " + std::to_string(zone.relevant),
-                    percent(zone.irrelevant_rate) + " of " + std::to_string(zone.irrelevant),
-                    percent(zone.relevant_rate - zone.irrelevant_rate), fixed(zone.deviation_inside, 3),
-                    fixed(zone.deviation_outside, 3) + (zone.log_scores ? " (log)" : "")});
+    rows.push_back(
+        {cut_to_columns(zone.run, 48), percent(zone.relevant_rate) + " of " + std::to_string(zone.relevant),
+         percent(zone.irrelevant_rate) + " of " + std::to_string(zone.irrelevant),
+         percent(zone.relevant_rate - zone.irrelevant_rate), fixed_digits(zone.deviation_inside, 3),
+         fixed_digits(zone.deviation_outside, 3) + (zone.log_scores ? " (log)" : "")});
   }
   const MiddleZone& first = zones.front();
   return "\nmiddle zone: share of the passages at places " + std::to_string(first.first) + " to " +

@@ -100,7 +100,7 @@ Status run_explain(const ExplainFlags& flags, const AppContext& context) {
                                .fuse = option_text(engine->settings, "fuse"),
                                .per_head = flags.per_head};
   if (!flags.report.empty()) {
-    HW_RETURN_IF_ERROR(write_file_atomically(flags.report, explain_html(answer)));
+    HW_RETURN_IF_ERROR(write_file_atomically(flags.report, explanation_page(answer)));
     print_note(context.verb, context.quiet, "page written to '" + flags.report + "'");
   }
   return write_stdout(flags.json ? explain_json(answer)

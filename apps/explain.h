@@ -1,67 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// What this file is: one explanation on its way to a reader: what all three forms (terminal, page, JSON) are
-// made from, and the pieces of text that they shade.
+// What this file is: the forms in which `explain` prints an explanation: text in the terminal, and JSON. The
+// page is report/explanation_page.h's.
 #pragma once
 
-#include <span>
 #include <string>
-#include <vector>
 
 #include "common/output.h"
-#include "headwise/explanation.h"
+#include "report/explanation_page.h"
 
 namespace headwise {
 
-struct ExplainedAnswer {
-  std::string query_id;
-  std::string query;
-  std::span<const Passage> passages;  // as they were given
-  const Explanation* explanation = nullptr;
-  std::string heads;        // describe_heads()
-  std::string calibration;  // the flags' words
-  std::string encoding;
-  std::string fuse;
-  bool per_head = false;
-};
-
 std::string explain_text(const ExplainedAnswer& answer, int columns, bool colours);
-std::string explain_html(const ExplainedAnswer& answer);
 std::string explain_json(const ExplainedAnswer& answer);
-
-// Tokens that can only be shown together, most often one: a character may be spread over several byte-level
-// tokens, and a combining mark belongs to the letter before it.
-struct Piece {
-  size_t first = 0;  // tokens [first, last)
-  size_t last = 0;
-  std::string text;  // UTF-8; bytes of a character that was cut off are U+FFFD
-};
-std::vector<Piece> pieces_of(const ExplainedPassage& passage);
-// A piece in a list: without the blank in front; blanks alone as ␣ and ⏎.
-std::string piece_name(const Piece& piece);
-
-// What is shaded: a number a token. The first view is the sum over heads.
-enum class Quantity { kWeight, kAttention };
-double token_value(const ExplainedPassage& passage, size_t token, Quantity quantity);
-double token_value(const ExplainedPassage& passage, size_t head, size_t token, Quantity quantity);
-
-// Sum of a piece's tokens in one view; `value(token)` gives one.
-template <typename Value>
-double piece_value(const Piece& piece, const Value& value) {
-  double sum = 0.0;
-  for (size_t token = piece.first; token < piece.last; ++token) sum += value(token);
-  return sum;
-}
-
-// Strength of a shade, -1..1: the square root spreads what would be lost beside a single strong token.
-double shade_of(double value, double largest);
-
-// Places of the numbers that are not zero, largest size first.
-std::vector<size_t> by_size(std::span<const double> values);
-// Part of what all heads give, for or against: |share| / sum of |shares|.
-double part_of_all(std::span<const double> shares, size_t head);
-// Sum over the passages of the size of each head's share, as by_size orders it: which heads matter here.
-std::vector<size_t> heads_by_size(const Explanation& explanation);
 
 }  // namespace headwise

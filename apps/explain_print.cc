@@ -9,9 +9,11 @@
 #include <cstdio>
 #include <functional>
 
+#include "base/digits.h"
 #include "base/utf8.h"
 #include "common/terminal.h"
 #include "explain.h"
+#include "report/explanation_pieces.h"
 
 namespace headwise {
 namespace {
@@ -45,18 +47,12 @@ struct Paper {
   std::string faint(const std::string& text) const { return colours ? "\x1b[2m" + text + kEnd : text; }
 };
 
-std::string fixed(double value, int decimals) {
-  std::array<char, 400> text{};  // the largest double has 309 digits before the point
-  std::snprintf(text.data(), text.size(), "%.*f", decimals, value);
-  return text.data();
-}
-
 std::string with_sign(double value, int decimals) {
-  const std::string text = fixed(value, decimals);
+  const std::string text = fixed_digits(value, decimals);
   return text.starts_with('-') ? text : "+" + text;
 }
 
-std::string percent(double part) { return fixed(100.0 * part, 0) + " %"; }
+std::string percent(double part) { return fixed_digits(100.0 * part, 0) + " %"; }
 
 // Nothing, or the escape sequence of a shade.
 const char* shade_code(double shade) {
@@ -279,10 +275,10 @@ std::string explain_text(const ExplainedAnswer& answer, int columns, bool colour
     const ExplainedPassage& passage = explanation.passages[p];
     std::string line = pad_to_columns(std::to_string(p + 1), 4, false) + "  [" +
                        cut_to_columns(answer.passages[static_cast<size_t>(passage.index)].id, 60) +
-                       "]  score " + fixed(passage.score, paper.decimals);
+                       "]  score " + fixed_digits(passage.score, paper.decimals);
     if (passage.fused) {
-      line += " = " + fixed(passage.fused->ours, paper.decimals) + " (attention, from " +
-              fixed(passage.attention_score, paper.decimals) + ") " +
+      line += " = " + fixed_digits(passage.fused->ours, paper.decimals) + " (attention, from " +
+              fixed_digits(passage.attention_score, paper.decimals) + ") " +
               with_sign(passage.fused->first_stage, paper.decimals) + " (first stage)";
     }
     text += "\n" + paper.strong(line) + "\n" + shaded_text(pieces[p], values[p], largest, paper, kIndent) +

@@ -5,7 +5,6 @@
 // list of published sets when neither is given.
 #include <filesystem>
 #include <memory>
-#include <set>
 #include <utility>
 
 #include "base/check.h"
@@ -15,6 +14,7 @@
 #include "common/store_flags.h"
 #include "common/terminal.h"
 #include "engine/named_heads.h"
+#include "heads/head_report.h"
 #include "heads_show_print.h"
 #include "report/heads_page.h"
 
@@ -67,25 +67,7 @@ Result<std::vector<NamedHeadSet>> read_sets(const std::vector<std::string>& give
   return sets;
 }
 
-// Short names of the stores where those are all different, else the paths.
-std::vector<std::string> store_names(const std::vector<std::filesystem::path>& stores) {
-  std::vector<std::string> names, paths;
-  for (std::filesystem::path folder : stores) {
-    paths.push_back(folder.string());
-    if (!folder.has_filename()) folder = folder.parent_path();
-    names.push_back(folder.filename().string());
-  }
-  return std::set<std::string>(names.begin(), names.end()).size() == names.size() ? names : paths;
-}
-
-std::string reading_of(const ShowFlags& flags) {
-  std::string text = "calibration " + flags.calibration;
-  if (flags.calibration == "na") text += std::string(", token filter ") + flags.token_filter();
-  return text;
-}
-
 Result<HeadReport> make_report(const ShowFlags& flags, const AppContext& context) {
-  HeadReport report;
   std::optional<JudgedStores> stores;
   if (!flags.stores.empty() || !flags.qrels.empty()) {
     auto loaded = load_stores(flags, context);
@@ -95,32 +77,11 @@ Result<HeadReport> make_report(const ShowFlags& flags, const AppContext& context
   auto sets =
       read_sets(flags.heads, stores ? Shape{stores->manifest.layers, stores->manifest.heads} : Shape{});
   HW_RETURN_IF_ERROR(sets);
-  report.sets = std::move(*sets);
-  for (const NamedHeadSet& item : report.sets) {
-    if (!stores) continue;
-    const StoreManifest& manifest = stores->manifest;
-    auto fits = check_head_set(item.set, manifest.model, manifest.layers, manifest.heads);
-    if (!fits) return fail(std::move(fits.error()).with_context("reading --heads '" + item.name + "'"));
-  }
-  HW_RETURN_IF_ERROR(check_same_model(report.sets));
-  report.overlap = head_overlap(report.sets);
-  if (!stores) return report;
-
-  report.model = stores->manifest.model;
-  report.data = stores->data;
-  report.queries = stores->queries.size();
-  report.reading = reading_of(flags);
-  SelectionOptions options;
-  put_in_calibration(flags, options);
-  ThreadPool threads(flags.threads);
-  const std::vector<double> by_query = query_head_ndcg(*stores, options, threads);
-  report.map = head_map(*stores, by_query, options, threads);
-  report.stability = head_stability(*stores, by_query, store_names(flags.stores), flags.stability);
-  for (const NamedHeadSet& item : report.sets) {
-    report.set_ndcg.push_back(
-        sum_ndcg(*stores, {.heads = item.set.heads, .weights = item.set.weights}, options, threads));
-  }
-  return report;
+  ThreadPool threads(stores ? flags.threads : 1);
+  if (!stores) return head_report(std::move(*sets), nullptr, threads);
+  ReportedStores reported{*stores, flags.stores, {}, flags.stability};
+  put_in_calibration(flags, reported.options);
+  return head_report(std::move(*sets), &reported, threads);
 }
 
 Status run_show(const ShowFlags& flags, const AppContext& context) {

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdio>
 
+#include "base/digits.h"
 #include "common/terminal.h"
 
 namespace headwise {
@@ -15,14 +16,8 @@ namespace {
 constexpr int kListed = 16;       // best heads
 constexpr int kNameColumns = 40;  // of a set's or store's name
 
-std::string fixed(double value, int digits = 4) {
-  char buffer[64];
-  std::snprintf(buffer, sizeof buffer, "%.*f", digits, value);
-  return buffer;
-}
-
-std::string fixed(const std::optional<double>& value, int digits) {
-  return value ? fixed(*value, digits) : "-";
+std::string fixed_or_dash(const std::optional<double>& value, int digits) {
+  return value ? fixed_digits(*value, digits) : "-";
 }
 
 std::string name_of(const std::string& name) { return cut_to_columns(name, kNameColumns); }
@@ -82,7 +77,7 @@ std::string layers_text(const HeadReport& report, const ShowLook& look) {
     const bool inside = layer >= map.window.first && layer <= map.window.last;
     text += pad_to_columns(std::to_string(layer), 5, false) + (inside ? " |" : "  ");
     if (look.grid) text += grid_line(report, layer, look) + " ";
-    text += fixed(map.layer_sum[place]) + " " + fixed(map.layer_mean[place]);
+    text += fixed_digits(map.layer_sum[place]) + " " + fixed_digits(map.layer_mean[place]);
     if (look.grid) text += " " + bar_of(largest > 0.0 ? map.layer_sum[place] / largest : 0.0, 16);
     text += layer == map.window.peak ? " peak\n" : "\n";
   }
@@ -94,7 +89,7 @@ std::string best_text(const HeadReport& report) {
   std::vector<TableRow> rows{{"head", "nDCG@10", "sets"}};
   for (const int place : best_of(map.single, kListed)) {
     const HeadId head{place / map.heads, place % map.heads};
-    rows.push_back({to_string(head), fixed(map.at(head.layer, head.head)), letters_of(report, head)});
+    rows.push_back({to_string(head), fixed_digits(map.at(head.layer, head.head)), letters_of(report, head)});
   }
   return aligned_table(rows, 1);
 }
@@ -107,7 +102,7 @@ std::string sets_text(const HeadReport& report, int columns) {
     rows.push_back({std::string(1, static_cast<char>(i < 26 ? 'a' + i : '+')), name_of(report.sets[i].name),
                     set.method.empty() ? "-" : name_of(set.method), std::to_string(set.heads.size()),
                     std::to_string(std::max_element(set.heads.begin(), set.heads.end())->layer)});
-    if (!report.set_ndcg.empty()) rows.back().push_back(fixed(report.set_ndcg[i]));
+    if (!report.set_ndcg.empty()) rows.back().push_back(fixed_digits(report.set_ndcg[i]));
   }
   std::string text = aligned_table(rows, 3);
   for (size_t i = 0; i < report.sets.size(); ++i) {
@@ -131,7 +126,7 @@ std::string overlap_text(const HeadReport& report) {
         {std::string(1, static_cast<char>(a < 26 ? 'a' + a : '+')) + "  " + name_of(report.sets[a].name)});
     for (size_t b = 0; b < overlap.sets; ++b) {
       rows.back().push_back(std::to_string(overlap.shared_of(a, b)) + " " +
-                            fixed(overlap.jaccard_of(a, b), 3));
+                            fixed_digits(overlap.jaccard_of(a, b), 3));
     }
   }
   std::string text = aligned_table(rows, 1);
@@ -147,15 +142,15 @@ std::string stability_text(const Stability& stability) {
     std::vector<TableRow> rows{{"store", "store", "queries", "rank correlation", shared}};
     for (const HeadAgreement& pair : stability.pairs) {
       rows.push_back({name_of(pair.first), name_of(pair.second), std::to_string(pair.queries_first),
-                      fixed(pair.spearman, 3), std::to_string(pair.shared)});
+                      fixed_or_dash(pair.spearman, 3), std::to_string(pair.shared)});
     }
     return aligned_table(rows, 2);
   }
   const AgreementSummary summary = summarise(stability);
   return "stability over " + std::to_string(stability.pairs.size()) +
-         " random halves of the queries: rank correlation " + fixed(summary.spearman_mean, 3) + " (" +
-         fixed(summary.spearman_low, 3) + " to " + fixed(summary.spearman_high, 3) + "), " + shared + ": " +
-         fixed(summary.shared_mean, 1) + "\n";
+         " random halves of the queries: rank correlation " + fixed_or_dash(summary.spearman_mean, 3) + " (" +
+         fixed_or_dash(summary.spearman_low, 3) + " to " + fixed_or_dash(summary.spearman_high, 3) + "), " +
+         shared + ": " + fixed_digits(summary.shared_mean, 1) + "\n";
 }
 
 Json number_or_null(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
@@ -223,8 +218,9 @@ std::string heads_text(const HeadReport& report, const ShowLook& look) {
   if (report.map) {
     const HeadMap& map = *report.map;
     text += report.model + "; " + joined(report.data) + "; " + report.reading +
-            "\nnDCG@10: " + fixed(map.all_heads) + " all heads summed, " + fixed(map.first_stage) +
-            " first stage\n\n" + layers_text(report, look) + "\n" + best_text(report) + "\n";
+            "\nnDCG@10: " + fixed_digits(map.all_heads) + " all heads summed, " +
+            fixed_digits(map.first_stage) + " first stage\n\n" + layers_text(report, look) + "\n" +
+            best_text(report) + "\n";
   }
   if (!report.sets.empty()) text += sets_text(report, look.columns) + "\n";
   if (report.sets.size() > 1) text += overlap_text(report) + "\n";

@@ -8,8 +8,8 @@
 #include <string>
 
 #include "common/output.h"
+#include "heads/head_report.h"
 #include "headwise/head_catalogue.h"
-#include "report/heads_page.h"
 
 namespace headwise {
 

@@ -6,13 +6,10 @@
 #include <unistd.h>
 
 #include <array>
-#include <csignal>
 #include <cstdio>
-#include <exception>
 #include <filesystem>
 #include <iostream>
 #include <memory>
-#include <new>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,6 +17,7 @@
 #include "common/app.h"
 #include "common/diagnostics.h"
 #include "common/help.h"
+#include "common/program.h"
 #include "common/settings_file.h"
 
 namespace headwise {
@@ -117,11 +115,6 @@ int start_program(const Program& program, char** argv) {
                                          program.verb + "'; " + program.advice));
 }
 
-int usage_error(std::string_view verb, const std::string& message, const std::string& hint) {
-  const std::string command = verb.empty() ? "headwise --help" : "headwise " + std::string(verb) + " --help";
-  return report_error(verb, Error(ErrorCode::kUsage, message), hint + "see '" + command + "'");
-}
-
 std::vector<std::string> flag_names(const CLI::App& verb) {
   std::vector<std::string> names;
   for (const CLI::Option* option : verb.get_options()) {
@@ -187,20 +180,16 @@ int run(int argc, char** argv) {
   };
   try {
     root.parse(argc, argv);
-  } catch (const CLI::Success& success) {  // --help, --version
-    return root.exit(success);
   } catch (const CLI::ExtrasError&) {
     const std::string name = chosen_name();
     return report_extra_words(root, chosen, name);
-  } catch (const CLI::FileError& error) {
-    return report_error(chosen_name(), Error(ErrorCode::kNotFound, std::string("--config: ") + error.what()));
-  } catch (const CLI::ParseError& error) {
-    return usage_error(chosen_name(), error.what(), "");
+  } catch (const CLI::ParseError& end) {
+    return report_parse_end(root, chosen_name(), end);
   }
   context.verb = chosen_name();
   if (chosen == nullptr) {
     std::cerr << root.help();
-    return usage_error("", "no verb was given", "");
+    return usage_error("", "no verb was given");
   }
   for (const auto& [verb, action] : actions) {
     if (verb != chosen) continue;
@@ -209,25 +198,13 @@ int run(int argc, char** argv) {
   }
   // A group without its second word.
   std::cerr << chosen->help();
-  return usage_error(context.verb, "no verb was given", "");
+  return usage_error(context.verb, "no verb was given");
 }
 
 }  // namespace
 }  // namespace headwise
 
 int main(int argc, char** argv) {
-  using headwise::Error;
-  using headwise::ErrorCode;
-  // A write past the file size limit becomes an error like a full disk, not a death.
-  std::signal(SIGXFSZ, SIG_IGN);
-  // The library does not throw on input; what arrives here is memory that ran out, or a bug.
-  try {
-    return headwise::run(argc, argv);
-  } catch (const std::bad_alloc&) {
-    return headwise::report_error("", Error(ErrorCode::kResourceLimit, "memory ran out"),
-                                  "fewer or shorter passages (--max-words), or --weights stored, need less");
-  } catch (const std::exception& error) {
-    return headwise::report_error(
-        "", Error(ErrorCode::kInternal, std::string("internal error: ") + error.what()));
-  }
+  return headwise::run_program("", "fewer or shorter passages (--max-words), or --weights stored, need less",
+                               [&] { return headwise::run(argc, argv); });
 }

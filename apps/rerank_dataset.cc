@@ -10,12 +10,12 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/stopwatch.h"
 #include "common/diagnostics.h"
 #include "common/output.h"
 #include "common/progress_bar.h"
 #include "common/signals.h"
-#include "jobs/journal.h"
-#include "jobs/run_header.h"
+#include "jobs/ranking_job.h"
 #include "rerank_modes.h"
 
 namespace headwise {
@@ -36,6 +36,20 @@ void print_summary(const AppContext& context, const Totals& totals, double secon
   print_note(context.verb, context.quiet, text);
 }
 
+Result<std::string> answer_to(const DatasetRequest& request, const Ranking& ranking, const Engine& engine,
+                              AnswerFormat format) {
+  auto text = format_answer({.query_id = request.id,
+                             .query = request.query,
+                             .passages = request.passages,
+                             .ranking = &ranking,
+                             .heads = engine.describe_heads(ranking.heads),
+                             .seconds = 0.0,
+                             .timings = false},
+                            format);
+  if (!text) return fail(std::move(text.error()).with_context("writing query '" + request.id + "'"));
+  return text;
+}
+
 }  // namespace
 
 Status rerank_dataset(const RerankFlags& flags, const AppContext& context) {
@@ -52,70 +66,43 @@ Status rerank_dataset(const RerankFlags& flags, const AppContext& context) {
   auto engine = load_engine(flags.engine);
   if (!engine) return fail(std::move(engine.error()));
 
-  std::optional<Journal> journal;
-  if (to_file) {
-    const std::string name = flags.json ? "jsonl" : flags.format.empty() ? "trec" : flags.format;
-    auto header = run_header(*engine, flags, *work, {.format = name, .version = HEADWISE_VERSION});
-    if (!header) return fail(std::move(header.error()));
-    auto opened = Journal::open(flags.output + ".partial", *header, flags.restart);
-    if (!opened) return fail(std::move(opened.error()));
-    journal.emplace(std::move(*opened));
-    if (!journal->finished().empty()) {
-      print_note(context.verb, context.quiet,
-                 "going on from '" + journal->path().string() +
-                     "': " + std::to_string(journal->finished().size()) + " of " +
-                     std::to_string(work->requests.size()) + " queries are done");
-    }
+  const std::string name = flags.json ? "jsonl" : flags.format.empty() ? "trec" : flags.format;
+  const std::string output = to_file ? flags.output : "";
+  auto job = open_ranking_job(*engine, flags, std::move(*work),
+                              {.path = output, .format = name, .restart = flags.restart});
+  if (!job) return fail(std::move(job.error()));
+  const std::string kept = to_file ? "'" + output + ".partial'" : "";
+  if (job->done() > 0) {
+    print_note(context.verb, context.quiet,
+               "going on from " + kept + ": " + std::to_string(job->done()) + " of " +
+                   std::to_string(job->total()) + " queries are done");
   }
 
   const StopSignals signals;
-  StopOnly stop;
   ProgressBar bar(context.verb, context.quiet);
-  const auto total = static_cast<int64_t>(work->requests.size());
-  int64_t done = journal ? static_cast<int64_t>(journal->finished().size()) : 0;
-  bar.start_at(done);
+  bar.start_at(job->done());
   Totals totals;
   const auto begun = std::chrono::steady_clock::now();
-  for (const DatasetRequest& request : work->requests) {
-    if (journal && journal->finished().contains(request.number)) continue;
-    const auto ranking = engine->rank(request.query, request.passages, &stop);
-    if (!ranking && ranking.error().code() == ErrorCode::kCancelled) {
-      bar.finish();
-      return fail(ErrorCode::kCancelled, "interrupted after " + std::to_string(done) + " of " +
-                                             std::to_string(total) + " queries" +
-                                             (journal ? "; they are kept in '" + journal->path().string() +
-                                                            "' and the same command goes on from there"
-                                                      : ""));
-    }
-    if (!ranking) return fail(Error(ranking.error()).with_context("re-ranking query '" + request.id + "'"));
-    auto text = format_answer({.query_id = request.id,
-                               .query = request.query,
-                               .passages = request.passages,
-                               .ranking = &*ranking,
-                               .heads = engine->describe_heads(ranking->heads),
-                               .seconds = 0.0,
-                               .timings = false},
-                              format);
-    if (!text) return fail(std::move(text.error()).with_context("writing query '" + request.id + "'"));
-    if (journal) {
-      HW_RETURN_IF_ERROR(journal->append(request.number, std::move(*text)));
-    } else {
-      HW_RETURN_IF_ERROR(write_stdout(*text));
-    }
-    ++totals.queries;
-    totals.passages += static_cast<int64_t>(request.passages.size());
-    totals.tokens += ranking->statistics.prompt_tokens;
-    bar.advance("queries", ++done, total);
-  }
+  const Status ranked = job->run(
+      [&](const DatasetRequest& request, ProgressSink* stop) -> Result<std::string> {
+        const auto ranking = engine->rank(request.query, request.passages, stop);
+        if (!ranking) {
+          return fail(Error(ranking.error()).with_context("re-ranking query '" + request.id + "'"));
+        }
+        auto text = answer_to(request, *ranking, *engine, format);
+        if (!text) return text;
+        ++totals.queries;
+        totals.passages += static_cast<int64_t>(request.passages.size());
+        totals.tokens += ranking->statistics.prompt_tokens;
+        if (to_file) return text;
+        HW_RETURN_IF_ERROR(write_stdout(*text));
+        return std::string();
+      },
+      &bar, to_file ? "; they are kept in " + kept + " and the same command goes on from there" : "");
+  HW_RETURN_IF_ERROR(ranked);
   bar.finish();
-  if (journal) {
-    std::string whole;
-    for (const auto& [number, text] : journal->finished()) whole += text;
-    HW_RETURN_IF_ERROR(write_result(flags.output, whole));
-    journal->remove();
-  }
-  print_summary(context, totals,
-                std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
+  HW_RETURN_IF_ERROR(finish_ranking_job(*job, output));
+  print_summary(context, totals, seconds_since(begun));
   return {};
 }
 

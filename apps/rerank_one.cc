@@ -5,6 +5,7 @@
 #include <chrono>
 #include <utility>
 
+#include "base/stopwatch.h"
 #include "base/utf8.h"
 #include "common/output.h"
 #include "common/progress_bar.h"
@@ -35,13 +36,12 @@ Status rerank_one(const RerankFlags& flags, const AppContext& context) {
   const auto ranking = engine->rank(flags.query, passages, &bar);
   bar.finish();
   if (!ranking) return fail(ranking.error());
-  const Answer answer{
-      .query_id = flags.query_id.empty() ? "1" : flags.query_id,
-      .query = flags.query,
-      .passages = passages,
-      .ranking = &*ranking,
-      .heads = engine->describe_heads(ranking->heads),
-      .seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count()};
+  const Answer answer{.query_id = flags.query_id.empty() ? "1" : flags.query_id,
+                      .query = flags.query,
+                      .passages = passages,
+                      .ranking = &*ranking,
+                      .heads = engine->describe_heads(ranking->heads),
+                      .seconds = seconds_since(begun)};
   const auto text = format_answer(answer, answer_format(flags, AnswerFormat::kTable));
   if (!text) return fail(text.error());
   return write_result(flags.output, *text);

@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/stopwatch.h"
 #include "base/utf8.h"
 #include "common/diagnostics.h"
 #include "common/output.h"
@@ -173,14 +174,13 @@ Result<std::string> answer_request(Engine& engine, const Request& request, Answe
   const auto begun = std::chrono::steady_clock::now();
   const auto ranking = engine.rank(request.query, request.passages, &stop);
   if (!ranking) return fail(ranking.error());
-  return format_answer(
-      {.query_id = request.query_id,
-       .query = request.query,
-       .passages = request.passages,
-       .ranking = &*ranking,
-       .heads = engine.describe_heads(ranking->heads),
-       .seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count()},
-      format);
+  return format_answer({.query_id = request.query_id,
+                        .query = request.query,
+                        .passages = request.passages,
+                        .ranking = &*ranking,
+                        .heads = engine.describe_heads(ranking->heads),
+                        .seconds = seconds_since(begun)},
+                       format);
 }
 
 }  // namespace

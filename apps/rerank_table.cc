@@ -10,6 +10,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "base/digits.h"
 #include "common/terminal.h"
 #include "rerank_modes.h"
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/stopwatch.h"
 #include "common/app.h"
 #include "common/diagnostics.h"
 #include "common/output.h"
@@ -33,7 +34,7 @@ Status run_label(const LabelFlags& flags, const AppContext& context) {
   const auto begun = std::chrono::steady_clock::now();
   auto labels = make_labels(*stores, options, threads);
   if (!labels) return fail(std::move(labels.error()));
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+  const double seconds = seconds_since(begun);
   labels->calibration = flags.calibration;
   labels->token_filter = flags.token_filter();
   if (!flags.output.empty()) HW_RETURN_IF_ERROR(write_result(flags.output, format_labels(*labels)));

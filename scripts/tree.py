@@ -12,6 +12,9 @@ CODE = {".cc", ".h", ".cpp"}
 STRATA = ["base", "kernels", "formats", "tokenizer", "model", "decoder", "rerank", "eval", "heads", "route", "engine", "align", "report", "jobs",
           "search", "serve", "python", "apps"]
 
+# Rooms inside a stratum that have an order of their own, lowest first.
+ROOMS = {"align": ["data", "graph", "files", "loop"]}
+
 # A public header belongs to the stratum that implements it, so a lower folder cannot reach up through the public API.
 PUBLIC_STRATUM = {
     "error.h": "base",

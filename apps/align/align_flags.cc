@@ -111,130 +111,168 @@ Status settle_workers(AlignFlags& flags) {
   return {};
 }
 
-}  // namespace
+// Flags of one group of --help.
+class FlagGroup {
+ public:
+  FlagGroup(CLI::App& program, const char* name) : program_(program), name_(name) {}
+  template <typename T>
+  CLI::Option* add(const char* flag, T& target, const char* help) const {
+    return program_.add_option(flag, target, help)->group(name_)->capture_default_str();
+  }
+  void add_switch(const char* flag, bool& target, const char* help) const {
+    program_.add_flag(flag, target, help)->group(name_);
+  }
 
-void add_align_flags(CLI::App& program, AlignFlags& flags) {
+ private:
+  CLI::App& program_;
+  const char* name_;
+};
+
+void add_preferences_flags(const FlagGroup& group, AlignFlags& flags) {
   AlignOptions& options = flags.options;
-  TrainingModelOptions& training = flags.training;
-  const char* group = "Preferences";
-  const auto add = [&](const char* name, auto& target, const char* help) {
-    return program.add_option(name, target, help)->group(group)->capture_default_str();
-  };
-  add("--graded", flags.graded,
-      "A BEIR folder with graded judgements: "
-      "dir=FOLDER,run=FILE[,split=NAME][,skip=N][,first=N][,depth=N][,weight=W]; "
-      "several times for several");
-  add("--targets", flags.targets,
+  group.add("--graded", flags.graded,
+            "A BEIR folder with graded judgements: "
+            "dir=FOLDER,run=FILE[,split=NAME][,skip=N][,first=N][,depth=N][,weight=W]; "
+            "several times for several");
+  group.add(
+      "--targets", flags.targets,
       "A teacher's scores, FILE or FILE=WEIGHT (docs/formats.md#teacher-scores); FILE=WEIGHT,frozen=W adds W "
       "times the frozen model's logits to them, and ,temperature=T divides them in place of --temperature; "
       "several times for several");
-  add("--held-out", flags.held_out,
-      "Queries that say when to stop and which update is kept; form of --graded");
-  add("--list-size", options.list_size, "Passages of a graded list")->check(CLI::Range(2, 1000));
-  add("--lists", options.lists, "Graded lists of a batch, which share their passages")
+  group.add("--held-out", flags.held_out,
+            "Queries that say when to stop and which update is kept; form of --graded");
+  group.add("--list-size", options.list_size, "Passages of a graded list")->check(CLI::Range(2, 1000));
+  group.add("--lists", options.lists, "Graded lists of a batch, which share their passages")
       ->check(CLI::PositiveNumber);
-  program
-      .add_flag("--fixed-lists", options.fixed_lists,
-                "As many lists as a data set has queries, the same every time, instead of ever new ones")
-      ->group(group);
-  add("--max-words", options.max_words, "A passage is cut after this many words, 0: not cut")
+  group.add_switch("--fixed-lists", options.fixed_lists,
+                   "As many lists as a data set has queries, the same every time, instead of ever new ones");
+  group.add("--max-words", options.max_words, "A passage is cut after this many words, 0: not cut")
       ->check(CLI::NonNegativeNumber);
+}
 
-  group = "Model";
-  add("--model", flags.model, model_help());
-  add("--from", flags.from,
+void add_model_flags(const FlagGroup& group, AlignFlags& flags) {
+  group.add("--model", flags.model, model_help());
+  group.add(
+      "--from", flags.from,
       "Folder of an adapter to start from, with its heads unless --heads names others; the same --train and "
       "no lower --rank");
-  add("--heads", flags.heads, "Heads that are trained: a head-set file, a list, or 'default'");
-  add("--select", flags.select,
-      "Instead of --heads: a method of `heads select` that finds them in the --graded data first")
+  group.add("--heads", flags.heads, "Heads that are trained: a head-set file, a list, or 'default'");
+  group
+      .add("--select", flags.select,
+           "Instead of --heads: a method of `heads select` that finds them in the --graded data first")
       ->check(CLI::IsMember(with_empty(selection_method_names())));
-  add("--select-count", flags.select_count, "Heads wanted of --select; 0: the method's own number")
+  group.add("--select-count", flags.select_count, "Heads wanted of --select; 0: the method's own number")
       ->check(CLI::NonNegativeNumber);
-  add("--select-max-layer", flags.select_max_layer, "Heads of deeper layers are left out; -1: none");
-  add("--select-queries", flags.select_queries, "Queries of each --graded set that --select looks at")
+  group.add("--select-max-layer", flags.select_max_layer, "Heads of deeper layers are left out; -1: none");
+  group.add("--select-queries", flags.select_queries, "Queries of each --graded set that --select looks at")
       ->check(CLI::PositiveNumber);
-  add("--encoding", flags.encoding, "blocks or list; else as the head set says")
+  group.add("--encoding", flags.encoding, "blocks or list; else as the head set says")
       ->check(CLI::IsMember(with_empty(words_of(kEncodingWords))));
-  add("--calibration", flags.calibration, "ratio, na or none; else as the head set says")
+  group.add("--calibration", flags.calibration, "ratio, na or none; else as the head set says")
       ->check(CLI::IsMember(with_empty(words_of(kCalibrationWords))));
-  add("--token-filter", flags.token_filter, "low or none; else as the head set says")
+  group.add("--token-filter", flags.token_filter, "low or none; else as the head set says")
       ->check(CLI::IsMember(with_empty(words_of(kTokenFilterWords))));
-  add("--rows", flags.rows, "Rows that are read; else as the head set says")
+  group.add("--rows", flags.rows, "Rows that are read; else as the head set says")
       ->check(CLI::IsMember(with_empty(words_of(kRowsWords))));
-  add("--template", flags.prompt_template, "Prompt template; else as the head set says");
+  group.add("--template", flags.prompt_template, "Prompt template; else as the head set says");
+}
 
-  group = "What is trained";
-  add("--train", flags.projections, "Projections")->delimiter(',')->check(CLI::IsMember(projection_words()));
-  add("--first-layer", training.first_layer, "Layers before it stay frozen")->check(CLI::NonNegativeNumber);
-  program
-      .add_flag("--whole-matrices", training.whole_matrices, "Train the matrices instead of low-rank factors")
-      ->group(group);
-  add("--rank", training.rank, "Of the factors")->check(CLI::PositiveNumber);
-  add("--alpha", training.alpha, "Scale of the change: alpha / rank");
-  program.add_flag("--train-weights", flags.train_weights, "Train the heads' weights too")->group(group);
-  add("--gain", flags.gain, "Of the logits, at the start")->check(CLI::PositiveNumber);
-
-  group = "Loss";
-  add("--pairs", options.pairs.pairs, "Hardest pairs of each boundary between grades, 0: all")
+void add_trained_flags(const FlagGroup& group, AlignFlags& flags) {
+  TrainingModelOptions& training = flags.training;
+  group.add("--train", flags.projections, "Projections")
+      ->delimiter(',')
+      ->check(CLI::IsMember(projection_words()));
+  group.add("--first-layer", training.first_layer, "Layers before it stay frozen")
       ->check(CLI::NonNegativeNumber);
-  add("--pair-scale", options.pairs.scale, "Of a pair's margin")->check(CLI::PositiveNumber);
-  add("--pair-margin", options.pairs.margin, "Asked for, in scaled units");
-  program.add_flag("--reference", options.against_frozen, "Pair margins less the frozen model's")
-      ->group(group);
-  add("--regulariser", flags.regulariser, "Of graded lists")
+  group.add_switch("--whole-matrices", training.whole_matrices,
+                   "Train the matrices instead of low-rank factors");
+  group.add("--rank", training.rank, "Of the factors")->check(CLI::PositiveNumber);
+  group.add("--alpha", training.alpha, "Scale of the change: alpha / rank");
+  group.add_switch("--train-weights", flags.train_weights, "Train the heads' weights too");
+  group.add("--gain", flags.gain, "Of the logits, at the start")->check(CLI::PositiveNumber);
+}
+
+void add_loss_flags(const FlagGroup& group, AlignFlags& flags) {
+  AlignOptions& options = flags.options;
+  group.add("--pairs", options.pairs.pairs, "Hardest pairs of each boundary between grades, 0: all")
+      ->check(CLI::NonNegativeNumber);
+  group.add("--pair-scale", options.pairs.scale, "Of a pair's margin")->check(CLI::PositiveNumber);
+  group.add("--pair-margin", options.pairs.margin, "Asked for, in scaled units");
+  group.add_switch("--reference", options.against_frozen, "Pair margins less the frozen model's");
+  group.add("--regulariser", flags.regulariser, "Of graded lists")
       ->check(CLI::IsMember({"kl", "var", "ent", "none"}));
-  add("--regulariser-weight", options.regulariser_weight, "Its weight")->check(CLI::NonNegativeNumber);
-  add("--graded-loss-weight", options.graded_loss_weight, "Of graded queries against a teacher's")
+  group.add("--regulariser-weight", options.regulariser_weight, "Its weight")->check(CLI::NonNegativeNumber);
+  group.add("--graded-loss-weight", options.graded_loss_weight, "Of graded queries against a teacher's")
       ->check(CLI::NonNegativeNumber);
-  add("--temperature", options.temperature, "Of the teacher's scores")->check(CLI::PositiveNumber);
+  group.add("--temperature", options.temperature, "Of the teacher's scores")->check(CLI::PositiveNumber);
+}
 
-  group = "Optimisation";
-  add("--updates", options.updates, "At most")->check(CLI::PositiveNumber);
-  add("--accumulate", options.accumulate, "Batches an update")->check(CLI::PositiveNumber);
-  add("--learning-rate", options.learning_rate, "AdamW's")->check(CLI::PositiveNumber);
-  add("--weights-learning-rate", options.weights_learning_rate, "Of gain and heads' weights; 0: they stay")
+void add_optimisation_flags(const FlagGroup& group, AlignFlags& flags) {
+  AlignOptions& options = flags.options;
+  group.add("--updates", options.updates, "At most")->check(CLI::PositiveNumber);
+  group.add("--accumulate", options.accumulate, "Batches an update")->check(CLI::PositiveNumber);
+  group.add("--learning-rate", options.learning_rate, "AdamW's")->check(CLI::PositiveNumber);
+  group
+      .add("--weights-learning-rate", options.weights_learning_rate,
+           "Of gain and heads' weights; 0: they stay")
       ->check(CLI::NonNegativeNumber);
-  add("--weight-decay", options.weight_decay, "AdamW's")->check(CLI::NonNegativeNumber);
-  add("--warm-up", options.warm_up, "Share of the updates over which the learning rate rises")
+  group.add("--weight-decay", options.weight_decay, "AdamW's")->check(CLI::NonNegativeNumber);
+  group.add("--warm-up", options.warm_up, "Share of the updates over which the learning rate rises")
       ->check(CLI::Range(0.0, 1.0));
-  add("--floor", options.floor, "Share of the learning rate that is left at the end")
+  group.add("--floor", options.floor, "Share of the learning rate that is left at the end")
       ->check(CLI::Range(0.0, 1.0));
-  add("--clip", options.clip, "Longest gradient, 0: any")->check(CLI::NonNegativeNumber);
-  add("--seed", options.seed, "Of the first factors, lists and order");
-  add("--evaluate-every", options.evaluate_every, "Updates; 0: at the start and the end alone")
+  group.add("--clip", options.clip, "Longest gradient, 0: any")->check(CLI::NonNegativeNumber);
+  group.add("--seed", options.seed, "Of the first factors, lists and order");
+  group.add("--evaluate-every", options.evaluate_every, "Updates; 0: at the start and the end alone")
       ->check(CLI::NonNegativeNumber);
-  add("--patience", options.patience, "Evaluations without a better one before it stops; 0: never")
+  group.add("--patience", options.patience, "Evaluations without a better one before it stops; 0: never")
       ->check(CLI::NonNegativeNumber);
+}
 
-  group = "Machine";
-  add("--precision", flags.precision, "Of products; tf32: fp32 with a GPU's short mantissa, faster there")
+void add_machine_flags(const FlagGroup& group, AlignFlags& flags) {
+  TrainingModelOptions& training = flags.training;
+  group
+      .add("--precision", flags.precision,
+           "Of products; tf32: fp32 with a GPU's short mantissa, faster there")
       ->check(CLI::IsMember({"fp32", "tf32", "bf16"}));
-  program.add_flag("--checkpoint-layers", training.checkpoint, "Run every layer twice to need less memory")
-      ->group(group);
-  add("--trunk-cache", training.trunk_cache,
+  group.add_switch("--checkpoint-layers", training.checkpoint, "Run every layer twice to need less memory");
+  group.add(
+      "--trunk-cache", training.trunk_cache,
       "Folder for what the layers below --first-layer make of each batch: they run once for each, not every "
       "time");
-  add("--device", flags.device, "cpu, cuda, cuda:1");
-  add("--threads", flags.threads, "0: as libtorch likes")->check(CLI::NonNegativeNumber);
-  add("--workers", flags.workers.count,
-      "Processes that train together, started with the same flags; an update has --accumulate batches of "
-      "each "
-      "(under torchrun: as it says)")
+  group.add("--device", flags.device, "cpu, cuda, cuda:1");
+  group.add("--threads", flags.threads, "0: as libtorch likes")->check(CLI::NonNegativeNumber);
+  group
+      .add(
+          "--workers", flags.workers.count,
+          "Processes that train together, started with the same flags; an update has --accumulate batches of "
+          "each "
+          "(under torchrun: as it says)")
       ->check(CLI::Range(1, kMostWorkers));
-  add("--worker", flags.workers.rank, "Which of them this one is, from 0; 0 writes the result")
+  group.add("--worker", flags.workers.rank, "Which of them this one is, from 0; 0 writes the result")
       ->check(CLI::Range(0, kMostWorkers - 1));
-  add("--meet", flags.meet, "HOST:PORT where rank 0 listens for the others");
+  group.add("--meet", flags.meet, "HOST:PORT where rank 0 listens for the others");
+}
 
-  group = "Result";
-  add("--output", options.output, "Folder for the adapter, head set, model card, report and log");
-  add("--checkpoint-every", options.checkpoint_every, "Updates")->check(CLI::PositiveNumber);
-  program
-      .add_flag("--finish", options.finish,
-                "Train no more: write the adapter from the folder's checkpoint, the best of its updates")
-      ->group(group);
-  program.add_flag("--restart", flags.restart, "Begin anew instead of going on from the folder's checkpoint")
-      ->group(group);
+void add_result_flags(const FlagGroup& group, AlignFlags& flags) {
+  AlignOptions& options = flags.options;
+  group.add("--output", options.output, "Folder for the adapter, head set, model card, report and log");
+  group.add("--checkpoint-every", options.checkpoint_every, "Updates")->check(CLI::PositiveNumber);
+  group.add_switch("--finish", options.finish,
+                   "Train no more: write the adapter from the folder's checkpoint, the best of its updates");
+  group.add_switch("--restart", flags.restart, "Begin anew instead of going on from the folder's checkpoint");
+}
+
+}  // namespace
+
+void add_align_flags(CLI::App& program, AlignFlags& flags) {
+  add_preferences_flags({program, "Preferences"}, flags);
+  add_model_flags({program, "Model"}, flags);
+  add_trained_flags({program, "What is trained"}, flags);
+  add_loss_flags({program, "Loss"}, flags);
+  add_optimisation_flags({program, "Optimisation"}, flags);
+  add_machine_flags({program, "Machine"}, flags);
+  add_result_flags({program, "Result"}, flags);
 }
 
 Status settle_options(AlignFlags& flags) {

@@ -9,11 +9,11 @@
 #include <string>
 #include <vector>
 
-#include "align/align_options.h"
-#include "align/trainer.h"
-#include "align/training_log.h"
-#include "align/training_model.h"
-#include "align/workers.h"
+#include "align/files/training_log.h"
+#include "align/graph/training_model.h"
+#include "align/loop/align_options.h"
+#include "align/loop/trainer.h"
+#include "align/loop/workers.h"
 #include "common/output.h"
 #include "headwise/head_set.h"
 #include "headwise/model.h"

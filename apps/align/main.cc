@@ -6,33 +6,29 @@
 #include <torch/torch.h>
 
 #include <CLI/CLI.hpp>
-#include <csignal>
-#include <iostream>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "align/adapter_files.h"
 #include "align/align_flags.h"
-#include "align/head_choice.h"
-#include "align/start_adapter.h"
-#include "align/trainer.h"
-#include "align/training_log.h"
+#include "align/files/adapter_files.h"
+#include "align/files/start_adapter.h"
+#include "align/files/training_log.h"
+#include "align/loop/trainer.h"
+#include "align/trained_heads.h"
 #include "base/check.h"
 #include "base/file.h"
 #include "common/diagnostics.h"
 #include "common/help.h"
 #include "common/model_path.h"
 #include "common/output.h"
+#include "common/program.h"
 #include "common/progress_bar.h"
 #include "common/settings_file.h"
 #include "common/signals.h"
-#include "engine/named_heads.h"
-#include "engine/resolve.h"
 #include "headwise/engine.h"
-#include "headwise/head_catalogue.h"
 #include "model/adapter.h"
 
 namespace headwise {
@@ -44,66 +40,6 @@ constexpr const char* kPurpose =
 constexpr const char* kExample =
     "headwise align --graded dir=nfcorpus,run=run.bm25.train.trec,split=train --held-out "
     "dir=nfcorpus,run=run.bm25.dev.trec,split=dev,first=50 --output adapters/nfcorpus";
-
-// The heads to train, and how they are read.
-Result<ScorerOptions> scorer_options(const AlignFlags& flags, const Model& model, bool quiet) {
-  HeadSet set;
-  if (!flags.select.empty()) {
-    auto chosen = choose_heads(flags, quiet);
-    HW_RETURN_IF_ERROR(chosen);
-    set = std::move(*chosen);
-    set.model = model.base_fingerprint();
-  } else if (flags.heads == "default") {
-    const HeadSet* shipped = default_head_set(model.base_fingerprint());
-    if (shipped == nullptr) {
-      return fail(ErrorCode::kUsage,
-                  "no head set ships for this model; find one with `headwise heads select` and give it as "
-                  "--heads FILE");
-    }
-    set = *shipped;
-  } else {
-    auto named = named_head_set(flags.heads);
-    HW_RETURN_IF_ERROR(named);
-    if (*named) {
-      set = std::move(**named);
-    } else {
-      auto selection = HeadSelection::parse(flags.heads);
-      HW_RETURN_IF_ERROR(selection);
-      auto heads =
-          selection->resolve(static_cast<int>(model.config().layers), static_cast<int>(model.config().heads));
-      HW_RETURN_IF_ERROR(heads);
-      set.heads = std::move(*heads);
-    }
-  }
-  HW_RETURN_IF_ERROR(check_head_set(set, model));
-  set.model = model.base_fingerprint();
-  // What flags say wins over the set, and the set over what is usual, as in every verb.
-  EngineSettings asked{.prompt_template = flags.prompt_template, .max_words = flags.options.max_words};
-  HW_RETURN_IF_ERROR(set_option(asked, "encoding", flags.encoding));
-  HW_RETURN_IF_ERROR(set_option(asked, "calibration", flags.calibration));
-  HW_RETURN_IF_ERROR(set_option(asked, "token-filter", flags.token_filter));
-  HW_RETURN_IF_ERROR(set_option(asked, "rows", flags.rows));
-  auto merged = with_reading(std::move(asked), reading_of(set), "--heads");
-  HW_RETURN_IF_ERROR(merged);
-  const EngineSettings settings = with_defaults(std::move(*merged));
-  auto reading = reranker_options(settings);
-  HW_RETURN_IF_ERROR(reading);
-  auto rules = prompt_rules(model, *reading);
-  HW_RETURN_IF_ERROR(rules);
-  set.encoding = option_text(settings, "encoding");
-  set.calibration = option_text(settings, "calibration");
-  set.token_filter = option_text(settings, "token-filter");
-  set.rows = option_text(settings, "rows");
-  set.prompt_template = reading->prompt_template.empty() ? rules->wording.name : reading->prompt_template;
-  ScorerOptions options;
-  options.heads = std::move(set);
-  options.rules = std::move(*rules);
-  options.calibration = reading->calibration;
-  options.filter = reading->token_filter;
-  options.gain = flags.gain;
-  options.train_weights = flags.train_weights;
-  return options;
-}
 
 int deepest_layer(const HeadSet& set) {
   int deepest = 0;
@@ -120,6 +56,28 @@ void show_evaluation(const EvaluationRecord& record, bool quiet) {
     text += " " + set.set + figures + ";";
   }
   print_note(kVerb, quiet, text);
+}
+
+// Adapter, head set, model card and report, from what the training left in `scorer`.
+Status write_results(const AlignFlags& flags, const Model& model, const Scorer& scorer,
+                     const TrainingData& data, const TrainingOutcome& outcome, const Json& decide) {
+  const std::filesystem::path& output = flags.options.output;
+  auto history = read_training_log(output / "log.jsonl");
+  HW_RETURN_IF_ERROR(history);
+  HeadSet trained = scorer.trained_heads();
+  trained.method = "aligned";
+  trained.head_scores.clear();
+  trained.data = data.describe();
+  trained.ndcg.reset();
+  HW_RETURN_IF_ERROR(write_adapter(output, scorer.model(), model.config().name));
+  HW_RETURN_IF_ERROR(write_result(output / "heads.json", format_head_set(trained, HeadSetFormat::kHeadwise)));
+  HW_RETURN_IF_ERROR(write_training_pages(output, flags, model, data, *history, outcome, decide));
+  Json result;
+  result["output"] = output.string();
+  result["updates"] = outcome.updates;
+  result["best_update"] = outcome.best_update;
+  result["stopped_early"] = outcome.stopped_early;
+  return write_stdout(json_text(result) + "\n");
 }
 
 Status run_align(AlignFlags flags, bool quiet) {
@@ -186,23 +144,7 @@ Status run_align(AlignFlags flags, bool quiet) {
   }
   if (!leads) return {};
 
-  auto history = read_training_log(options.output / "log.jsonl");
-  HW_RETURN_IF_ERROR(history);
-  HeadSet trained = scorer.trained_heads();
-  trained.method = "aligned";
-  trained.head_scores.clear();
-  trained.data = data->describe();
-  trained.ndcg.reset();
-  HW_RETURN_IF_ERROR(write_adapter(options.output, scorer.model(), (*model)->config().name));
-  HW_RETURN_IF_ERROR(
-      write_result(options.output / "heads.json", format_head_set(trained, HeadSetFormat::kHeadwise)));
-  HW_RETURN_IF_ERROR(write_training_pages(options.output, flags, **model, *data, *history, *outcome, decide));
-  Json result;
-  result["output"] = options.output.string();
-  result["updates"] = outcome->updates;
-  result["best_update"] = outcome->best_update;
-  result["stopped_early"] = outcome->stopped_early;
-  return write_stdout(json_text(result) + "\n");
+  return write_results(flags, **model, scorer, *data, *outcome, decide);
 }
 
 // As if it were a verb of the main binary, so that settings files and the environment work alike.
@@ -221,12 +163,8 @@ int run(int argc, char** argv) {
   words.emplace_back(kVerb);
   try {
     root.parse(words);
-  } catch (const CLI::Success& success) {
-    return root.exit(success);
-  } catch (const CLI::FileError& error) {
-    return report_error(kVerb, Error(ErrorCode::kNotFound, std::string("--config: ") + error.what()));
-  } catch (const CLI::ParseError& error) {
-    return report_error(kVerb, Error(ErrorCode::kUsage, error.what()), "see 'headwise align --help'");
+  } catch (const CLI::ParseError& end) {
+    return report_parse_end(root, kVerb, end);
   }
   const Status done = run_align(std::move(flags), quiet);
   return done ? 0 : report_error(kVerb, done.error());
@@ -237,18 +175,13 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   using headwise::Error;
-  using headwise::ErrorCode;
-  std::signal(SIGXFSZ, SIG_IGN);
-  try {
-    return headwise::run(argc, argv);
-  } catch (const std::bad_alloc&) {
-    return headwise::report_error(
-        "align", Error(ErrorCode::kResourceLimit, "memory ran out"),
-        "--checkpoint-layers, shorter passages (--max-words) or smaller lists need less");
-  } catch (const c10::Error& error) {
-    return headwise::report_error("align", Error(ErrorCode::kInternal, "libtorch: " + error.msg()));
-  } catch (const std::exception& error) {
-    return headwise::report_error(
-        "align", Error(ErrorCode::kInternal, std::string("internal error: ") + error.what()));
-  }
+  return headwise::run_program(
+      "align", "--checkpoint-layers, shorter passages (--max-words) or smaller lists need less", [&] {
+        try {
+          return headwise::run(argc, argv);
+        } catch (const c10::Error& error) {
+          return headwise::report_error("align",
+                                        Error(headwise::ErrorCode::kInternal, "libtorch: " + error.msg()));
+        }
+      });
 }

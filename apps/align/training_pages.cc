@@ -2,19 +2,19 @@
 // SPDX-FileCopyrightText: headwise contributors
 
 // The pages of a training: model card and report.
-#include "align/adapter_files.h"
 #include "align/align_flags.h"
 #include "base/check.h"
 #include "base/file.h"
+#include "report/adapter_card.h"
 #include "report/html.h"
 #include "report/training_page.h"
 
 namespace headwise {
 namespace {
 
-ModelCard card_of(const AlignFlags& flags, const Model& model, const TrainingData& data,
-                  const TrainingHistory& history, const TrainingOutcome& outcome, const Json& settings) {
-  ModelCard card;
+AdapterCard card_of(const AlignFlags& flags, const Model& model, const TrainingData& data,
+                    const TrainingHistory& history, const TrainingOutcome& outcome, const Json& settings) {
+  AdapterCard card;
   card.base_model = model.config().name;
   card.base_fingerprint = model.base_fingerprint();
   card.data = data.describe();
@@ -42,10 +42,10 @@ ModelCard card_of(const AlignFlags& flags, const Model& model, const TrainingDat
 Status write_training_pages(const std::filesystem::path& folder, const AlignFlags& flags, const Model& model,
                             const TrainingData& data, const TrainingHistory& history,
                             const TrainingOutcome& outcome, const Json& settings) {
-  const ModelCard card = card_of(flags, model, data, history, outcome, settings);
+  const AdapterCard card = card_of(flags, model, data, history, outcome, settings);
   TrainingReport report{card.base_model + ", " + card.base_fingerprint, card.data, {}, history, outcome};
   for (const CardRow& row : card.settings) report.settings.emplace_back(row.name, row.value);
-  HW_RETURN_IF_ERROR(write_file_atomically(folder / "README.md", format_model_card(card)));
+  HW_RETURN_IF_ERROR(write_file_atomically(folder / "README.md", format_adapter_card(card)));
   return write_file_atomically(folder / "training.html", training_report_html(report));
 }
 

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "base/stopwatch.h"
 #include "common/signals.h"
 
 namespace headwise {
@@ -50,7 +51,7 @@ std::string ProgressBar::text(std::string_view what, int64_t done, int64_t total
   line += std::to_string(done);
   if (total > 0) line += "/" + std::to_string(total);
   line += " " + std::string(what);
-  const double elapsed = std::chrono::duration<double>(Clock::now() - started_).count();
+  const double elapsed = seconds_since(started_);
   const auto steps = static_cast<double>(done - first_);
   if (steps > 0 && elapsed > 0) {
     char rate[48];

@@ -5,18 +5,14 @@
 
 #include "base/check.h"
 #include "common/diagnostics.h"
+#include "heads/balance_words.h"
 
 namespace headwise {
-namespace {
-
-constexpr std::array<Word<Balance>, 2> kBalances{
-    {{"queries", Balance::kQueries}, {"stores", Balance::kStores}}};
-
-}  // namespace
-
 ReadOut StoreFlags::read_out() const { return read_out_of(calibration, token_filter()); }
 
-Balance StoreFlags::balanced() const { return meaning_of(kBalances, balance).value_or(Balance::kQueries); }
+Balance StoreFlags::balanced() const {
+  return meaning_of(kBalanceWords, balance).value_or(Balance::kQueries);
+}
 
 void add_store_flags(CLI::App& verb, StoreFlags& flags, bool read_out) {
   constexpr const char* kWork = "Work";
@@ -31,7 +27,7 @@ void add_store_flags(CLI::App& verb, StoreFlags& flags, bool read_out) {
                   "What weighs the same in means over several stores: every query, or every store")
       ->group(kWork)
       ->capture_default_str()
-      ->check(CLI::IsMember(words_of(kBalances)));
+      ->check(CLI::IsMember(words_of(kBalanceWords)));
   if (!read_out) return;
   verb.add_option("--calibration", flags.calibration, "Of the scores that are summed and measured")
       ->group(kWork)

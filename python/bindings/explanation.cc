@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// An Explanation as plain lists and dicts; headwise._explanation makes objects of them.
+// An Explanation as plain lists and dicts, which may be pickled: headwise._explanation makes objects of them,
+// and they become an Explanation again for its page.
 #include "headwise/explanation.h"
 
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <utility>
+#include <vector>
 
 #include "bindings/py_engine.h"
+#include "bindings/text.h"
+#include "report/explanation_page.h"
 
 namespace headwise::python {
 namespace {
@@ -46,7 +54,75 @@ nb::dict to_python(const ExplainedPassage& passage) {
   return dict;
 }
 
+void read_head_tokens(nb::handle given, ExplainedPassage& passage) {
+  if (given.is_none()) return;
+  const auto values = nb::cast<nb::ndarray<double, nb::ndim<3>, nb::c_contig, nb::device::cpu>>(given);
+  const size_t heads = values.shape(1), tokens = values.shape(2);
+  for (size_t head = 0; head < heads; ++head) {
+    passage.heads.emplace_back();
+    for (size_t token = 0; token < tokens; ++token) {
+      const double* weight = values.data() + head * tokens + token;
+      passage.heads.back().push_back({weight[0], weight[heads * tokens], false});
+    }
+  }
+}
+
+ExplainedPassage passage_of(nb::handle given) {
+  const auto dict = nb::cast<nb::dict>(given);
+  ExplainedPassage passage;
+  passage.index = nb::cast<int>(dict["index"]);
+  passage.score = nb::cast<double>(dict["score"]);
+  passage.attention_score = nb::cast<double>(dict["attention_score"]);
+  if (!dict["fused"].is_none()) {
+    passage.fused = {nb::cast<double>(dict["fused"][0]), nb::cast<double>(dict["fused"][1])};
+  }
+  passage.text = path_or_text_of(dict["text"], "text");
+  for (const nb::handle token : dict["tokens"]) {
+    passage.tokens.push_back({.id = nb::cast<int32_t>(token[0]),
+                              .begin = nb::cast<size_t>(token[1]),
+                              .end = nb::cast<size_t>(token[2]),
+                              .weight = nb::cast<double>(token[3]),
+                              .attention = nb::cast<double>(token[4]),
+                              .dropped_by = nb::cast<int>(token[5])});
+  }
+  passage.head_shares = nb::cast<std::vector<double>>(dict["head_shares"]);
+  read_head_tokens(dict["head_tokens"], passage);
+  return passage;
+}
+
+// `given`: what explain() gave, cut to the passages that are shown; `ids`: of all passages of the request.
+std::string page_of(const nb::dict& given, const std::string& query, const std::vector<std::string>& ids) {
+  Explanation explanation;
+  for (const nb::handle head : given["heads"]) {
+    explanation.heads.push_back({nb::cast<int>(head[0]), nb::cast<int>(head[1])});
+  }
+  explanation.head_weights = nb::cast<std::vector<double>>(given["head_weights"]);
+  for (const nb::handle passage : given["passages"]) explanation.passages.push_back(passage_of(passage));
+  const nb::object statistics = given["statistics"];
+  explanation.statistics.prompt_tokens = nb::cast<int64_t>(statistics["prompt_tokens"]);
+  explanation.statistics.layers_run = nb::cast<int>(statistics["layers_run"]);
+  std::vector<Passage> passages;
+  for (const std::string& id : ids)
+    passages.push_back({.id = id, .title = {}, .text = {}, .first_stage_score = {}});
+  const nb::object words = given["words"];
+  return explanation_page({.query_id = {},
+                           .query = query,
+                           .passages = passages,
+                           .explanation = &explanation,
+                           .heads = nb::cast<std::string>(words["heads"]),
+                           .calibration = nb::cast<std::string>(words["calibration"]),
+                           .encoding = nb::cast<std::string>(words["encoding"]),
+                           .fuse = nb::cast<std::string>(words["fuse"]),
+                           .per_head = nb::cast<bool>(words["per_head"])});
+}
+
 }  // namespace
+
+void bind_explanations(nb::module_& module) {
+  module.def(
+      "explanation_page", &page_of, nb::arg("explanation"), nb::arg("query"), nb::arg("ids"),
+      nb::sig("def explanation_page(explanation: dict[str, typing.Any], query: str, ids: list[str]) -> str"));
+}
 
 nb::dict to_python(const Explanation& explanation) {
   nb::dict dict;

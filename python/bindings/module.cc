@@ -11,5 +11,7 @@ NB_MODULE(_core, module) {
   headwise::python::translate_failures();
   headwise::python::bind_options(module);
   headwise::python::bind_engine(module);
-  headwise::python::bind_data_sets(module);
+  headwise::python::bind_explanations(module);
+  headwise::python::bind_runs(module);
+  headwise::python::bind_head_stores(module);
 }

@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/stopwatch.h"
 #include "bindings/failure.h"
 #include "bindings/text.h"
 #include "engine/options.h"
@@ -143,6 +144,8 @@ auto PyEngine::run(const Work& work) {
   return unwrap(std::move(result));
 }
 
+void PyEngine::work(const std::function<Status(ProgressSink* stop)>& job) { run(job); }
+
 std::vector<Passage> PyEngine::read_passages(nb::list texts, nb::object titles, nb::object scores) const {
   std::vector<Passage> passages = passages_of(std::move(texts), std::move(titles), std::move(scores));
   rank_by_place(engine_->settings, passages);
@@ -156,7 +159,7 @@ PyEngine::Ranked PyEngine::rank(nb::handle query, nb::list texts, nb::object tit
   Ranking ranking = run([&](ProgressSink* sink) {
     const auto begun = Clock::now();
     auto answer = engine_->rank(question, passages, sink);
-    seconds = std::chrono::duration<double>(Clock::now() - begun).count();
+    seconds = seconds_since(begun);
     return answer;
   });
   return {std::move(ranking), seconds};
@@ -176,6 +179,13 @@ nb::dict PyEngine::explain(nb::handle query, nb::list texts, nb::object titles, 
       [&](ProgressSink* sink) { return engine_->explain(question, passages, {.per_head = per_head}, sink); });
   nb::dict dict = to_python(explanation);
   dict["statistics"] = to_python(explanation.statistics);
+  nb::dict words;  // for the page
+  words["heads"] = engine_->describe_heads(explanation.heads);
+  words["calibration"] = option_text(engine_->settings, "calibration");
+  words["encoding"] = option_text(engine_->settings, "encoding");
+  words["fuse"] = option_text(engine_->settings, "fuse");
+  words["per_head"] = per_head;
+  dict["words"] = std::move(words);
   return dict;
 }
 

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -33,6 +34,9 @@ class PyEngine {
   nb::dict explain(nb::handle query, nb::list texts, nb::object titles, nb::object scores, bool per_head);
 
   const Engine& engine() const { return *engine_; }
+  Engine& engine() { return *engine_; }
+  // Work on the engine that is not one of the above; it asks the sink whether to stop.
+  void work(const std::function<Status(ProgressSink* stop)>& job);
 
  private:
   // What every call needs: the engine to itself, no GIL, and an ear for Ctrl-C.
@@ -52,6 +56,8 @@ nb::dict to_python(const Explanation& explanation);
 // options.cc
 void bind_options(nb::module_& module);
 void bind_engine(nb::module_& module);
-void bind_data_sets(nb::module_& module);
+void bind_explanations(nb::module_& module);
+void bind_head_stores(nb::module_& module);
+void bind_runs(nb::module_& module);
 
 }  // namespace headwise::python

@@ -13,10 +13,11 @@ headwise.rerankers, headwise.cross_encoder, headwise.ray, headwise.spark. docs/p
 from ._core import VERSION as __version__
 from ._errors import DataError, Error, ResourceError, UnsupportedError, UsageError
 from ._explanation import ExplainedPassage, ExplainedToken, Explanation
+from ._heads import score_store, select_heads
 from ._reranker import Reranker
 from ._results import HeadId, HeadScores, Hit, Ranking
 
 __all__ = [
     "DataError", "Error", "ExplainedPassage", "ExplainedToken", "Explanation", "HeadId", "HeadScores", "Hit", "Ranking",
-    "Reranker", "ResourceError", "UnsupportedError", "UsageError", "__version__",
+    "Reranker", "ResourceError", "UnsupportedError", "UsageError", "__version__", "score_store", "select_heads",
 ]

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: headwise contributors
 """Why a passage stands where it stands: each score split over tokens and heads (docs/method.md#explanations)."""
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy
 import numpy.typing
 
+from . import _core
 from ._documents import Documents
 from ._results import HeadId
 
@@ -47,6 +48,11 @@ class Explanation:
     heads: list[HeadId]
     head_weights: list[float]
     statistics: dict[str, float]
+    _source: tuple[dict[str, Any], str, list[str]] = field(repr=False, compare=False)
+
+    def to_html(self) -> str:
+        """The page that `headwise explain --report` writes: one file that needs nothing else."""
+        return _core.explanation_page(*self._source)
 
 
 def _characters_before(text: bytes) -> list[int]:
@@ -71,6 +77,8 @@ def _passage(raw: dict[str, Any], documents: Documents) -> ExplainedPassage:
                             text.decode("utf-8", "replace"), tokens, raw["head_shares"], raw["head_tokens"])
 
 
-def make_explanation(raw: dict[str, Any], documents: Documents, top_k: int | None) -> Explanation:
-    passages = [_passage(passage, documents) for passage in raw["passages"][:top_k]]
-    return Explanation(passages, [HeadId(*head) for head in raw["heads"]], raw["head_weights"], raw["statistics"])
+def make_explanation(raw: dict[str, Any], query: str, documents: Documents, top_k: int | None) -> Explanation:
+    raw = {**raw, "passages": raw["passages"][:top_k]}
+    passages = [_passage(passage, documents) for passage in raw["passages"]]
+    return Explanation(passages, [HeadId(*head) for head in raw["heads"]], raw["head_weights"], raw["statistics"],
+                       (raw, query, [str(name) for name in documents.ids]))

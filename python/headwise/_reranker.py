@@ -99,7 +99,8 @@ class Reranker:
         """What rank gives, with every score split over tokens and heads."""
         end = limit(top_k)
         read = read_documents(documents, scores)
-        return make_explanation(self._engine.explain(query, read.texts, read.titles, read.scores, bool(per_head)), read, end)
+        raw = self._engine.explain(query, read.texts, read.titles, read.scores, bool(per_head))
+        return make_explanation(raw, query, read, end)
 
     def rerank_run(self, run: Path, *, dataset: Path | None = None, output: Path | None = None, split: str | None = None,
                    depth: int = 40, skip: int = 0, queries: int = 0, shard: str | None = None, top_k: int | None = None,

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: headwise contributors
-"""A first-stage run re-ranked by one process or by many: requests, the journal of what is finished, the run file."""
+"""A first-stage run re-ranked by one process or by many: requests, what is finished of them, the run file."""
 import itertools
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -49,6 +48,13 @@ def blocks(requests: Iterator[Request], size: int) -> Iterator[list[Request]]:
         yield block
 
 
+def gather(*, run: Path, dataset: Path | None, split: str | None, depth: int, skip: int, queries: int,
+           shard: str | None) -> Any:
+    """The queries that are asked for, with the texts of their candidates."""
+    return _core.gather_work(b"" if dataset is None else path_bytes(dataset, "dataset"), path_bytes(run, "run"), split or "", depth,
+                             skip, queries, shard or "")
+
+
 class RunWork:
     """The queries of a run that are still to be ranked, and where finished ones go. With `output` they are kept in
     OUTPUT.partial as they come, in any order; `finish` writes the run in one piece."""
@@ -56,36 +62,23 @@ class RunWork:
     def __init__(self, reranker: Ranks, *, run: Path, dataset: Path | None, output: Path | None, split: str | None,
                  depth: int, skip: int, queries: int, shard: str | None, top_k: int | None, restart: bool) -> None:
         limit(top_k)
-        self._work = _core.gather_work(b"" if dataset is None else path_bytes(dataset, "dataset"), path_bytes(run, "run"),
-                                       split or "", depth, skip, queries, shard or "")
-        self._output = None if output is None else os.fsencode(output)
-        self._journal: Any = None
-        self._finished: dict[int, str] = {}
-        if self._output is not None:
-            header = json.loads(_core.run_header(reranker._engine, self._work, "trec"))
-            header["flags"]["top-k"] = top_k or 0
-            self._journal = _core.open_journal(self._output + b".partial", json.dumps(header), restart)
-            self._finished = dict(self._journal.finished())
-        self.done = len(self._finished)
-        self.total = len(self._work)
+        work = gather(run=run, dataset=dataset, split=split, depth=depth, skip=skip, queries=queries, shard=shard)
+        self._run = _core.open_run(reranker._engine, work, None if output is None else os.fsencode(output), top_k or 0, restart)
+        self.done = self._run.done
+        self.total = len(self._run)
 
     def requests(self) -> Iterator[Request]:
         """Those not finished yet."""
         for place in range(self.total):
-            request = Request(*self._work[place])
-            if request.number not in self._finished:
-                yield request
+            request = self._run.request(place)
+            if request is not None:
+                yield Request(*request)
 
     def add(self, number: int, lines: str) -> None:
-        if self._journal is not None:
-            self._journal.append(number, lines)
-        self._finished[number] = lines
+        self._run.add(number, lines)
 
     def finish(self) -> dict[str, dict[str, float]]:
-        text = "".join(lines for _, lines in sorted(self._finished.items()))
-        if self._output is not None:
-            _core.write_file(self._output, text.encode())
-            self._journal.remove()
+        text = self._run.finish()
         results: dict[str, dict[str, float]] = {}
         for line in text.split("\n")[:-1]:  # ids may hold what else splits lines and words
             query_id, _, document, _, score, _ = line.split(" ")

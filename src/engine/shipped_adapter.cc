@@ -3,11 +3,10 @@
 
 #include "headwise/shipped_adapter.h"
 
-#include <utility>
 #include <vector>
 
-#include "base/check.h"
 #include "engine/embedded_adapters.h"
+#include "heads/embedded_head_sets.h"
 
 namespace headwise {
 namespace {
@@ -15,9 +14,7 @@ namespace {
 std::vector<ShippedAdapter> parse_all() {
   std::vector<ShippedAdapter> adapters;
   for (const EmbeddedAdapter& item : embedded_adapters()) {
-    auto heads = parse_head_set(item.heads);
-    HW_CHECK(heads.has_value());  // tests/unit/engine reads every one of them
-    adapters.push_back({std::move(*heads), {item.config, item.tensors}});
+    adapters.push_back({built_in_head_set(item.heads), {item.config, item.tensors}});
   }
   return adapters;
 }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/aligned_buffer.h"
+#include "base/stopwatch.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -22,10 +23,6 @@ namespace headwise::kernels {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point begun) {
-  return std::chrono::duration<double>(Clock::now() - begun).count();
-}
 
 // Two units with a latency of four cycles keep 8 chains busy; 12 leave room and fit 16 registers.
 constexpr int kChains = 12;

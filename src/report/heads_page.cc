@@ -200,15 +200,6 @@ std::string stability_section(const Stability& stability) {
 
 }  // namespace
 
-std::vector<size_t> HeadReport::sets_with(HeadId head) const {
-  std::vector<size_t> found;
-  for (size_t i = 0; i < sets.size(); ++i) {
-    const std::vector<HeadId>& heads = sets[i].set.heads;
-    if (std::find(heads.begin(), heads.end(), head) != heads.end()) found.push_back(i);
-  }
-  return found;
-}
-
 std::string head_report_html(const HeadReport& report) {
   std::string body = "<p class=\"soft\">";
   if (report.map) {

@@ -1,34 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// What this file is: everything that `heads show` says, gathered in one value, and the HTML page of it.
+// What this file is: the HTML page of what `heads show` says.
 #pragma once
 
-#include <optional>
+#include <cstddef>
 #include <string>
-#include <vector>
 
-#include "heads/head_map.h"
-#include "heads/head_overlap.h"
+#include "heads/head_report.h"
 
 namespace headwise {
-
-struct HeadReport {
-  // Behind `map` and `stability`; empty without a store.
-  std::string model;
-  std::vector<std::string> data;  // "dl21 (53 queries)", one a store
-  size_t queries = 0;
-  std::string reading;  // "ratio", "na, token filter low"
-  std::optional<HeadMap> map;
-  Stability stability;
-
-  std::vector<NamedHeadSet> sets;
-  std::vector<double> set_ndcg;  // of each set's weighted sum; empty without a store
-  HeadOverlap overlap;
-
-  // The sets that hold a head.
-  std::vector<size_t> sets_with(HeadId head) const;
-};
 
 // One page that needs nothing else.
 std::string head_report_html(const HeadReport& report);

@@ -9,8 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "align/trainer.h"
-#include "align/training_log.h"
+#include "align/files/training_records.h"
 
 namespace headwise {
 

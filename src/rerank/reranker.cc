@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "base/fnv.h"
 #include "base/shuffle.h"
+#include "base/stopwatch.h"
 #include "decoder/create.h"
 #include "headwise/explanation.h"
 #include "rerank/attribution.h"
@@ -22,10 +23,6 @@
 
 namespace headwise {
 namespace {
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 // A permutation that depends on seed and query alone: the same on every machine, another one for every query.
 std::vector<int> shuffled(std::vector<int> order, uint64_t seed, std::string_view query) {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/stopwatch.h"
 #include "route/query_embedding.h"
 #include "route/router_math.h"
 
@@ -105,7 +106,7 @@ Result<RoutedHeads> QueryRouter::route(std::string_view query) {
   const std::vector<double> p = impl_->router.probabilities(*embedding);
   routed.heads = impl_->router.choose(p);
   routed.fallback = impl_->router.falls_back(p);
-  routed.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+  routed.seconds = seconds_since(begun);
   return routed;
 }
 

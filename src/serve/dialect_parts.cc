@@ -4,17 +4,12 @@
 // The dialects of others: Cohere, Jina (with vLLM and llama.cpp), TEI, Voyage, score.
 #include "serve/dialect_parts.h"
 
+#include <array>
 #include <limits>
 #include <utility>
 
 namespace headwise::serve {
 namespace {
-
-// Status of the reader, or the request.
-Result<RerankRequest> finished(const FieldReader& fields, RerankRequest&& request) {
-  if (!fields.good()) return fail(fields.status().error());
-  return std::move(request);
-}
 
 // A text or a list of texts, as passages.
 std::vector<Passage> text_or_texts(FieldReader& fields, const char* name, const RequestLimits& limits) {
@@ -55,6 +50,40 @@ void read_query(FieldReader& fields, const char* documents, const RequestLimits&
   request.queries.push_back(std::move(query));
 }
 
+namespace {
+
+// The fields of a dialect whose requests have one query, where it has them.
+struct OneQueryFields {
+  const char* documents;
+  const char* top = nullptr;
+  int64_t least_top = 1;
+  const char* returned = "return_documents";
+  const char* tokens = nullptr;                 // most of a passage
+  std::array<const char*, 2> without_effect{};  // flags that may be given and change nothing
+};
+
+Result<RerankRequest> parse_one_query(const ParsedJson& body, const RequestLimits& limits,
+                                      const OneQueryFields& names) {
+  FieldReader fields(body);
+  RerankRequest request;
+  read_common(fields, request);
+  read_query(fields, names.documents, limits, request);
+  if (names.top != nullptr) read_top(fields, names.top, names.least_top, request);
+  request.return_documents = fields.optional_flag(names.returned).value_or(false);
+  if (names.tokens != nullptr) {
+    if (const auto tokens = fields.optional_integer(names.tokens, 1, std::numeric_limits<int32_t>::max())) {
+      request.settings["max-tokens"] = std::to_string(*tokens);
+    }
+  }
+  for (const char* name : names.without_effect) {
+    if (name != nullptr) fields.optional_flag(name);
+  }
+  if (!fields.good()) return fail(fields.status().error());
+  return request;
+}
+
+}  // namespace
+
 void put_document(Json& result, const std::string& text) { result["document"]["text"] = text; }
 
 Json result_list(const RerankRequest& request, const RerankAnswer& answer, const char* score_name,
@@ -73,27 +102,13 @@ Json result_list(const RerankRequest& request, const RerankAnswer& answer, const
 }
 
 Result<RerankRequest> parse_cohere(const ParsedJson& body, const RequestLimits& limits) {
-  FieldReader fields(body);
-  RerankRequest request;
-  read_common(fields, request);
-  read_query(fields, "documents", limits, request);
-  read_top(fields, "top_n", 1, request);
-  request.return_documents = fields.optional_flag("return_documents").value_or(false);
-  if (const auto tokens =
-          fields.optional_integer("max_tokens_per_doc", 1, std::numeric_limits<int32_t>::max())) {
-    request.settings["max-tokens"] = std::to_string(*tokens);
-  }
-  return finished(fields, std::move(request));
+  return parse_one_query(body, limits,
+                         {.documents = "documents", .top = "top_n", .tokens = "max_tokens_per_doc"});
 }
 
 Result<RerankRequest> parse_jina(const ParsedJson& body, const RequestLimits& limits) {
-  FieldReader fields(body);
-  RerankRequest request;
-  read_common(fields, request);
-  read_query(fields, "documents", limits, request);
-  read_top(fields, "top_n", 0, request);  // vLLM's default is 0, all
-  request.return_documents = fields.optional_flag("return_documents").value_or(false);
-  return finished(fields, std::move(request));
+  // vLLM's default is 0, all.
+  return parse_one_query(body, limits, {.documents = "documents", .top = "top_n", .least_top = 0});
 }
 
 Json render_results(const RerankRequest& request, const RerankAnswer& answer, const AnswerContext& context) {
@@ -112,14 +127,10 @@ Json render_results(const RerankRequest& request, const RerankAnswer& answer, co
 }
 
 Result<RerankRequest> parse_tei(const ParsedJson& body, const RequestLimits& limits) {
-  FieldReader fields(body);
-  RerankRequest request;
-  read_common(fields, request);
-  read_query(fields, "texts", limits, request);
-  request.return_documents = fields.optional_flag("return_text").value_or(false);
-  fields.optional_flag("raw_scores");  // there is no other kind here but those of score_scale
-  fields.optional_flag("truncate");    // --max-words and --max-tokens cut
-  return finished(fields, std::move(request));
+  // There are no other scores here than those of score_scale; --max-words and --max-tokens cut.
+  return parse_one_query(
+      body, limits,
+      {.documents = "texts", .returned = "return_text", .without_effect = {"raw_scores", "truncate"}});
 }
 
 Json render_tei(const RerankRequest& request, const RerankAnswer& answer, const AnswerContext& context) {
@@ -129,14 +140,8 @@ Json render_tei(const RerankRequest& request, const RerankAnswer& answer, const 
 }
 
 Result<RerankRequest> parse_voyage(const ParsedJson& body, const RequestLimits& limits) {
-  FieldReader fields(body);
-  RerankRequest request;
-  read_common(fields, request);
-  read_query(fields, "documents", limits, request);
-  read_top(fields, "top_k", 1, request);
-  request.return_documents = fields.optional_flag("return_documents").value_or(false);
-  fields.optional_flag("truncation");
-  return finished(fields, std::move(request));
+  return parse_one_query(
+      body, limits, {.documents = "documents", .top = "top_k", .without_effect = {"truncation", nullptr}});
 }
 
 Json render_voyage(const RerankRequest& request, const RerankAnswer& answer, const AnswerContext& context) {

@@ -2,25 +2,16 @@
 // SPDX-FileCopyrightText: headwise contributors
 
 // HTTP/1.1 by cpp-httplib 0.11: it parses heads, decodes bodies and writes answers. Accepting, deadlines and
-// threads are ours, because httplib's own loop waits with select() (no descriptor above 1023), listens with a
-// backlog of 5, ends on the first refused accept, and lets a client that sends a byte every four seconds hold
-// one of its few threads for ever. Here every connection has a thread that mostly sleeps in poll().
-#include <fcntl.h>
+// threads are ours (connections.h), because httplib's own loop waits with select() (no descriptor above
+// 1023), listens with a backlog of 5, ends on the first refused accept, and lets a client that sends a byte
+// every four seconds hold one of its few threads for ever. Here every connection has a thread that mostly
+// sleeps in poll().
 #include <httplib.h>
-#include <poll.h>
-#include <sys/eventfd.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
-#include <condition_variable>
-#include <list>
-#include <mutex>
-#include <system_error>
-#include <thread>
 
+#include "serve/connections.h"
 #include "serve/socket.h"
 #include "serve/transport.h"
 
@@ -29,9 +20,6 @@ namespace {
 
 constexpr size_t kMaxHead = 64 * 1024;  // bytes of a request line with its headers
 constexpr size_t kMaxPath = 256;        // httplib matches paths by std::regex, which recurses once a letter
-constexpr std::string_view kBusy =
-    "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n";
-
 // What httplib sees of a connection.
 class StreamAdaptor : public httplib::Stream {
  public:
@@ -73,23 +61,6 @@ class Parser : public httplib::Server {
   using httplib::Server::process_request;
 };
 
-struct Connection {
-  int fd = -1;
-  bool idle = true;  // waiting for a request or reading its head
-  Clock::time_point since;
-};
-
-// What lies in a connection's buffer, left there.
-enum class Waiting { kNothing, kBytes, kGone };
-Waiting waiting(int fd) {
-  char byte = 0;
-  const ssize_t seen = ::recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  return seen > 0 ? Waiting::kBytes : seen == 0 ? Waiting::kGone : Waiting::kNothing;
-}
-
-// How long a new connection waits for the place of one that is ending.
-constexpr std::chrono::milliseconds kEndingTime{100};
-
 bool is_digits(std::string_view text) {
   return !text.empty() && text.size() < 19 && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
@@ -119,7 +90,9 @@ void put(HttpResponse&& from, httplib::Response& to) {
 class HttplibTransport : public HttpTransport {
  public:
   HttplibTransport(const TransportOptions& options, HttpHandler& handler)
-      : options_(options), handler_(handler) {
+      : options_(options),
+        handler_(handler),
+        connections_(options, [this](int fd, const Connections::Mark& mark) { serve(fd, mark); }) {
     parser_.set_keep_alive_max_count(1000);  // shown to clients in Keep-Alive
     parser_.set_keep_alive_timeout(
         std::chrono::duration_cast<std::chrono::seconds>(options.idle_time).count());
@@ -166,153 +139,34 @@ class HttplibTransport : public HttpTransport {
     });
   }
 
-  ~HttplibTransport() override { stop(std::chrono::milliseconds(0)); }
-
-  Result<int> start() override {
-    auto listener = listen_on(options_.host, options_.port);
-    if (!listener) return fail(std::move(listener.error()));
-    listener_ = listener->fd;
-    wake_ = ::eventfd(0, EFD_CLOEXEC);
-    acceptor_ = std::thread([this] { accept_all(); });
-    return listener->port;
-  }
-
-  void stop(std::chrono::milliseconds patience) override {
-    if (!acceptor_.joinable()) return;
-    stopping_ = true;
-    const uint64_t one = 1;
-    (void)!::write(wake_, &one, sizeof one);
-    acceptor_.join();
-    ::close(listener_);
-    std::unique_lock lock(mutex_);
-    for (const Connection& connection : connections_) {
-      if (connection.idle) ::shutdown(connection.fd, SHUT_RDWR);
-    }
-    if (!ended_.wait_for(lock, patience, [this] { return connections_.empty(); })) {
-      for (const Connection& connection : connections_) ::shutdown(connection.fd, SHUT_RDWR);
-      ended_.wait(lock, [this] { return connections_.empty(); });
-    }
-    lock.unlock();
-    ::close(wake_);
-  }
-
-  size_t connections() const override {
-    const std::lock_guard lock(mutex_);
-    return connections_.size();
-  }
+  Result<int> start() override { return connections_.start(); }
+  void stop(std::chrono::milliseconds patience) override { connections_.stop(patience); }
+  size_t connections() const override { return connections_.count(); }
 
  private:
-  using Place = std::list<Connection>::iterator;
-
-  void accept_all() {
-    while (!stopping_) {
-      pollfd waited[] = {{listener_, POLLIN, 0}, {wake_, POLLIN, 0}};
-      ::poll(waited, 2, -1);
-      if (stopping_) return;
-      const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
-      if (fd >= 0) {
-        take(fd);
-        continue;
-      }
-      // Out of descriptors or memory: let the longest idle connection go. Anything else (a client that went
-      // away before it was accepted) concerns that client alone.
-      if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-        close_longest_idle();
-        std::this_thread::sleep_for(std::chrono::milliseconds(5));
-      }
-    }
-  }
-
-  void take(int fd) {
-    Place place;
-    bool full = false;
-    {
-      std::unique_lock lock(mutex_);
-      const auto is_full = [&] { return connections_.size() >= options_.max_connections; };
-      // Those whose clients have gone are about to end: their places first.
-      ended_.wait_for(lock, kEndingTime, [&] {
-        return !is_full() ||
-               std::none_of(connections_.begin(), connections_.end(),
-                            [](const Connection& one) { return waiting(one.fd) == Waiting::kGone; });
-      });
-      full = is_full() && !shut_longest_idle();
-      if (!full) {
-        connections_.push_back({.fd = fd, .idle = true, .since = Clock::now()});
-        place = std::prev(connections_.end());
-      }
-    }
-    if (full) {
-      (void)!::send(fd, kBusy.data(), kBusy.size(), MSG_NOSIGNAL);
-      ::close(fd);
-      return;
-    }
-    try {
-      std::thread([this, place] { serve(place); }).detach();
-    } catch (const std::system_error&) {  // no more threads
-      (void)!::send(fd, kBusy.data(), kBusy.size(), MSG_NOSIGNAL);
-      forget(place);
-    }
-  }
-
-  void close_longest_idle() {
-    const std::lock_guard lock(mutex_);
-    shut_longest_idle();
-  }
-
-  // Its thread wakes and ends. Under the lock.
-  bool shut_longest_idle() {
-    auto oldest = connections_.end();
-    for (auto it = connections_.begin(); it != connections_.end(); ++it) {
-      if (!it->idle || (oldest != connections_.end() && it->since >= oldest->since)) continue;
-      // Its request has come and its thread has not been woken yet.
-      if (waiting(it->fd) == Waiting::kBytes) continue;
-      oldest = it;
-    }
-    if (oldest == connections_.end()) return false;
-    ::shutdown(oldest->fd, SHUT_RDWR);
-    oldest->idle = false;  // not chosen a second time
-    return true;
-  }
-
-  void forget(Place place) {
-    // The notification is under the lock: whoever waits in stop() may destroy this object right after.
-    const std::lock_guard lock(mutex_);
-    ::close(place->fd);
-    connections_.erase(place);
-    ended_.notify_all();
-  }
-
-  void mark(Place place, bool idle) {
-    const std::lock_guard lock(mutex_);
-    place->idle = idle;
-    place->since = Clock::now();
-    if (idle && stopping_) ::shutdown(place->fd, SHUT_RDWR);
-  }
-
-  void serve(Place place) {
-    ClientSocket socket(place->fd);
+  void serve(int fd, const Connections::Mark& mark) {
+    ClientSocket socket(fd);
     socket.set_write_time(options_.write_time);
     StreamAdaptor stream(socket, socket.remote_address());
     Exchange own;
     own.socket = &socket;
-    own.busy = [this, place] { mark(place, false); };
+    own.busy = [&mark] { mark(false); };
     exchange = &own;
-    while (!stopping_ && socket.wait_for_request(options_.idle_time)) {
+    while (!connections_.stopping() && socket.wait_for_request(options_.idle_time)) {
       socket.allow_reading(kMaxHead, Clock::now() + options_.head_time);
       own.reached = false;
       bool asked_to_close = false;
-      const bool answered =
-          parser_.process_request(stream, stopping_, asked_to_close, [](httplib::Request& request) {
+      const bool answered = parser_.process_request(
+          stream, connections_.stopping(), asked_to_close, [](httplib::Request& request) {
             // Compression of answers costs more than it saves here; ranges and forms are nobody's business.
             for (const char* name : {"Accept-Encoding", "Range", "Content-Type"}) request.headers.erase(name);
             request.ranges.clear();
           });
       if (!socket.flush() || !answered || asked_to_close || own.close || !own.reached) break;
-      mark(place, true);
+      mark(true);
     }
     socket.say_goodbye();
     exchange = nullptr;
-    forget(place);
   }
 
   // What can be seen from the head alone.
@@ -406,14 +260,8 @@ class HttplibTransport : public HttpTransport {
   TransportOptions options_;
   HttpHandler& handler_;
   Parser parser_;
-  std::atomic<bool> stopping_{false};
   std::atomic<size_t> buffered_{0};
-  int listener_ = -1;
-  int wake_ = -1;
-  std::thread acceptor_;
-  mutable std::mutex mutex_;
-  std::condition_variable ended_;
-  std::list<Connection> connections_;
+  Connections connections_;  // last: its threads use the others
 };
 
 }  // namespace

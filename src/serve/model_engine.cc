@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/stopwatch.h"
 #include "engine/resolve.h"
 #include "headwise/head_catalogue.h"
 #include "headwise/shipped_adapter.h"
@@ -57,10 +58,6 @@ Error with_server_bounds(Error&& error, const EngineSettings& settings) {
   const int64_t most = settings.max_prompt_tokens.value_or(0);
   return Error(error.code(), error.message() + " (the server's --max-prompt-tokens is " +
                                  (most > 0 ? std::to_string(most) : "not set") + ")");
-}
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 Result<QueryAnswer> answer_query(Engine& engine, const RerankQuery& query,

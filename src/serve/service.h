@@ -20,6 +20,7 @@
 #include "serve/job_queue.h"
 #include "serve/metrics.h"
 #include "serve/ranking_engine.h"
+#include "serve/request_trace.h"
 #include "serve/transport.h"
 
 namespace headwise::serve {
@@ -52,25 +53,23 @@ class Service : public HttpHandler {
   void drain(std::chrono::milliseconds patience);
 
  private:
-  // What a request was about, for log and metrics.
-  struct Trace;
   struct Route {
     const char* method;
     std::string path;
     bool open;  // needs no key
-    std::function<HttpResponse(const HttpRequest&, Trace&)> answer;
+    std::function<HttpResponse(const HttpRequest&, RequestTrace&)> answer;
   };
 
   const Route* find_route(const HttpRequest& head, bool& path_known) const;
   bool key_is_right(const HttpRequest& head) const;
   HttpResponse failed(const Dialect* dialect, Failure failure, const std::string& message,
-                      Trace& trace) const;
+                      RequestTrace& trace) const;
   // Common headers, log line, metrics.
-  HttpResponse finish(const HttpRequest& request, HttpResponse response, const Trace& trace);
+  HttpResponse finish(const HttpRequest& request, HttpResponse response, const RequestTrace& trace);
 
-  HttpResponse rank(const HttpRequest& request, Trace& trace);
+  HttpResponse rank(const HttpRequest& request, RequestTrace& trace);
   HttpResponse answered(const Dialect& dialect, const RerankRequest& request, const RerankAnswer& answer,
-                        const Trace& trace) const;
+                        const RequestTrace& trace) const;
   HttpResponse health();
   HttpResponse models();
   HttpResponse metrics();

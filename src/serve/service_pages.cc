@@ -64,7 +64,7 @@ void Service::add_page_routes() {
                              : file.name == "docs.html" ? "/docs"
                                                         : "/" + std::string(file.name);
     routes_.push_back(
-        {"GET", path, true, [&file](const HttpRequest&, Trace&) { return file_response(file); }});
+        {"GET", path, true, [&file](const HttpRequest&, RequestTrace&) { return file_response(file); }});
   }
 }
 

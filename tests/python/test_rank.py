@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: headwise contributors
 """Reranker: the binary's ranking, what callers get back, options, head scores, explanations."""
+import json
 import pickle
+import subprocess
 
 import headwise
 import numpy
 import pytest
-from conftest import FACTS, LOW, ROOT
+from conftest import ENVIRONMENT, FACTS, LOW, ROOT
 
 
 def pairs(ranking):
@@ -135,3 +137,15 @@ def test_properties_and_pickle(reranker):
     ranking = reranker.rank("who wrote Emma?", FACTS)
     again = pickle.loads(pickle.dumps(ranking))
     assert list(again) == list(ranking) and again.heads == ranking.heads
+
+
+@pytest.mark.parametrize("options", [{}, {"per_head": True, "top_k": 2}])
+def test_the_page_is_the_binarys(reranker, binary, tmp_path, options):
+    documents = [{"id": f"d{place}", "text": fact} for place, fact in enumerate(FACTS)]
+    page = tmp_path / "page.html"
+    flags = ["--heads", LOW, *(["--per-head"] if "per_head" in options else []), "--top-k", str(options.get("top_k", 0))]
+    subprocess.run([str(binary), "explain", "--query", "who wrote Emma?", "--documents", "-", "--report", str(page), *flags], check=True,
+                   input="".join(json.dumps(document) + "\n" for document in documents).encode(), env=ENVIRONMENT, capture_output=True)
+    explanation = reranker.explain("who wrote Emma?", documents, **options)
+    assert explanation.to_html() == page.read_text()
+    assert pickle.loads(pickle.dumps(explanation)).to_html() == page.read_text()

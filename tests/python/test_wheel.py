@@ -75,7 +75,11 @@ def test_fetch_model_comes_along(empty, model, tmp_path):
 
 def test_docs_examples(model, collection, tmp_path):
     code = fenced_blocks((ROOT / "docs" / "python.md").read_text())
-    code += f"\nassert len(whole_run({str(collection)!r})) == 7\n"
+    judged = tmp_path / "judged"
+    shutil.copytree(collection, judged)
+    (judged / "qrels").mkdir()
+    (judged / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(f"q{place}\td{place % 6}\t1\n" for place in range(7)))
+    code += f"\nassert len(whole_run({str(collection)!r})) == 7\nassert len(found_heads({str(judged)!r})['heads']) == 16\n"
     done = run(sys.executable, code, tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[0].startswith("1 ") and "{'year': 1815}" in done.stdout

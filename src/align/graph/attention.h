@@ -14,7 +14,7 @@
 
 #include <cstdint>
 
-#include "align/prompt_tensors.h"
+#include "align/graph/prompt_tensors.h"
 
 namespace headwise::graph {
 

@@ -10,7 +10,7 @@
 #include <torch/torch.h>
 
 #include "align/graph/attention.h"
-#include "align/prompt_tensors.h"
+#include "align/graph/prompt_tensors.h"
 #include "headwise/reranker.h"
 
 namespace headwise::graph {

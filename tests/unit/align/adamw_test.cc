@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-#include "align/adamw.h"
+#include "align/loop/adamw.h"
 
 #include <gtest/gtest.h>
 

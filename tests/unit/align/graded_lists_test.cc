@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-#include "align/graded_lists.h"
+#include "align/data/graded_lists.h"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-#include "align/losses.h"
+#include "align/graph/losses.h"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-#include "align/target_file.h"
+#include "align/data/target_file.h"
 
 #include <gtest/gtest.h>
 

@@ -3,7 +3,7 @@
 
 // The training graph against the engine, its multi-query prompts against single ones, and checkpointed layers
 // against plain ones.
-#include "align/training_model.h"
+#include "align/graph/training_model.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -14,8 +14,8 @@
 #include <string>
 #include <vector>
 
-#include "align/scorer.h"
-#include "align/trainer.h"
+#include "align/graph/batch_loss.h"
+#include "align/graph/scorer.h"
 #include "headwise/reranker.h"
 #include "rerank/prompt_template.h"
 #include "support/paths.h"
@@ -325,8 +325,7 @@ TEST_F(TinyLlama, ATeacherCanBeJoinedWithTheFrozenScores) {
   Scorer scorer = make_scorer(*model_, kWays[0], every_projection());
   stir(scorer);
   TrainingBatch batch{"set", kPassages, {{"a cat", {}, {0.1f, 0.3f, 0.9f, 0.2f, 0.4f}}}, 0.7};
-  UpdateRecord record;
-  const double found = batch_loss(scorer, batch, {}, record)->item<double>();
+  const double found = batch_loss(scorer, batch, {})->value.item<double>();
   torch::NoGradGuard no_grad;
   const std::vector<std::string_view> query{"a cat"};
   const torch::Tensor wanted =

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// What this file is: what both programs, headwise and headwise-align, do alike around their verbs: words that
+// do not parse, and errors that nobody caught.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace headwise {
+
+// Prints a usage error with where its help is; `advice` stands before that. The exit status.
+int usage_error(std::string_view verb, const std::string& message, const std::string& advice = {});
+// What CLI11 threw while it parsed, --help and --version among it, printed. The exit status.
+int report_parse_end(const CLI::App& root, std::string_view verb, const CLI::ParseError& end);
+
+// A program's main: `run` gives the exit status. The library does not throw on input; what arrives here is
+// memory that ran out, or a bug.
+int run_program(std::string_view verb, std::string_view memory_hint, const std::function<int()>& run);
+
+}  // namespace headwise

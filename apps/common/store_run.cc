@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+#include "common/store_run.h"
+
+#include <string>
+
+#include "base/check.h"
+#include "common/diagnostics.h"
+#include "common/progress_bar.h"
+#include "common/signals.h"
+
+namespace headwise {
+
+Status run_store_job(ScoreStoreJob& job, const std::filesystem::path& folder, const AppContext& context) {
+  const std::string total = std::to_string(job.job().total());
+  if (job.job().done() > 0) {
+    print_note(context.verb, context.quiet,
+               "going on in '" + folder.string() + "': " + std::to_string(job.job().done()) + " of " + total +
+                   " queries are done");
+  }
+  const StopSignals signals;
+  ProgressBar bar(context.verb, context.quiet);
+  bar.start_at(job.job().done());
+  HW_RETURN_IF_ERROR(job.run(&bar));
+  bar.finish();
+  HW_RETURN_IF_ERROR(job.finish());
+  print_note(
+      context.verb, context.quiet,
+      total + " queries in '" + folder.string() + "'; find heads in them with `headwise heads select`");
+  return {};
+}
+
+}  // namespace headwise

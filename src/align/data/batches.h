@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// What this file is: one step's worth of passages and queries, whatever it was made from.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "headwise/reranker.h"
+
+namespace headwise {
+
+// What is known of every passage of the batch for one query: grades, or a teacher's scores. The other is
+// empty.
+struct BatchQuery {
+  std::string text;
+  std::vector<int> grades;  // 0: not relevant, or not judged
+  std::vector<float> teacher;
+};
+
+// The passages stand in prompt order.
+struct TrainingBatch {
+  std::string set;  // where it comes from
+  std::vector<Passage> passages;
+  std::vector<BatchQuery> queries;
+  double frozen = 0.0;       // of the frozen model's logits in a teacher's targets
+  double temperature = 0.0;  // of a teacher's scores; 0: LossOptions::temperature
+};
+
+}  // namespace headwise

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+#include "align/graph/training_model.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "align/graph/attention.h"
+#include "align/graph/readout.h"
+#include "align/graph/recomputed.h"
+#include "base/check.h"
+#include "model/rotary.h"
+#include "model/weights.h"
+
+namespace headwise {
+
+using torch::Tensor;
+
+namespace {
+
+Tensor matrix_of(const ModelWeights& weights, int layer, LayerTensor tensor) {
+  const std::vector<float> values = weights.values(layer, tensor);
+  if (values.empty()) return {};
+  const std::vector<int64_t>& shape =
+      weights.layers[static_cast<size_t>(layer)][static_cast<size_t>(tensor)].shape;
+  return torch::tensor(values).view(shape);
+}
+
+Status check_options(const ModelConfig& config, const TrainingModelOptions& options) {
+  if (options.deepest_layer < 0 || options.deepest_layer >= config.layers) {
+    return fail(ErrorCode::kUsage, "the deepest layer read must lie in 0.." +
+                                       std::to_string(config.layers - 1) + ", found " +
+                                       std::to_string(options.deepest_layer));
+  }
+  if (options.first_layer < 0 || options.first_layer > options.deepest_layer) {
+    return fail(ErrorCode::kUsage,
+                "the first trained layer must lie in 0.." + std::to_string(options.deepest_layer) +
+                    " (the deepest layer read), found " + std::to_string(options.first_layer));
+  }
+  if (options.targets.empty()) return fail(ErrorCode::kUsage, "no projection is to be trained");
+  return {};
+}
+
+bool is_trained(LayerTensor tensor, int layer, const TrainingModelOptions& options) {
+  if (layer < options.first_layer) return false;
+  const auto& targets = options.targets;
+  if (std::find(targets.begin(), targets.end(), tensor) == targets.end()) return false;
+  // Of the deepest layer only queries and keys are computed.
+  return layer < options.deepest_layer || tensor == LayerTensor::kQuery || tensor == LayerTensor::kKey;
+}
+
+// The change to a matrix [out, in], at its start: none.
+Result<TrainedMatrix> start_of(int layer, LayerTensor tensor, const Tensor& value,
+                               const TrainingModelOptions& options, torch::Generator& random) {
+  TrainedMatrix matrix{layer, tensor, {}, {}};
+  const int64_t out = value.size(0);
+  const int64_t in = value.size(1);
+  if (options.whole_matrices) {
+    matrix.a = torch::zeros({out, in});
+  } else {
+    if (options.rank < 1 || options.rank > std::min(out, in)) {
+      return fail(ErrorCode::kUsage, "--rank must lie in 1.." + std::to_string(std::min(out, in)) +
+                                         " for this model, found " + std::to_string(options.rank));
+    }
+    // PEFT's start: a uniform as in a linear layer (kaiming_uniform with sqrt 5), b zero.
+    matrix.a = (torch::rand({options.rank, in}, random) * 2 - 1) / std::sqrt(static_cast<double>(in));
+    matrix.b = torch::zeros({out, options.rank});
+    matrix.b = matrix.b.to(options.device).requires_grad_(true);
+  }
+  matrix.a = matrix.a.to(options.device).requires_grad_(true);
+  return matrix;
+}
+
+Tensor embedding_of(const ModelWeights& weights) {
+  Tensor embedding = torch::empty({weights.config.vocabulary, weights.config.width});
+  for (int64_t id = 0; id < weights.config.vocabulary; ++id) {
+    weights.embed(static_cast<int32_t>(id), embedding.data_ptr<float>() + id * weights.config.width);
+  }
+  return embedding;
+}
+
+}  // namespace
+
+Result<TrainingModel> TrainingModel::create(const Model& model, const TrainingModelOptions& options) {
+  const ModelWeights& weights = model.weights();
+  HW_RETURN_IF_ERROR(check_options(weights.config, options));
+  TrainingModel made;
+  made.config_ = weights.config;
+  made.spec_ = weights.spec;
+  if (!options.trunk_cache.empty() && options.first_layer > 0) {
+    made.trunk_cache_ = std::make_shared<TrunkCache>(
+        options.trunk_cache, Trunk{model.fingerprint(), options.first_layer, options.bf16});
+  }
+  made.options_ = options;
+  made.compute_ = options.bf16 ? torch::kBFloat16 : torch::kFloat32;
+  made.embedding_ = embedding_of(weights).to(options.device);
+  torch::Generator random = torch::make_generator<at::CPUGeneratorImpl>(options.seed);
+  for (int layer = 0; layer <= options.deepest_layer; ++layer) {
+    HW_RETURN_IF_ERROR(made.add_layer(weights, layer, random));
+  }
+  for (const RotarySpec& rotary : made.spec_.rotary) made.add_rotary(rotary);
+  return made;
+}
+
+Status TrainingModel::add_layer(const ModelWeights& weights, int layer, torch::Generator& random) {
+  Layer& added = layers_.emplace_back();
+  added.trained.fill(-1);
+  for (const TensorRole& role : tensor_roles()) {
+    const Tensor value = matrix_of(weights, layer, role.tensor);
+    if (!value.defined()) continue;
+    // Matrices and biases in the type that products are computed in; norms stay fp32.
+    added.tensors[static_cast<size_t>(role.tensor)] =
+        value.to(options_.device, role.kind == TensorKind::kNorm ? torch::kFloat32 : compute_);
+    if (!is_trained(role.tensor, layer, options_)) continue;
+    auto matrix = start_of(layer, role.tensor, value, options_, random);
+    HW_RETURN_IF_ERROR(matrix);
+    added.trained[static_cast<size_t>(role.tensor)] = static_cast<int>(matrices_.size());
+    matrices_.push_back(std::move(*matrix));
+  }
+  return {};
+}
+
+void TrainingModel::add_rotary(const RotarySpec& spec) {
+  RotaryTable rotary(spec);
+  const int64_t positions = std::min<int64_t>(config_.context, 32768);
+  rotary.reserve(positions);
+  const auto table = [&](const float* values) {
+    const Tensor own = torch::from_blob(const_cast<float*>(values), {positions, spec.width / 2}).clone();
+    return torch::cat({own, own}, 1).to(options_.device);
+  };
+  rotary_.push_back({table(rotary.cos(0)), table(rotary.sin(0))});
+}
+
+std::vector<Tensor> TrainingModel::parameters() const {
+  std::vector<Tensor> all;
+  for (const TrainedMatrix& matrix : matrices_) {
+    all.push_back(matrix.a);
+    if (matrix.b.defined()) all.push_back(matrix.b);
+  }
+  return all;
+}
+
+Tensor TrainingModel::linear(const Tensor& x, int layer, LayerTensor tensor) const {
+  const Layer& tensors = layers_[static_cast<size_t>(layer)];
+  const Tensor& weight = tensors[tensor];
+  const Tensor& added = tensors[bias_of(tensor)];
+  const int place = tensors.trained[static_cast<size_t>(tensor)];
+  if (place < 0 || frozen_) return torch::nn::functional::linear(x, weight, added);
+  const TrainedMatrix& matrix = matrices_[static_cast<size_t>(place)];
+  if (!matrix.b.defined()) return torch::nn::functional::linear(x, weight + matrix.a.to(compute_), added);
+  const Tensor low = torch::nn::functional::linear(x, matrix.a.to(compute_));
+  return torch::nn::functional::linear(x, weight, added) +
+         torch::nn::functional::linear(low, (matrix.b * scale()).to(compute_));
+}
+
+Tensor TrainingModel::norm(const Tensor& x, int layer, LayerTensor tensor) const {
+  const double epsilon = spec_.layers[static_cast<size_t>(layer)].norm_epsilon;
+  const Tensor& weight = layers_[static_cast<size_t>(layer)][tensor];
+  return (x * torch::rsqrt(x.pow(2).mean(-1, true) + epsilon) * weight).to(compute_);
+}
+
+Tensor TrainingModel::rotate(const Tensor& x, int layer, const Tensor& positions) const {
+  const Rotary& table = rotary_[static_cast<size_t>(spec_.layers[static_cast<size_t>(layer)].rotary)];
+  const Tensor cos = table.cos.index_select(0, positions).unsqueeze(1).to(compute_);
+  const Tensor sin = table.sin.index_select(0, positions).unsqueeze(1).to(compute_);
+  const int64_t half = x.size(-1) / 2;
+  return x * cos + torch::cat({-x.slice(-1, half), x.slice(-1, 0, half)}, -1) * sin;
+}
+
+Tensor TrainingModel::project(const Tensor& x, int layer, LayerTensor tensor) const {
+  return linear(x, layer, tensor).view({x.size(0), -1, config_.head_width});
+}
+
+Tensor TrainingModel::project_and_turn(const Tensor& x, int layer, LayerTensor tensor, LayerTensor head_norm,
+                                       const Tensor& positions) const {
+  Tensor out = project(x, layer, tensor);
+  if (spec_.layers[static_cast<size_t>(layer)].qk_norm) out = norm(out.to(torch::kFloat32), layer, head_norm);
+  return rotate(out, layer, positions);
+}
+
+Tensor TrainingModel::run_mlp(const Tensor& after, int layer) const {
+  const Tensor middle = norm(after, layer, LayerTensor::kFfnNorm);
+  const Tensor gated =
+      torch::silu(linear(middle, layer, LayerTensor::kGate)) * linear(middle, layer, LayerTensor::kUp);
+  return after + linear(gated, layer, LayerTensor::kDown);
+}
+
+std::vector<Tensor> TrainingModel::run_layer(int layer, const Tensor& hidden, const PromptTensors& prompt,
+                                             const std::vector<int>& heads) const {
+  const bool deepest = layer == options_.deepest_layer;
+  const double scale = spec_.layers[static_cast<size_t>(layer)].query_scale;
+  const int64_t K = config_.kv_heads;
+
+  const Tensor normed = norm(hidden, layer, LayerTensor::kAttentionNorm);
+  const Tensor k =
+      project_and_turn(normed, layer, LayerTensor::kKey, LayerTensor::kKeyNorm, prompt.positions);
+  // The deepest layer's queries are those of the rows that are read.
+  const int64_t first_row = deepest ? prompt.instruction_begin : 0;
+  const Tensor q = project_and_turn(normed.slice(0, first_row), layer, LayerTensor::kQuery,
+                                    LayerTensor::kQueryNorm, prompt.positions.slice(0, first_row));
+  const graph::TailAttention tail =
+      graph::attend_tail(q.slice(0, prompt.instruction_begin - first_row) * scale, k, prompt, K);
+  std::vector<Tensor> out{Tensor()};
+  for (const int head : heads) out.push_back(graph::mean_attention(tail, head, prompt));
+  if (deepest) return out;
+
+  const Tensor v = project(normed, layer, LayerTensor::kValue);
+  const auto base = [&](const Tensor& x) { return x.slice(0, 0, prompt.base); };
+  std::vector<Tensor> mixed{graph::attend_causally(base(q), base(k), base(v), K, scale)};
+  if (prompt.slot_tokens.defined()) mixed.push_back(graph::attend_slots(q, k, v, prompt, K, scale));
+  mixed.push_back(graph::mix_tail(tail, v, prompt, K));
+  const Tensor attention = torch::cat(mixed, 0).reshape({prompt.tokens(), -1});
+  out.front() = run_mlp(hidden + linear(attention, layer, LayerTensor::kOutput), layer);
+  return out;
+}
+
+ReadAttention TrainingModel::read(const PromptTensors& prompt, std::span<const HeadId> heads) const {
+  ReadAttention attention(heads.size());
+  const bool checkpoint = options_.checkpoint && torch::GradMode::is_enabled();
+  Tensor hidden;
+  int layer = 0;
+  const std::string key = trunk_cache_ ? trunk_cache_->key(prompt, heads) : "";
+  const auto kept = trunk_cache_ ? trunk_cache_->find(key) : std::nullopt;
+  if (kept) {
+    layer = options_.first_layer;
+    hidden = kept->front().to(options_.device);
+    size_t next = 1;
+    for (size_t i = 0; i < heads.size(); ++i) {
+      if (heads[i].layer < layer) attention[i] = (*kept)[next++].to(options_.device);
+    }
+  } else {
+    hidden = embedding_.index_select(0, prompt.ids);
+  }
+  for (; layer <= options_.deepest_layer; ++layer) {
+    if (trunk_cache_ && !kept && layer == options_.first_layer) {
+      std::vector<Tensor> values{hidden};
+      for (size_t i = 0; i < heads.size(); ++i) {
+        if (heads[i].layer < layer) values.push_back(attention[i]);
+      }
+      trunk_cache_->put(key, values);
+    }
+    std::vector<int> wanted;
+    std::vector<size_t> places;
+    for (size_t i = 0; i < heads.size(); ++i) {
+      if (heads[i].layer != layer) continue;
+      wanted.push_back(heads[i].head);
+      places.push_back(i);
+    }
+    std::vector<Tensor> out;
+    if (checkpoint) {
+      out = graph::recomputed(
+          [this, prompt, layer, wanted](const Tensor& x) { return run_layer(layer, x, prompt, wanted); },
+          hidden);
+      if (layer == options_.deepest_layer) out.insert(out.begin(), Tensor());
+    } else {
+      out = run_layer(layer, hidden, prompt, wanted);
+    }
+    for (size_t i = 0; i < places.size(); ++i) attention[places[i]] = out[i + 1];
+    hidden = out.front();
+  }
+  return attention;
+}
+
+Tensor TrainingModel::head_values(const PromptTensors& prompt, std::span<const HeadId> heads,
+                                  Calibration calibration, TokenFilter filter) const {
+  std::vector<Tensor> values;
+  for (const Tensor& attention : read(prompt, heads)) {
+    values.push_back(graph::passage_values(attention, prompt, calibration, filter));
+  }
+  return torch::stack(values, 1);
+}
+
+}  // namespace headwise

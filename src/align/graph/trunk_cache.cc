@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+#include "align/graph/trunk_cache.h"
+
+#include <cstring>
+#include <utility>
+
+#include "align/graph/tensor_values.h"
+#include "base/file.h"
+#include "base/fingerprint.h"
+#include "formats/safetensors.h"
+#include "formats/safetensors_writer.h"
+
+namespace headwise {
+namespace {
+
+std::filesystem::path path_of(const std::filesystem::path& folder, const std::string& key) {
+  return folder / (key + ".safetensors");
+}
+
+}  // namespace
+
+std::string TrunkCache::key(const PromptTensors& prompt, std::span<const HeadId> heads) const {
+  Fingerprint key;
+  key.add(trunk_.model);
+  key.add(trunk_.bf16 ? "bf16" : "fp32");
+  for (const int64_t number : {int64_t{trunk_.layers}, prompt.base, prompt.instruction_begin,
+                               prompt.query_begin, prompt.shared_rows}) {
+    key.add(static_cast<double>(number));
+  }
+  for (const torch::Tensor* tensor :
+       {&prompt.ids, &prompt.positions, &prompt.slot_tokens, &prompt.query_tokens, &prompt.rows_read,
+        &prompt.summed_tokens, &prompt.summed_passages}) {
+    if (!tensor->defined()) continue;
+    const torch::Tensor bytes = tensor->to(torch::kCPU).contiguous();
+    key.add({static_cast<const char*>(bytes.data_ptr()), bytes.nbytes()});
+  }
+  for (const HeadId head : heads) {
+    if (head.layer < trunk_.layers) key.add(to_string(head));
+  }
+  return key.hex();
+}
+
+std::optional<std::vector<torch::Tensor>> TrunkCache::find(const std::string& key) {
+  std::error_code ignored;
+  const std::filesystem::path path = path_of(folder_, key);
+  const bool there = std::filesystem::exists(path, ignored);
+  const auto file = there ? SafetensorsFile::open(path) : fail(ErrorCode::kNotFound, "");
+  if (!file) {
+    ++missed_;
+    return std::nullopt;
+  }
+  std::vector<torch::Tensor> values;
+  for (size_t i = 0; i < file->tensors().size(); ++i) {
+    const TensorView* view = file->find_tensor(std::to_string(i));
+    if (view == nullptr || view->dtype != DType::kF32) {
+      ++missed_;
+      return std::nullopt;
+    }
+    torch::Tensor tensor = torch::empty(view->shape, torch::kFloat32);
+    std::memcpy(tensor.data_ptr<float>(), view->data, view->bytes);
+    values.push_back(std::move(tensor));
+  }
+  ++found_;
+  return values;
+}
+
+void TrunkCache::put(const std::string& key, const std::vector<torch::Tensor>& values) {
+  if (first_error_) return;
+  std::error_code failure;
+  std::filesystem::create_directories(folder_, failure);
+  std::vector<std::vector<float>> numbers;
+  std::vector<NamedTensor> named;
+  numbers.reserve(values.size());
+  for (size_t i = 0; i < values.size(); ++i) {
+    numbers.push_back(float_values(values[i]));
+    named.push_back({std::to_string(i), values[i].sizes().vec(), numbers.back()});
+  }
+  auto written = write_file_atomically(path_of(folder_, key), format_safetensors(named, {}));
+  if (!written) first_error_ = std::move(written.error());
+}
+
+}  // namespace headwise

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// What this file is: what the frozen layers below the first trained one make of a prompt, kept in a folder: a
+// file a prompt with the hidden states that enter the first trained layer and the attention that heads below
+// it paid. Each prompt runs these layers once, whatever the number of times it is trained on. Values are kept
+// as they are (fp32), so training gives the same bits with the cache and without.
+//
+// Several processes may share a folder. Thread rule: one caller. A folder that cannot be written is no error:
+// the layers run again (first_error() says why).
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "align/graph/prompt_tensors.h"
+#include "headwise/error.h"
+#include "headwise/head_selection.h"
+
+namespace headwise {
+
+struct Trunk {
+  std::string model;  // fingerprint
+  int layers = 0;
+  bool bf16 = false;
+};
+
+class TrunkCache {
+ public:
+  TrunkCache(std::filesystem::path folder, Trunk trunk)
+      : folder_(std::move(folder)), trunk_(std::move(trunk)) {}
+
+  // Over all that decides the values: the trunk, the prompt, and which of the heads read lie in the trunk.
+  std::string key(const PromptTensors& prompt, std::span<const HeadId> heads) const;
+  // Nothing for a key that is not there, or whose file is damaged.
+  std::optional<std::vector<torch::Tensor>> find(const std::string& key);
+  void put(const std::string& key, const std::vector<torch::Tensor>& values);
+
+  int64_t found() const { return found_; }
+  int64_t missed() const { return missed_; }
+  const std::optional<Error>& first_error() const { return first_error_; }
+
+ private:
+  std::filesystem::path folder_;
+  Trunk trunk_;
+  int64_t found_ = 0, missed_ = 0;
+  std::optional<Error> first_error_;
+};
+
+}  // namespace headwise

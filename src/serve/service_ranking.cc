@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// How the service ranks: a request's way through the queue, and the thread that runs the engine.
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <future>
+#include <memory>
+#include <utility>
+
+#include "base/stopwatch.h"
+#include "serve/dialects.h"
+#include "serve/json.h"
+#include "serve/service.h"
+#include "serve/socket.h"
+
+namespace headwise::serve {
+namespace {
+
+constexpr int kClientGone = 499;  // nginx's number, for log and metrics alone: nobody reads the answer
+
+// One request on its way through the queue. The connection's thread waits for `answer`, so the link to the
+// client lives as long as anybody asks it.
+class RankingJob : public Job {
+ public:
+  RankingJob(RerankRequest wanted, const ClientLink* client, int64_t tokens)
+      : request(std::move(wanted)), client_(client), tokens_(tokens) {
+    for (const auto& [name, value] : request.settings) group_ += name + "=" + value + "\n";
+  }
+  int64_t tokens() const override { return tokens_; }
+  const std::string& group() const override { return group_; }
+  bool abandoned() const override { return client_ != nullptr && client_->gone(); }
+  void drop() override { answer.set_value(fail(ErrorCode::kCancelled, "the request was dropped")); }
+
+  const RerankRequest request;
+  const Clock::time_point arrived = Clock::now();
+  std::promise<Result<RerankAnswer>> answer;
+
+ private:
+  const ClientLink* client_;
+  int64_t tokens_;
+  std::string group_;
+};
+
+class JobProgress : public ProgressSink {
+ public:
+  JobProgress(const Job& job, const std::atomic<bool>& aborting) : job_(job), aborting_(aborting) {}
+  void advance(std::string_view, int64_t, int64_t) override {}
+  bool stop_requested() const override { return aborting_ || job_.abandoned(); }
+
+ private:
+  const Job& job_;
+  const std::atomic<bool>& aborting_;
+};
+
+}  // namespace
+
+int64_t Service::estimated_tokens(const RerankRequest& request) const {
+  // Four bytes a token is what English text takes; a word has seldom more than eight.
+  constexpr size_t kBytesPerToken = 4, kBytesPerWord = 8, kFraming = 4;
+  const size_t most =
+      options_.max_words > 0 ? static_cast<size_t>(options_.max_words) * kBytesPerWord : std::string::npos;
+  size_t tokens = 0;
+  for (const RerankQuery& query : request.queries) {
+    tokens += 2 * query.text.size() / kBytesPerToken + 8 * kFraming;  // the content-free query beside it
+    for (const Passage& passage : query.passages) {
+      tokens += std::min(passage.title.size() + passage.text.size(), most) / kBytesPerToken + kFraming;
+    }
+  }
+  return static_cast<int64_t>(tokens);
+}
+
+int Service::seconds_to_wait() const {
+  const double seconds = static_cast<double>(queue_.load().tokens) / tokens_per_second_;
+  return static_cast<int>(std::clamp(std::ceil(seconds), 1.0, 120.0));
+}
+
+HttpResponse Service::answered(const Dialect& dialect, const RerankRequest& request,
+                               const RerankAnswer& answer, const RequestTrace& trace) const {
+  const AnswerContext context{.id = trace.id,
+                              .model = engine_.card().id,
+                              .created = std::chrono::duration_cast<std::chrono::seconds>(
+                                             std::chrono::system_clock::now().time_since_epoch())
+                                             .count()};
+  HttpResponse response;
+  response.body = json_text(dialect.render(request, answer, context));
+  response.headers.emplace_back("X-Score-Scale", scale_name(request.scale));
+  return response;
+}
+
+HttpResponse Service::rank(const HttpRequest& request, RequestTrace& trace) {
+  struct InFlight {
+    std::atomic<int64_t>& count;
+    explicit InFlight(std::atomic<int64_t>& counted) : count(counted) { ++count; }
+    ~InFlight() { --count; }
+  } in_flight(in_flight_);
+  if (draining_) return failed(nullptr, Failure::kShuttingDown, "the server is shutting down", trace);
+  trace.dialect = "unknown";
+  auto body = parse_body(request.body);
+  if (!body) return failed(nullptr, Failure::kInvalidRequest, body.error().message(), trace);
+  const Dialect* dialect = find_dialect(request.path, *body);
+  trace.dialect = dialect->name;
+  auto wanted = dialect->parse(*body, options_.limits);
+  if (!wanted) {
+    const bool many = wanted.error().code() == ErrorCode::kResourceLimit;
+    return failed(dialect, many ? Failure::kTooManyDocuments : Failure::kInvalidRequest,
+                  wanted.error().message(), trace);
+  }
+  *body = nullptr;  // the texts are in `wanted` now
+  if (wanted->search_depth > 0) {
+    if (engine_.card().corpus_documents == 0) {
+      return failed(dialect, Failure::kNotFound,
+                    "this server has nothing to search: it was started without --corpus", trace);
+    }
+    RerankQuery& query = wanted->queries.front();
+    auto found = engine_.find(query.text, wanted->search_depth);
+    if (!found) return failed(dialect, failure_of(found.error()), found.error().to_string(), trace);
+    query.passages = std::move(*found);
+    // Nothing to order.
+    if (query.passages.empty()) return answered(*dialect, *wanted, {.queries = {QueryAnswer{}}}, trace);
+  }
+  for (const RerankQuery& query : wanted->queries) trace.documents += query.passages.size();
+  const int64_t tokens = estimated_tokens(*wanted);
+  auto job = std::make_shared<RankingJob>(std::move(*wanted), request.client, tokens);
+  auto waited = job->answer.get_future();
+  switch (queue_.put(job)) {
+    case JobQueue::Admission::kTaken:
+      break;
+    case JobQueue::Admission::kClosed:
+      return failed(dialect, Failure::kShuttingDown, "the server is shutting down", trace);
+    case JobQueue::Admission::kFull:
+      return failed(dialect, Failure::kOverloaded,
+                    "the queue is full: " + std::to_string(options_.queue.requests) +
+                        " requests (--max-queue) or " + std::to_string(options_.queue.tokens) +
+                        " tokens (--max-queue-tokens); try again later",
+                    trace);
+  }
+  const Result<RerankAnswer> answer = waited.get();
+  if (!answer) {
+    if (answer.error().code() == ErrorCode::kCancelled && job->abandoned()) {
+      metrics_.abandoned.add();
+      HttpResponse gone = failed(dialect, Failure::kServer, "the client went away", trace);
+      gone.status = kClientGone;
+      return gone;
+    }
+    return failed(dialect, failure_of(answer.error()), answer.error().to_string(), trace);
+  }
+  trace.queue_seconds = answer->queue_seconds;
+  trace.tokens = answer->prompt_tokens();
+  metrics_.documents.add("", static_cast<double>(trace.documents));
+  return answered(*dialect, job->request, *answer, trace);
+}
+
+void Service::run_engine() {
+  for (;;) {
+    const std::vector<std::shared_ptr<Job>> batch = queue_.next_batch();
+    if (batch.empty()) return;
+    metrics_.batch_requests.observe(static_cast<double>(batch.size()));
+    for (const std::shared_ptr<Job>& waiting : batch) {
+      auto& job = static_cast<RankingJob&>(*waiting);
+      const double queued = seconds_since(job.arrived);
+      const Clock::time_point start = Clock::now();
+      Result<RerankAnswer> answer = fail(ErrorCode::kCancelled, "the client went away");
+      JobProgress progress(job, aborting_);
+      if (!progress.stop_requested()) {
+        try {
+          answer = engine_.answer(job.request, progress);
+        } catch (const std::bad_alloc&) {
+          answer = fail(ErrorCode::kResourceLimit, "memory ran out; pass fewer or shorter documents");
+        } catch (const std::exception& problem) {
+          answer = fail(ErrorCode::kInternal, std::string("internal error: ") + problem.what());
+        }
+      }
+      metrics_.queue_seconds.observe(queued);
+      if (answer) {
+        answer->queue_seconds = queued;
+        double tokenize = 0.0, inference = 0.0;
+        for (const QueryAnswer& query : answer->queries) {
+          tokenize += query.statistics.tokenize_seconds;
+          inference += query.statistics.prefill_seconds + query.statistics.read_seconds;
+        }
+        metrics_.tokenize_seconds.observe(tokenize);
+        metrics_.inference_seconds.observe(inference);
+        metrics_.prompt_tokens.observe(static_cast<double>(answer->prompt_tokens()));
+        const double seconds = std::max(seconds_since(start), 1e-6);
+        const double rate = static_cast<double>(job.tokens()) / seconds;
+        tokens_per_second_ = 0.8 * tokens_per_second_ + 0.2 * rate;
+      }
+      queue_.done(job);
+      job.answer.set_value(std::move(answer));
+    }
+  }
+}
+
+}  // namespace headwise::serve
