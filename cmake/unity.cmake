@@ -32,6 +32,7 @@ set(HEADWISE_COMPILED_ALONE
     search.cc
     service.cc
     target_file.cc
+    training_page.cc
     weights.cc)
 
 # headwise_unity(TARGET [FOLDER...]): called when all sources are listed. With folders of src/, each of these is one unit and files

@@ -38,8 +38,6 @@ std::string_view error_code_name(ErrorCode code);
 // Exit status of the command line: 2 usage, 3 bad file or data, 4 unsupported, 5 resource limit, 1 anything
 // else.
 int exit_status(ErrorCode code);
-// Status of an HTTP answer: 400, 404, 413, 500, ...
-int http_status(ErrorCode code);
 
 // Code, message (what was expected, what was found, what to do next) and the chain of what was being done,
 // innermost first.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// One table: error code -> name, exit status, HTTP status.
+// One table: error code -> name, exit status.
 #include "headwise/error.h"
 
 #include <array>
@@ -13,18 +13,17 @@ struct CodeRow {
   ErrorCode code;
   std::string_view name;
   int exit_status;
-  int http_status;
 };
 
 constexpr std::array<CodeRow, 8> kCodes{{
-    {ErrorCode::kUsage, "bad usage", 2, 400},
-    {ErrorCode::kInvalidInput, "invalid input", 3, 400},
-    {ErrorCode::kNotFound, "not found", 3, 404},
-    {ErrorCode::kUnsupported, "not supported", 4, 400},
-    {ErrorCode::kResourceLimit, "resource limit", 5, 413},
-    {ErrorCode::kIo, "input/output", 3, 500},
-    {ErrorCode::kCancelled, "cancelled", 1, 503},
-    {ErrorCode::kInternal, "internal error", 1, 500},
+    {ErrorCode::kUsage, "bad usage", 2},
+    {ErrorCode::kInvalidInput, "invalid input", 3},
+    {ErrorCode::kNotFound, "not found", 3},
+    {ErrorCode::kUnsupported, "not supported", 4},
+    {ErrorCode::kResourceLimit, "resource limit", 5},
+    {ErrorCode::kIo, "input/output", 3},
+    {ErrorCode::kCancelled, "cancelled", 1},
+    {ErrorCode::kInternal, "internal error", 1},
 }};
 
 const CodeRow& row(ErrorCode code) {
@@ -38,7 +37,6 @@ const CodeRow& row(ErrorCode code) {
 
 std::string_view error_code_name(ErrorCode code) { return row(code).name; }
 int exit_status(ErrorCode code) { return row(code).exit_status; }
-int http_status(ErrorCode code) { return row(code).http_status; }
 
 std::string Error::to_string() const {
   std::string text = message_;

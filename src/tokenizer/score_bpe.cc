@@ -49,6 +49,29 @@ std::optional<uint8_t> byte_of_piece(std::string_view piece) {
   return static_cast<uint8_t>(high * 16 + low);
 }
 
+// Characters, and user-defined pieces whole, each linked to its neighbours.
+std::vector<Symbol> cut_to_symbols(const AddedTokens& user_defined, std::string_view text) {
+  std::vector<Symbol> symbols;
+  const auto add_symbol = [&](size_t begin, size_t size, bool frozen) {
+    const auto index = static_cast<int32_t>(symbols.size());
+    if (index > 0) symbols.back().next = index;
+    symbols.push_back({begin, size, index - 1, -1, frozen});
+  };
+  for (const AddedTokens::Piece& piece : user_defined.cut(text, false)) {
+    if (piece.id) {
+      add_symbol(piece.span.begin, piece.span.end - piece.span.begin, true);
+      continue;
+    }
+    for (size_t at = piece.span.begin; at < piece.span.end;) {
+      const std::optional<DecodedCodePoint> point = decode_utf8(text.substr(at));
+      HW_CHECK(point.has_value());
+      add_symbol(at, point->bytes, false);
+      at += point->bytes;
+    }
+  }
+  return symbols;
+}
+
 }  // namespace
 
 Result<ScoreBpe> ScoreBpe::build(const Vocabulary& vocabulary, std::vector<float> scores,
@@ -105,24 +128,7 @@ std::optional<int32_t> ScoreBpe::joinable(const Vocabulary& vocabulary, std::str
 }
 
 void ScoreBpe::encode(const Vocabulary& vocabulary, std::string_view text, std::vector<int32_t>& ids) const {
-  std::vector<Symbol> symbols;
-  const auto add_symbol = [&](size_t begin, size_t size, bool frozen) {
-    const auto index = static_cast<int32_t>(symbols.size());
-    if (index > 0) symbols.back().next = index;
-    symbols.push_back({begin, size, index - 1, -1, frozen});
-  };
-  for (const AddedTokens::Piece& piece : user_defined_.cut(text, false)) {
-    if (piece.id) {
-      add_symbol(piece.span.begin, piece.span.end - piece.span.begin, true);
-      continue;
-    }
-    for (size_t at = piece.span.begin; at < piece.span.end;) {
-      const std::optional<DecodedCodePoint> point = decode_utf8(text.substr(at));
-      HW_CHECK(point.has_value());
-      add_symbol(at, point->bytes, false);
-      at += point->bytes;
-    }
-  }
+  std::vector<Symbol> symbols = cut_to_symbols(user_defined_, text);
   if (symbols.empty()) return;
 
   const auto symbol = [&](int32_t i) -> Symbol& { return symbols[static_cast<size_t>(i)]; };
