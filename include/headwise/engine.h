@@ -24,6 +24,7 @@
 
 #include "headwise/error.h"
 #include "headwise/explanation.h"
+#include "headwise/home.h"
 #include "headwise/model.h"
 #include "headwise/reranker.h"
 #include "headwise/router.h"
@@ -31,9 +32,6 @@
 namespace headwise {
 
 inline constexpr std::string_view kDefaultModelFile = "SmolLM2-135M-Instruct.Q4_1.gguf";
-
-// $HEADWISE_HOME, or ~/.cache/headwise; models are in its folder models/.
-std::filesystem::path headwise_home();
 
 // The file or folder that `given` names: a path, the name of a model under headwise_home()/models in any
 // case, with or without its quantisation, or "smollm2" or nothing: the default model. kNotFound lists what

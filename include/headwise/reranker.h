@@ -28,17 +28,10 @@
 #include "headwise/error.h"
 #include "headwise/head_selection.h"
 #include "headwise/model.h"
+#include "headwise/passage.h"
 #include "headwise/progress.h"
 
 namespace headwise {
-
-// A candidate. Only `text` is needed.
-struct Passage {
-  std::string id;
-  std::string title;
-  std::string text;
-  std::optional<double> first_stage_score{};  // needed by `fuse` alone
-};
 
 enum class Encoding { kList, kBlocks };
 enum class Calibration { kNone, kNa, kRatio };

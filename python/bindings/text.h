@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "headwise/reranker.h"
+#include "headwise/passage.h"
 
 namespace headwise::python {
 

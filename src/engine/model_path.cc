@@ -2,12 +2,8 @@
 // SPDX-FileCopyrightText: headwise contributors
 
 // What a model's name may be, and where models are.
-#include <pwd.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cctype>
-#include <cstdlib>
 #include <regex>
 #include <vector>
 
@@ -76,17 +72,6 @@ constexpr std::string_view kNextStep =
     "; scripts/setup fetches the default model, HEADWISE_HOME names another home";
 
 }  // namespace
-
-fs::path headwise_home() {
-  const char* home = std::getenv("HEADWISE_HOME");
-  if (home != nullptr && *home != '\0') return home;
-  home = std::getenv("HOME");
-  if (home == nullptr || *home == '\0') {
-    const passwd* user = ::getpwuid(::getuid());
-    home = user == nullptr ? "/" : user->pw_dir;
-  }
-  return fs::path(home) / ".cache" / "headwise";
-}
 
 Result<fs::path> resolve_model(const std::string& given) {
   std::error_code ignored;

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "headwise/error.h"
-#include "headwise/reranker.h"
+#include "headwise/passage.h"
 
 namespace headwise {
 

@@ -15,7 +15,7 @@
 
 #include "base/check.h"
 #include "base/fingerprint.h"
-#include "headwise/engine.h"
+#include "headwise/home.h"
 #include "search/bm25.h"
 #include "search/corpus.h"
 #include "search/terms.h"

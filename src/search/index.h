@@ -18,8 +18,8 @@
 
 #include "headwise/dataset.h"
 #include "headwise/error.h"
+#include "headwise/passage.h"
 #include "headwise/progress.h"
-#include "headwise/reranker.h"
 
 namespace headwise {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "headwise/reranker.h"
+#include "headwise/passage.h"
 
 namespace headwise {
 
