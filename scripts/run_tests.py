@@ -14,6 +14,7 @@ import argparse
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -346,6 +347,8 @@ def run_section(section: Section) -> tuple[Counts, float]:
 
 def main() -> int:
     sections = parse_arguments()
+    # A shell starts what it puts into the background with Ctrl-C ignored, and so would every test of Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     LOGS.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("HEADWISE_SHARED", str(ROOT.parent / "shared"))
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"

@@ -77,7 +77,7 @@ def test_docs_examples(model, collection, tmp_path):
     code = fenced_blocks((ROOT / "docs" / "python.md").read_text())
     judged = tmp_path / "judged"
     shutil.copytree(collection, judged)
-    (judged / "qrels").mkdir()
+    (judged / "qrels").mkdir(exist_ok=True)
     (judged / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + "".join(f"q{place}\td{place % 6}\t1\n" for place in range(7)))
     code += f"\nassert len(whole_run({str(collection)!r})) == 7\nassert len(found_heads({str(judged)!r})['heads']) == 16\n"
     done = run(sys.executable, code, tmp_path)
