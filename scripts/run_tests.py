@@ -302,8 +302,9 @@ SECTIONS = [
     Section("peers", "pytest: the binary against pytrec_eval, Hugging Face tokenizers, sentencepiece", peer_tests, "default"),
     Section("install", "pytest: the installed library, its example, the scripts", install_tests, "default"),
     Section("python", "pytest: the Python package and its adapters against the binary", python_tests, "default"),
+    # Ray gives its workers a low priority: beside compilers they would stand still.
+    Section("scale-out", "pytest: Ray, Spark and Slurm on loopback write the file of one process", scale_out_tests, "slow"),
     Section("clients", "pytest: other people's clients, schemathesis and a browser against the server", client_tests, "slow", "waiting"),
-    Section("scale-out", "pytest: Ray, Spark and Slurm on loopback write the file of one process", scale_out_tests, "slow", "waiting"),
     Section("asan", "the same tests under AddressSanitizer and UndefinedBehaviorSanitizer", sanitizer_tests("dev"), "slow", "compiling"),
     Section("tsan", "the same tests under ThreadSanitizer", sanitizer_tests("tsan"), "slow", "compiling"),
     Section("tidy", "clang-tidy", script_check("tidy"), "slow", "compiling"),
