@@ -168,20 +168,16 @@ double seconds_of(const Operation& operation, const KernelTable& table, ThreadPo
   return median_seconds(seconds);
 }
 
-}  // namespace
-}  // namespace headwise::bench
-
-int main(int argc, char** argv) {
-  using namespace headwise::bench;
+int run(int argc, char** argv) {
   const int threads = argc > 1 ? std::atoi(argv[1]) : 1;
   const int rounds = argc > 2 ? std::atoi(argv[2]) : 15;
   if (threads < 1 || rounds < 1) {
     std::fprintf(stderr, "headwise_bench_kernels [threads] [rounds], both at least 1\n");
     return 2;
   }
-  const headwise::kernels::MachinePeak peak = headwise::kernels::measure_fma_peak(threads, 0.5);
-  const double bandwidth = headwise::kernels::measure_triad(threads, 600, 5);
-  headwise::ThreadPool pool(threads);
+  const kernels::MachinePeak peak = kernels::measure_fma_peak(threads, 0.5);
+  const double bandwidth = kernels::measure_triad(threads, 600, 5);
+  ThreadPool pool(threads);
   std::vector<Buffers> buffers(static_cast<size_t>(threads));
   const Operation operations[] = {
       attend(), read(),           rms_norm(),       rotate(),         silu_multiply(),
@@ -190,7 +186,7 @@ int main(int argc, char** argv) {
   std::printf(",\n \"peak_gflops\": %.1f, \"triad_gb_per_s\": %.1f, \"operations\": [", peak.gflops,
               bandwidth);
   const char* between = "";
-  for (const headwise::kernels::KernelTable* table : headwise::kernels::available_kernels()) {
+  for (const kernels::KernelTable* table : kernels::available_kernels()) {
     for (const Operation& operation : operations) {
       const double seconds = seconds_of(operation, *table, pool, buffers, rounds);
       const double gflops = threads * operation.flops / seconds * 1e-9;
@@ -207,3 +203,8 @@ int main(int argc, char** argv) {
   std::printf("]}\n");
   return 0;
 }
+
+}  // namespace
+}  // namespace headwise::bench
+
+int main(int argc, char** argv) { return headwise::bench::run(argc, argv); }
