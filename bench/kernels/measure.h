@@ -14,6 +14,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/stopwatch.h"
+
 namespace headwise::bench {
 
 inline std::vector<float> some_values(int64_t count) {
@@ -30,7 +32,7 @@ template <typename Work>
 double timed(const Work& work) {
   const auto start = std::chrono::steady_clock::now();
   work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return seconds_since(start);
 }
 
 inline double median_seconds(std::vector<double> seconds) {

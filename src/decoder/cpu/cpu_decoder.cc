@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/stopwatch.h"
 #include "base/threads.h"
 #include "decoder/cpu/create.h"
 #include "decoder/cpu/layer_pass.h"
@@ -85,7 +86,7 @@ Result<DecodeResult> CpuDecoder::run_layers(const DecodeRequest& request) {
       const auto start = std::chrono::steady_clock::now();
       const LayerAttention attention = pass.read(layer);
       if (request.on_layer) request.on_layer(attention);
-      result.read_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      result.read_seconds += seconds_since(start);
     }
     if (request.on_hidden) request.on_hidden(layer, scratch->hidden_TC.data());
     ++result.layers_run;

@@ -42,6 +42,21 @@ struct ProductTools {
   PassScratch& scratch;
 };
 
+struct AddBiasArgs {
+  const std::vector<float>& bias;  // empty: the model has none, nothing is added
+  int64_t first = 0;               // of its outputs
+  int64_t outputs = 0;
+  int64_t rows = 0;
+  float* out = nullptr;  // [rows, stride]
+  int64_t stride = 0;
+};
+inline void add_bias(const kernels::KernelTable& ops, const AddBiasArgs& args) {
+  if (args.bias.empty()) return;
+  for (int64_t row = 0; row < args.rows; ++row) {
+    ops.add(args.out + row * args.stride, args.bias.data() + args.first, args.outputs);
+  }
+}
+
 std::unique_ptr<LayerProducts> make_packed_products(const ProductTools& tools, PackedLayers& layers);
 std::unique_ptr<LayerProducts> make_stored_products(const ProductTools& tools);
 

@@ -34,13 +34,10 @@ class PackedProducts final : public LayerProducts {
     for (const Product& product : products) {
       const kernels::PackedLinear& matrix = matrix_of(product);
       worker.linear.multiply(rows, matrix, product.out);
-      const std::vector<float>& bias = vectors().of(bias_of(product.matrix));
-      if (bias.empty()) continue;
       const int64_t outputs = matrix.outputs();
-      const float* values = bias.data() + (product.head < 0 ? 0 : product.head * outputs);
-      for (int64_t row = 0; row < tile.rows; ++row) {
-        tools_.ops.add(product.out + row * outputs, values, outputs);
-      }
+      const int64_t first = product.head < 0 ? 0 : product.head * outputs;
+      add_bias(tools_.ops,
+               {vectors().of(bias_of(product.matrix)), first, outputs, tile.rows, product.out, outputs});
     }
   }
 

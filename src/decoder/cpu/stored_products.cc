@@ -24,6 +24,7 @@ class StoredProducts final : public LayerProducts {
   }
 
   void begin_layer(int layer, const LayerDemand&) override {
+    layer_ = layer;
     tools_.scratch.vectors.read(tools_.weights, layer);
     for (const TensorRole& role : tensor_roles()) {
       if (role.kind != TensorKind::kMatrix) continue;
@@ -68,7 +69,7 @@ class StoredProducts final : public LayerProducts {
 
   int64_t outputs_of(const Product& product) const {
     if (product.head >= 0) return tools_.weights.config.head_width;
-    return tools_.weights.outputs(0, product.matrix);
+    return tools_.weights.outputs(layer_, product.matrix);
   }
 
   // Once for all products of a matrix.
@@ -91,14 +92,12 @@ class StoredProducts final : public LayerProducts {
     float* out = product.out + piece.first;
     kernels::multiply_stored(tools_.ops, rows_[matrix], matrices_[matrix], first, piece.outputs,
                              worker.stored, out, stride);
-    const std::vector<float>& bias = vectors().of(bias_of(product.matrix));
-    if (bias.empty()) return;
-    for (int64_t row = 0; row < rows_[matrix].rows; ++row) {
-      tools_.ops.add(out + row * stride, bias.data() + first, piece.outputs);
-    }
+    add_bias(tools_.ops,
+             {vectors().of(bias_of(product.matrix)), first, piece.outputs, rows_[matrix].rows, out, stride});
   }
 
   ProductTools tools_;
+  int layer_ = 0;
   std::array<kernels::StoredLinear, kLayerTensors> matrices_;
   std::array<kernels::StoredRows, kLayerTensors> rows_;
   std::vector<Piece> pieces_;
