@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CODE = {".cc", ".h", ".cpp"}
 
 # Lowest first; a folder may include its own files and those of the folders before it. docs/architecture.md#the-folders-top-to-bottom says why.
-STRATA = ["base", "kernels", "formats", "tokenizer", "model", "decoder", "rerank", "eval", "heads", "route", "engine", "align", "report", "jobs",
+STRATA = ["base", "kernels", "formats", "tokenizer", "model", "decoder", "passages", "rerank", "eval", "heads", "route", "engine", "align", "report", "jobs",
           "search", "serve", "python", "apps"]
 
 # Rooms inside a stratum that have an order of their own, lowest first.
@@ -28,6 +28,7 @@ PUBLIC_STRATUM = {
     "tokenizer.h": "tokenizer",
     "model.h": "model",
     "decoder_description.h": "decoder",
+    "keep.h": "decoder",
     "head_selection.h": "model",
     "reranker.h": "rerank",
     "explanation.h": "rerank",
@@ -48,7 +49,10 @@ THIRD_PARTY = {
     "pcre2.h": {"tokenizer"},
     "oniguruma.h": {"tokenizer"},
     "utf8proc.h": {"tokenizer"},
-    "nlohmann/": {"formats", "tokenizer", "model", "rerank", "eval", "heads", "route", "align", "engine", "jobs", "report", "search", "serve", "apps", "python"},
+    "nlohmann/": {"formats", "tokenizer", "model", "passages", "rerank", "eval", "heads", "route", "align", "engine", "jobs", "report", "search", "serve", "apps", "python"},
+    "lmdb.h": {"passages"},
+    "hiredis/": {"passages"},
+    "xxhash.h": {"passages"},
     "httplib.h": {"serve"},
     "xapian.h": {"search"},
     "unicode/": {"search"},

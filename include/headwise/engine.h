@@ -71,6 +71,12 @@ struct EngineSettings {
   std::optional<int64_t> max_prompt_tokens{};
   std::optional<int> block_span{};
   std::optional<int> top_k{};
+  std::optional<uint64_t> keep_memory{};  // bytes
+  std::string keep{};                     // a folder or redis://host:port/db
+  std::optional<uint64_t> keep_store_bytes{};
+  std::optional<bool> keep_second_sight{};
+  std::optional<KeptType> keep_type{};
+  std::optional<KeepBudget> keep_budget{};
 };
 
 // An option by its name ("max-words") and a value as text ("80"), as flags, files and forms have them; an

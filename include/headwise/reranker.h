@@ -27,6 +27,7 @@
 #include "headwise/decoder_description.h"
 #include "headwise/error.h"
 #include "headwise/head_selection.h"
+#include "headwise/keep.h"
 #include "headwise/model.h"
 #include "headwise/passage.h"
 #include "headwise/progress.h"
@@ -62,6 +63,10 @@ struct RerankerOptions {
   int threads = 0;                // 0: the usable cores
   bool full_depth = false;        // run every layer even when the heads read lie lower; for tests and timings
   int64_t max_prompt_tokens = 0;  // 0: the model's context
+  KeepOptions keep;               // of passages between requests; with kBlocks alone
+  // What is kept serves heads down to this layer: the deepest that a router may choose; -1: the deepest of
+  // `heads`. A call that reads deeper ones runs as if nothing were kept.
+  int keep_layer = -1;
 };
 
 struct ScoredPassage {
@@ -70,8 +75,10 @@ struct ScoredPassage {
 };
 
 struct RankingStatistics {
-  int64_t prompt_tokens = 0;  // tokens run through the model, the content-free pass included
+  int64_t prompt_tokens = 0;  // of the whole prompt, the content-free query included
+  int64_t tokens_run = 0;     // of them run through the model: the others were kept
   int64_t passage_tokens = 0;
+  int64_t passages_kept = 0;  // passages that were not run
   int64_t truncated_passages = 0;
   int layers_run = 0;
   int heads_read = 0;
@@ -101,13 +108,22 @@ struct HeadScores {
   }
 };
 
+// What keep_passages() did.
+struct KeepReport {
+  int64_t encoded = 0;
+  int64_t kept_before = 0;
+  int64_t tokens_run = 0;
+  int64_t truncated_passages = 0;
+  uint64_t bytes = 0;  // of what was encoded
+};
+
 struct Explanation;  // headwise/explanation.h
 struct ExplainOptions;
 
 class Reranker {
  public:
   // kUsage for options that contradict each other or name heads the model has not; kNotFound for an unknown
-  // template.
+  // template; what PassageCache::open says of a store that cannot be used.
   static Result<Reranker> create(std::shared_ptr<const Model> model, RerankerOptions options);
   Reranker(Reranker&&) noexcept;
   Reranker& operator=(Reranker&&) noexcept;
@@ -127,6 +143,12 @@ class Reranker {
   // What `rank` gives, with every score split over tokens and heads. Include headwise/explanation.h.
   Result<Explanation> explain(std::string_view query, std::span<const Passage> passages,
                               const ExplainOptions& options, ProgressSink* progress = nullptr);
+
+  // Encodes passages and keeps them, no question asked: for what is built ahead. Those that are kept already
+  // are left. kUsage when the options keep nothing.
+  Result<KeepReport> keep_passages(std::span<const Passage> passages, ProgressSink* progress = nullptr);
+  // Of the memory and store that this Reranker works with; zeros when it keeps nothing.
+  KeepStatistics kept() const;
 
   const RerankerOptions& options() const;
   const Model& model() const;

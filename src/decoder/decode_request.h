@@ -39,12 +39,16 @@ struct GivenSegment {
 
 struct DecodeRequest {
   const PromptLayout* prompt = nullptr;
-  std::span<const HeadId> heads;   // heads to read, any order
-  std::span<const RowGroup> rows;  // groups of query rows; none in a given segment
-  bool full_depth = false;         // run every layer whole
+  std::span<const HeadId> heads;  // heads to read, any order
+  std::span<const RowGroup>
+      rows;                 // groups of query rows; none in a given segment; none at all: nothing is read
+  bool full_depth = false;  // run every layer whole
   LinearChoice linear = LinearChoice::kPacked;
   std::span<const GivenSegment> given;
-  std::span<const int> keep;  // segments whose keys and values are wanted
+  std::span<const int> keep;  // segments whose keys and values are wanted, as they were run
+  // Layers that `keep` wants: those below whole, of this one the keys of every kv head; the pass goes as deep
+  // at least. -1: what the heads that are read ask for.
+  int keep_until = -1;
   // Called once per layer with read heads, in layer order.
   std::function<void(const LayerAttention&)> on_layer;
   // For tests and embeddings: hidden states [rows, C] of the tokens that ran, in their order, after a whole

@@ -10,7 +10,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <vector>
+
+#include "decoder/kept_form.h"
+#include "headwise/error.h"
 
 namespace headwise {
 
@@ -26,6 +31,20 @@ class KeptSegment {
   // and unread heads in its deepest layer.
   virtual std::vector<float> keys(int layer, int kv_head) const = 0;
   virtual std::vector<float> values(int layer, int kv_head) const = 0;
+
+  // The whole of it as bytes, for a file or another process on a machine of the same kind: a header that
+  // says what it is, then layer after layer. Lives as long as the segment.
+  virtual std::span<const std::byte> image() const = 0;
+  // The same in another form, made of this one, which must be as run. `received` [layers, tokens] is the mean
+  // attention that each token received, for BudgetTokens::kReceived; empty otherwise.
+  virtual std::shared_ptr<const KeptSegment> reduced(const KeptForm& form,
+                                                     std::span<const float> received) const = 0;
 };
+
+// What image() gave, read where it stands: `owner` keeps the bytes, which begin on a multiple of 64.
+// kInvalidInput when they are no whole image; what the numbers are is not checked (whoever stores images
+// stores a checksum beside them).
+Result<std::shared_ptr<const KeptSegment>> read_kept_segment(std::span<const std::byte> image,
+                                                             std::shared_ptr<const void> owner);
 
 }  // namespace headwise

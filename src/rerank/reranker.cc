@@ -166,6 +166,7 @@ Result<Reading> Reranker::Impl::read(std::string_view query, std::span<const Pas
   scores.prompt_order = order;
   RankingStatistics& statistics = scores.statistics;
   statistics.prompt_tokens = prompt->layout.tokens();
+  statistics.tokens_run = statistics.prompt_tokens;
   statistics.passage_tokens = prompt->passage_tokens;
   statistics.truncated_passages = prompt->truncated_passages;
   statistics.heads_read = static_cast<int>(scores.heads.size());
@@ -241,6 +242,11 @@ Reranker::Reranker(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Reranker::Reranker(Reranker&&) noexcept = default;
 Reranker& Reranker::operator=(Reranker&&) noexcept = default;
 Reranker::~Reranker() = default;
+
+Result<KeepReport> Reranker::keep_passages(std::span<const Passage>, ProgressSink*) {
+  return fail(ErrorCode::kUnsupported, "passages are not kept yet");
+}
+KeepStatistics Reranker::kept() const { return {}; }
 
 const RerankerOptions& Reranker::options() const { return impl_->options; }
 DecoderDescription Reranker::decoder() const { return impl_->decoder->describe(); }

@@ -43,6 +43,12 @@ std::vector<float> CpuKeptSegment::values(int layer, int kv_head) const {
   return rows;
 }
 
+std::span<const std::byte> CpuKeptSegment::image() const { return {}; }
+
+std::shared_ptr<const KeptSegment> CpuKeptSegment::reduced(const KeptForm&, std::span<const float>) const {
+  return nullptr;
+}
+
 kernels::KeyBlock CpuKeptSegment::block(int layer, int64_t kv_head) const {
   const Layer& from = this->layer(layer);
   kernels::KeyBlock block;
@@ -79,6 +85,11 @@ bool CpuKeptSegment::has(int layer, bool whole, const std::vector<int>& key_head
   }
   return std::all_of(key_heads.begin(), key_heads.end(),
                      [&](int head) { return held(kept.keys[static_cast<size_t>(head)]); });
+}
+
+Result<std::shared_ptr<const KeptSegment>> read_kept_segment(std::span<const std::byte>,
+                                                             std::shared_ptr<const void>) {
+  return fail(ErrorCode::kUnsupported, "images are not read yet");
 }
 
 }  // namespace headwise

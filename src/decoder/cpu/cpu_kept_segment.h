@@ -39,6 +39,9 @@ class CpuKeptSegment final : public KeptSegment {
   size_t bytes() const override;
   std::vector<float> keys(int layer, int kv_head) const override;
   std::vector<float> values(int layer, int kv_head) const override;
+  std::span<const std::byte> image() const override;
+  std::shared_ptr<const KeptSegment> reduced(const KeptForm& form,
+                                             std::span<const float> received) const override;
 
   const Layer& layer(int index) const { return layers_[static_cast<size_t>(index)]; }
   Layer& add_layer() { return layers_.emplace_back(); }
