@@ -46,8 +46,8 @@ struct Buffers {
   std::vector<float> queries = some_values(kQueryTile * kHeadWidth);
   std::vector<float> out = std::vector<float>(static_cast<size_t>(kQueryTile * kFfn));
   std::vector<float> sums = std::vector<float>(static_cast<size_t>(kKeys));
-  std::vector<float> scratch = std::vector<float>(
-      static_cast<size_t>(std::max(kernels::attend_scratch(kHeadWidth), kernels::read_scratch(kKeys))));
+  std::vector<float> scratch = std::vector<float>(static_cast<size_t>(
+      std::max(kernels::attend_scratch(kHeadWidth), kernels::read_scratch(kHeadWidth, kKeys))));
 };
 
 struct Operation {

@@ -12,10 +12,26 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/key_tiles.h"
+
 namespace headwise::kernels {
 namespace {
 
 inline constexpr int64_t kBlockRows = 6;
+
+// A tile of keys or values as fp32: where it stands, or decoded into `room` [tile_scratch(D)].
+inline const float* key_tile(const KeyBlock& block, int64_t first, int64_t head_width, float* room) {
+  if (block.type == KeptType::kFloat32) return static_cast<const float*>(block.keys) + first * head_width;
+  decode_key_tile(block, first, head_width, room);
+  return room;
+}
+inline const float* value_tile(const KeyBlock& block, int64_t first, int64_t head_width, float* room) {
+  if (block.type == KeptType::kFloat32) {
+    return static_cast<const float*>(block.values) + first * padded_width(head_width);
+  }
+  decode_value_tile(block, first, head_width, room);
+  return room;
+}
 
 // out[r][0 .. V*lanes) (+)= sum over k of a[r][k] * b[k][...], for R rows and V vectors of columns held in
 // registers. Each sum runs over k in order, one FMA after the other: the same bits for any R.
@@ -50,12 +66,26 @@ inline void row_block_product(const float* a, int64_t a_stride, const float* b, 
     block_product<R, Vec::kColumnVectors, kAccumulate>(a, a_stride, b + column, b_stride, depth, out + column,
                                                        out_stride);
   }
-  for (; column < columns; column += Vec::kLanes) {
-    block_product<R, 1, kAccumulate>(a, a_stride, b + column, b_stride, depth, out + column, out_stride);
+  // Columns are whole grains: one to three vectors of 16 lanes are left, or none of 8.
+  const auto rest = [&]<int64_t V>() {
+    block_product<R, V, kAccumulate>(a, a_stride, b + column, b_stride, depth, out + column, out_stride);
+  };
+  switch ((columns - column) / Vec::kLanes) {
+    case 3:
+      if constexpr (Vec::kColumnVectors > 3) rest.template operator()<3>();
+      break;
+    case 2:
+      if constexpr (Vec::kColumnVectors > 2) rest.template operator()<2>();
+      break;
+    case 1:
+      rest.template operator()<1>();
+      break;
+    default:
+      break;
   }
 }
 
-// out [rows, columns] (+)= a [rows, depth] b [depth, columns]; columns a multiple of Vec::kLanes.
+// out [rows, columns] (+)= a [rows, depth] b [depth, columns]; columns a multiple of kKeyGrain.
 template <bool kAccumulate>
 void small_product(const float* a, int64_t a_stride, int64_t rows, const float* b, int64_t b_stride,
                    int64_t depth, float* out, int64_t out_stride, int64_t columns) {
@@ -84,31 +114,41 @@ void small_product(const float* a, int64_t a_stride, int64_t rows, const float* 
   }
 }
 
-// Calls visit(block, first, keys, causal) for the key tiles a call sees, in order: the tile of `block` that
-// begins with its key `first`; `keys` of the 64 are visible to every row (causal false) or up to a row's own
-// place (causal true; `keys` counts from row 0, may be <= 0).
+// A tile of keys as a call sees it.
+struct SeenTile {
+  const KeyBlock& block;
+  int64_t first;    // its first key in the block
+  int64_t stride;   // its width
+  int64_t columns;  // whole grains of it that some row sees
+  int64_t keys;     // visible to every row; causal: to row 0, may be <= 0, one more to each row after it
+  bool causal;
+
+  int64_t keys_of_row(int64_t row) const {
+    return causal ? std::clamp<int64_t>(keys + row, 0, columns) : keys;
+  }
+};
+
+// Calls visit(tile) for the key tiles a call sees, in order.
 template <typename Visit>
 inline void for_each_tile(const Visibility& visible, int64_t rows, const Visit& visit) {
   for (const KeyBlock& block : visible.context) {
     for (int64_t key = 0; key < block.count; key += kKeyTile) {
-      visit(block, key, std::min(kKeyTile, block.count - key), false);
+      const int64_t width = tile_width(block.count, key);
+      visit(SeenTile{block, key, width, width, std::min(kKeyTile, block.count - key), false});
     }
   }
   const int64_t own_end = visible.first_row + rows;  // keys of its own segment that the last row sees
   for (int64_t own = 0; own < own_end; own += kKeyTile) {
-    const int64_t seen_by_first = visible.first_row + 1 - own;
-    visit(visible.own, own, std::min(kKeyTile, seen_by_first), seen_by_first < kKeyTile);
+    const int64_t by_first = visible.first_row + 1 - own;
+    const int64_t columns = tile_width(own_end, own);
+    visit(SeenTile{visible.own, own, tile_width(visible.own.count, own), columns, std::min(columns, by_first),
+                   by_first < columns});
   }
 }
 
-// How many of a tile's keys row r sees.
-inline int64_t keys_of_row(int64_t keys, bool causal, int64_t row) {
-  return causal ? std::clamp<int64_t>(keys + row, 0, kKeyTile) : keys;
-}
-
 // Hides the keys of a tile row past the first `keys`.
-inline void hide_after(float* logits, int64_t keys) {
-  for (int64_t i = keys; i < kKeyTile; ++i) logits[i] = -INFINITY;
+inline void hide_after(float* logits, int64_t keys, int64_t columns) {
+  for (int64_t i = keys; i < columns; ++i) logits[i] = -INFINITY;
 }
 
 inline float row_maximum(const float* x, int64_t count) {
@@ -117,18 +157,25 @@ inline float row_maximum(const float* x, int64_t count) {
   return largest.maximum();
 }
 
-// x = exp(x - shift); returns the sum. count is a multiple of kKeyTile.
+// x = exp(x - shift); returns the sum. count is a multiple of kKeyGrain. The sum is the one of a whole tile
+// whose other keys are hidden: they would add exact zeros.
 inline float exponentiate(float* x, int64_t count, float shift) {
   const Vec s = Vec::set(shift);
   Vec even = Vec::zero();
   Vec odd = Vec::zero();
-  for (int64_t i = 0; i < count; i += 2 * Vec::kLanes) {
+  int64_t i = 0;
+  for (; i + 2 * Vec::kLanes <= count; i += 2 * Vec::kLanes) {
     const Vec a = exponential(Vec::load(x + i) - s);
     const Vec b = exponential(Vec::load(x + i + Vec::kLanes) - s);
     a.store(x + i);
     b.store(x + i + Vec::kLanes);
     even = even + a;
     odd = odd + b;
+  }
+  if (i < count) {
+    const Vec a = exponential(Vec::load(x + i) - s);
+    a.store(x + i);
+    even = even + a;
   }
   return (even + odd).sum();
 }
@@ -139,17 +186,19 @@ void attend(const AttendArgs& args) {
   float* sums = logits + kQueryTile * kKeyTile;  // [rows, width], unnormalised outputs
   float* largest = sums + kQueryTile * width;    // [rows]
   float* total = largest + kQueryTile;           // [rows]
+  float* room = total + kQueryTile;              // a tile of narrow keys or values as fp32
   std::fill(sums, sums + args.rows * width, 0.0f);
   std::fill(largest, largest + args.rows, -INFINITY);
   std::fill(total, total + args.rows, 0.0f);
 
-  for_each_tile(args.visible, args.rows, [&](const KeyBlock& block, int64_t key, int64_t keys, bool causal) {
-    small_product<false>(args.queries, args.query_stride, args.rows, block.keys + key * args.head_width,
-                         kKeyTile, args.head_width, logits, kKeyTile, kKeyTile);
+  for_each_tile(args.visible, args.rows, [&](const SeenTile& tile) {
+    small_product<false>(args.queries, args.query_stride, args.rows,
+                         key_tile(tile.block, tile.first, args.head_width, room), tile.stride,
+                         args.head_width, logits, kKeyTile, tile.columns);
     for (int64_t row = 0; row < args.rows; ++row) {
       float* x = logits + row * kKeyTile;
-      hide_after(x, keys_of_row(keys, causal, row));
-      const float top = std::max(largest[row], row_maximum(x, kKeyTile));
+      hide_after(x, tile.keys_of_row(row), tile.columns);
+      const float top = std::max(largest[row], row_maximum(x, tile.columns));
       // A row that sees nothing of this tile keeps its maximum: the correction is exactly 1 and every term 0.
       if (top != largest[row]) {
         const float correction = std::exp(largest[row] - top);
@@ -160,10 +209,11 @@ void attend(const AttendArgs& args) {
         }
         largest[row] = top;
       }
-      total[row] += exponentiate(x, kKeyTile, top);
+      total[row] += exponentiate(x, tile.columns, top);
     }
-    small_product<true>(logits, kKeyTile, args.rows, block.values + key * width, width, kKeyTile, sums, width,
-                        width);
+    small_product<true>(logits, kKeyTile, args.rows,
+                        value_tile(tile.block, tile.first, args.head_width, room), width, tile.columns, sums,
+                        width, width);
   });
 
   for (int64_t row = 0; row < args.rows; ++row) {
@@ -183,34 +233,37 @@ void read(const ReadArgs& args) {
     const int64_t stride = keys_seen(visible, rows);  // logits [rows, stride], tiles in the order of visits
     float largest[kReadRows];
     std::fill(largest, largest + rows, -INFINITY);
-    float* logits = args.scratch;
-    for_each_tile(visible, rows, [&](const KeyBlock& block, int64_t key, int64_t keys, bool causal) {
+    float* all_logits = args.scratch + tile_scratch(args.head_width);
+    float* logits = all_logits;
+    for_each_tile(visible, rows, [&](const SeenTile& tile) {
       small_product<false>(args.queries + first * args.query_stride, args.query_stride, rows,
-                           block.keys + key * args.head_width, kKeyTile, args.head_width, logits, stride,
-                           kKeyTile);
+                           key_tile(tile.block, tile.first, args.head_width, args.scratch), tile.stride,
+                           args.head_width, logits, stride, tile.columns);
       for (int64_t row = 0; row < rows; ++row) {
-        hide_after(logits + row * stride, keys_of_row(keys, causal, row));
-        largest[row] = std::max(largest[row], row_maximum(logits + row * stride, kKeyTile));
+        hide_after(logits + row * stride, tile.keys_of_row(row), tile.columns);
+        largest[row] = std::max(largest[row], row_maximum(logits + row * stride, tile.columns));
       }
-      logits += kKeyTile;
+      logits += tile.columns;
     });
     double total[kReadRows] = {};
-    for (int64_t tile = 0; tile < stride; tile += kKeyTile) {
+    float* terms = all_logits;
+    for_each_tile(visible, rows, [&](const SeenTile& tile) {
       for (int64_t row = 0; row < rows; ++row) {
-        total[row] += exponentiate(args.scratch + row * stride + tile, kKeyTile, largest[row]);
+        total[row] += exponentiate(terms + row * stride, tile.columns, largest[row]);
       }
-    }
-    const float* probabilities = args.scratch;
-    for_each_tile(visible, rows, [&](const KeyBlock& block, int64_t key, int64_t, bool) {
-      float* sum = args.attention_sum + block.place + key;
+      terms += tile.columns;
+    });
+    const float* probabilities = all_logits;
+    for_each_tile(visible, rows, [&](const SeenTile& tile) {
+      float* sum = args.attention_sum + tile.block.place + tile.first;
       for (int64_t row = 0; row < rows; ++row) {
         const Vec scale = Vec::set(static_cast<float>(1.0 / total[row]));
         const float* x = probabilities + row * stride;
-        for (int64_t i = 0; i < kKeyTile; i += Vec::kLanes) {
+        for (int64_t i = 0; i < tile.columns; i += Vec::kLanes) {
           Vec::fma(Vec::load(x + i), scale, Vec::load(sum + i)).store(sum + i);
         }
       }
-      probabilities += kKeyTile;
+      probabilities += tile.columns;
     });
   }
 }

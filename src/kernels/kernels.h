@@ -12,6 +12,7 @@
 // Letters: T tokens, H query heads, K kv heads, D head width, C model width.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -20,29 +21,42 @@
 
 #include "base/tensor.h"
 #include "headwise/error.h"
+#include "headwise/keep.h"
 
 namespace headwise::kernels {
 
 // Keys are kept in tiles of 64: a tile is [D][64] (dimension-major), so that 64 logits grow together.
 inline constexpr int64_t kKeyTile = 64;
+// The last tile of a block is only as wide as its keys need, in steps of this.
+inline constexpr int64_t kKeyGrain = 16;
 // Most query rows of one attention call: 24 keep queries, logits, sums and a tile of keys and values near the
 // first-level cache (D = 64: 50 KiB); 48 took 1.07 x the time of the whole pass.
 inline constexpr int64_t kQueryTile = 24;
 
 constexpr int64_t round_up(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
+// Keys, and rows of values, that a block of `count` keys has memory for.
+constexpr int64_t stored_keys(int64_t count) { return round_up(count, kKeyGrain); }
+// Columns of the tile that begins with key `first`, a multiple of kKeyTile. It stands `first * D` numbers
+// behind the block's start.
+constexpr int64_t tile_width(int64_t count, int64_t first) {
+  return std::min(kKeyTile, stored_keys(count - first));
+}
 // Rows of values and of head outputs are padded with zeros to whole vectors of any instruction set.
 constexpr int64_t padded_width(int64_t head_width) { return round_up(head_width, 16); }
 
 // Keys and values that one kv head has of a run of tokens: a prefix, a passage, a query. Keys stand in tiles
-// [D][kKeyTile], values as rows of padded_width(D). Both reach to the end of the last tile: keys there are
-// any finite numbers, values zeros.
+// [D][tile_width], values as rows of padded_width(D); both are stored_keys(count) long: keys beyond `count`
+// are any finite numbers, values zeros.
 struct KeyBlock {
-  const float* keys = nullptr;
-  const float* values = nullptr;  // null where nobody attends
+  const void* keys = nullptr;    // numbers of `type`
+  const void* values = nullptr;  // likewise; null where nobody attends
   int64_t count = 0;
   int64_t first_position = 0;  // of the first token; the others follow one by one
-  int64_t place = 0;           // of its first key in what `read` adds up; a multiple of kKeyTile
-  DType dtype = DType::kF32;   // of keys and values; no other one is computed with
+  int64_t place = 0;           // of its first key in what `read` adds up; a multiple of kKeyGrain
+  KeptType type = KeptType::kFloat32;
+  // Of int8: what a number is multiplied by. What key_tiles.h decodes.
+  const float* key_scales = nullptr;    // [D]
+  const float* value_scales = nullptr;  // [count]
 };
 
 // Which keys a run of query rows sees: every key of the blocks `context`, and of the block of its own segment
@@ -52,10 +66,10 @@ struct Visibility {
   KeyBlock own;
   int64_t first_row = 0;  // place of the call's first row in its segment
 };
-// Keys of whole tiles that `rows` rows see.
+// Columns of the tiles that `rows` rows see.
 constexpr int64_t keys_seen(const Visibility& visible, int64_t rows) {
-  int64_t keys = round_up(visible.first_row + rows, kKeyTile);
-  for (const KeyBlock& block : visible.context) keys += round_up(block.count, kKeyTile);
+  int64_t keys = stored_keys(visible.first_row + rows);
+  for (const KeyBlock& block : visible.context) keys += stored_keys(block.count);
   return keys;
 }
 
@@ -69,8 +83,10 @@ struct AttendArgs {
   int64_t out_stride = 0;
   float* scratch = nullptr;  // attend_scratch(D) floats
 };
+// Room for one tile of keys, or of values, of a block that is not fp32.
+constexpr int64_t tile_scratch(int64_t head_width) { return kKeyTile * padded_width(head_width); }
 constexpr int64_t attend_scratch(int64_t head_width) {
-  return kQueryTile * (kKeyTile + padded_width(head_width) + 2);
+  return kQueryTile * (kKeyTile + padded_width(head_width) + 2) + tile_scratch(head_width);
 }
 
 struct ReadArgs {
@@ -81,11 +97,13 @@ struct ReadArgs {
   Visibility visible;
   // A[h](i, j) summed over the rows i is added, for key j of a block to [block.place + j].
   float* attention_sum = nullptr;
-  float* scratch = nullptr;  // read_scratch(keys_seen(visible, rows)) floats
+  float* scratch = nullptr;  // read_scratch(D, keys_seen(visible, rows)) floats
 };
 // Rows whose logits are held at once by `read`.
 inline constexpr int64_t kReadRows = 6;
-constexpr int64_t read_scratch(int64_t keys_seen) { return kReadRows * keys_seen; }
+constexpr int64_t read_scratch(int64_t head_width, int64_t keys_seen) {
+  return kReadRows * keys_seen + tile_scratch(head_width);
+}
 
 // out [rows, outputs] = x [rows, inputs] weights^T, weights row-major [outputs, inputs].
 struct MultiplyRowsArgs {

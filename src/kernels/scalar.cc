@@ -3,6 +3,7 @@
 
 // The definition of every operation, in plain loops: read this to know what the vector versions compute.
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "kernels/tables.h"
@@ -39,10 +40,33 @@ void add_scaled(float* x, const float* y, float scale, int64_t count) {
   for (int64_t i = 0; i < count; ++i) x[i] += scale * y[i];
 }
 
+// The `index`-th of a block's stored keys or values, before a scale.
+float stored_number(const void* numbers, KeptType type, int64_t index) {
+  switch (type) {
+    case KeptType::kFloat32:
+      return static_cast<const float*>(numbers)[index];
+    case KeptType::kBfloat16:
+      return std::bit_cast<float>(static_cast<uint32_t>(static_cast<const uint16_t*>(numbers)[index]) << 16);
+    default:
+      return static_cast<const int8_t*>(numbers)[index];
+  }
+}
+
+float key_number(const KeyBlock& block, int64_t key, int64_t d, int64_t head_width) {
+  const int64_t first = key / kKeyTile * kKeyTile;
+  const int64_t index = first * head_width + d * tile_width(block.count, first) + key - first;
+  const float number = stored_number(block.keys, block.type, index);
+  return block.type == KeptType::kInt8 ? number * block.key_scales[d] : number;
+}
+
+float value_number(const KeyBlock& block, int64_t key, int64_t d, int64_t head_width) {
+  const float number = stored_number(block.values, block.type, key * padded_width(head_width) + d);
+  return block.type == KeptType::kInt8 ? number * block.value_scales[key] : number;
+}
+
 float logit(const float* query, const KeyBlock& block, int64_t key, int64_t head_width) {
-  const float* column = block.keys + key / kKeyTile * kKeyTile * head_width + key % kKeyTile;
   float sum = 0.0f;
-  for (int64_t d = 0; d < head_width; ++d) sum += query[d] * column[d * kKeyTile];
+  for (int64_t d = 0; d < head_width; ++d) sum += query[d] * key_number(block, key, d, head_width);
   return sum;
 }
 
@@ -73,7 +97,6 @@ SoftmaxTerms softmax_terms(const float* query, int64_t head_width, const Visibil
 }
 
 void attend(const AttendArgs& args) {
-  const int64_t stride = padded_width(args.head_width);
   for (int64_t row = 0; row < args.rows; ++row) {
     const float* query = args.queries + row * args.query_stride;
     float* out = args.out + row * args.out_stride;
@@ -82,7 +105,9 @@ void attend(const AttendArgs& args) {
     for_each_visible(args.visible, row, [&](const KeyBlock& block, int64_t key) {
       const auto probability =
           static_cast<float>(std::exp(logit(query, block, key, args.head_width) - terms.largest) / terms.sum);
-      for (int64_t d = 0; d < args.head_width; ++d) out[d] += probability * block.values[key * stride + d];
+      for (int64_t d = 0; d < args.head_width; ++d) {
+        out[d] += probability * value_number(block, key, d, args.head_width);
+      }
     });
   }
 }

@@ -163,7 +163,7 @@ AttentionCase draw_case(Source& source) {
   c.first_row = source.between(0, 80);
   for (int64_t ranges = source.between(0, 2); ranges > 0; --ranges) {
     c.context.push_back({c.own_begin, c.own_begin + source.between(1, 130)});
-    c.own_begin = round_up(c.context.back().end, kKeyTile);
+    c.own_begin = stored_keys(c.context.back().end);
   }
   c.shift = source.between(0, 3);
   c.gap = source.between(0, 5);

@@ -48,12 +48,25 @@ Operand queries_of(const AttentionCase& c, const AttentionNumbers& numbers) {
   return queries;
 }
 
+// The context's ranges and the call's own one, last.
+std::vector<KeyRange> ranges_of(const AttentionCase& c) {
+  std::vector<KeyRange> ranges = c.context;
+  ranges.push_back({c.own_begin, c.own_begin + c.first_row + c.rows});
+  return ranges;
+}
+
+// Between the blocks stands what spoils whatever reads it.
 Operand keys_of(const AttentionCase& c, const AttentionNumbers& numbers) {
-  Operand keys(c.slots() * c.width, c.shift, 0.0f);
-  for (int64_t slot = 0; slot < c.slots(); ++slot) {
-    float* tile = keys.data() + slot / kKeyTile * kKeyTile * c.width;
-    for (int64_t d = 0; d < c.width; ++d) {
-      tile[d * kKeyTile + slot % kKeyTile] = numbers.keys[static_cast<size_t>(slot * c.width + d)];
+  Operand keys(c.slots() * c.width, c.shift, NAN);
+  for (const KeyRange& range : ranges_of(c)) {
+    const int64_t count = range.end - range.begin;
+    for (int64_t key = 0; key < stored_keys(count); ++key) {
+      const int64_t first = key / kKeyTile * kKeyTile;
+      float* column = keys.data() + (range.begin + first) * c.width + key - first;
+      for (int64_t d = 0; d < c.width; ++d) {
+        column[d * tile_width(count, first)] =
+            numbers.keys[static_cast<size_t>((range.begin + key) * c.width + d)];
+      }
     }
   }
   return keys;
@@ -61,9 +74,13 @@ Operand keys_of(const AttentionCase& c, const AttentionNumbers& numbers) {
 
 Operand values_of(const AttentionCase& c, const AttentionNumbers& numbers) {
   const int64_t stride = padded_width(c.width);
-  Operand values(c.slots() * stride, c.shift, 0.0f);
-  for (int64_t slot = 0; slot < c.slots(); ++slot) {
-    std::copy_n(numbers.values.begin() + slot * c.width, c.width, values.data() + slot * stride);
+  Operand values(c.slots() * stride, c.shift, NAN);
+  for (const KeyRange& range : ranges_of(c)) {
+    for (int64_t slot = range.begin; slot < range.begin + stored_keys(range.end - range.begin); ++slot) {
+      float* row = values.data() + slot * stride;
+      std::fill_n(row, stride, 0.0f);
+      if (slot < range.end) std::copy_n(numbers.values.begin() + slot * c.width, c.width, row);
+    }
   }
   return values;
 }
@@ -71,9 +88,7 @@ Operand values_of(const AttentionCase& c, const AttentionNumbers& numbers) {
 // Each range of the context as a block; a block's sums go where its slots are. Values may be null.
 std::vector<KeyBlock> blocks_of(const AttentionCase& c, const float* keys, const float* values) {
   std::vector<KeyBlock> blocks;
-  std::vector<KeyRange> ranges = c.context;
-  ranges.push_back({c.own_begin, c.own_begin + c.first_row + c.rows});
-  for (const KeyRange& range : ranges) {
+  for (const KeyRange& range : ranges_of(c)) {
     KeyBlock block;
     block.keys = keys + range.begin * c.width;
     block.values = values == nullptr ? nullptr : values + range.begin * padded_width(c.width);
@@ -180,7 +195,7 @@ CallResult attend(const KernelTable& table, const AttentionCase& c, const Attent
 CallResult read(const KernelTable& table, const AttentionCase& c, const AttentionNumbers& numbers) {
   Operand queries = queries_of(c, numbers), keys = keys_of(c, numbers);
   Operand sums(c.slots(), c.shift, 0.0f);
-  Operand scratch(read_scratch(c.slots()), c.shift, NAN);
+  Operand scratch(read_scratch(c.width, c.slots()), c.shift, NAN);
   ReadArgs args;
   args.queries = queries.data();
   args.query_stride = c.width + c.gap;

@@ -14,7 +14,7 @@
 
 namespace headwise::kernels {
 
-// Keys [begin, end) of the case's slots, a block; begin is a multiple of kKeyTile.
+// Keys [begin, end) of the case's slots, a block; begin is a multiple of kKeyGrain.
 struct KeyRange {
   int64_t begin = 0;
   int64_t end = 0;
@@ -25,7 +25,7 @@ struct AttentionCase {
   int64_t rows = 0;
   int64_t first_row = 0;          // place of the call's first row in its own segment
   std::vector<KeyRange> context;  // what every row sees
-  int64_t own_begin = 0;          // multiple of kKeyTile
+  int64_t own_begin = 0;          // multiple of kKeyGrain
   int64_t shift = 0;              // every operand starts so many floats behind an aligned place
   int64_t gap = 0;                // floats between one row of queries (and of outputs) and the next
 

@@ -9,6 +9,7 @@
 namespace headwise {
 
 using kernels::kKeyTile;
+using kernels::tile_width;
 
 size_t CpuKeptSegment::bytes() const {
   size_t total = 0;
@@ -26,8 +27,10 @@ std::vector<float> CpuKeptSegment::keys(int layer, int kv_head) const {
   const AlignedBuffer<float>& tiles = from.keys[static_cast<size_t>(kv_head)];
   std::vector<float> rows;
   for (int64_t key = 0; tiles.capacity() > 0 && key < from.count; ++key) {
-    const float* column = tiles.data() + key / kKeyTile * kKeyTile * head_width_ + key % kKeyTile;
-    for (int64_t d = 0; d < head_width_; ++d) rows.push_back(column[d * kKeyTile]);
+    const int64_t first = key / kKeyTile * kKeyTile;
+    const float* column = tiles.data() + first * head_width_ + key - first;
+    const int64_t stride = tile_width(from.count, first);
+    for (int64_t d = 0; d < head_width_; ++d) rows.push_back(column[d * stride]);
   }
   return rows;
 }

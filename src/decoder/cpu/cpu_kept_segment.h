@@ -21,8 +21,8 @@ class CpuKeptSegment final : public KeptSegment {
  public:
   // One layer; buffers by kv head, without memory where the head was not kept.
   struct Layer {
-    std::vector<AlignedBuffer<float>> keys;    // tiles [D][64]
-    std::vector<AlignedBuffer<float>> values;  // [keys to the end of the last tile, padded D]
+    std::vector<AlignedBuffer<float>> keys;    // tiles [D][tile_width]
+    std::vector<AlignedBuffer<float>> values;  // [stored_keys(count), padded D]
     std::vector<int32_t> tokens;               // kept of the segment; empty: all
     int64_t count = 0;
   };

@@ -9,7 +9,8 @@ namespace headwise {
 
 using kernels::KeyBlock;
 using kernels::kKeyTile;
-using kernels::round_up;
+using kernels::stored_keys;
+using kernels::tile_width;
 
 void KeyStore::prepare(const ModelConfig& config, const PromptLayout& prompt, const PassPlan& plan) {
   config_ = &config;
@@ -22,16 +23,20 @@ void KeyStore::prepare(const ModelConfig& config, const PromptLayout& prompt, co
   // Slots where no token is are multiplied too, by zero: they must hold finite numbers.
   std::fill_n(keys_.data(), slots * config.head_width, 0.0f);
   std::fill_n(values_.data(), slots * value_width_, 0.0f);
-  slot_of_row_.clear();
+  place_of_row_.clear();
   contexts_before_.assign(1, 0);
   most_keys_seen_ = 0;
   for (size_t s = 0; s < prompt.segments.size(); ++s) {
     const SegmentPlace& place = plan.segments[s];
-    for (int64_t i = 0; i < place.rows; ++i) slot_of_row_.push_back(place.store + i);
+    for (int64_t i = 0; i < place.rows; ++i) {
+      const int64_t first = i / kKeyTile * kKeyTile;
+      const int64_t tile = (place.store + first) * config.head_width;
+      place_of_row_.push_back({place.store + i, tile + i - first, tile_width(place.rows, first)});
+    }
     const std::vector<int>& context = prompt.segments[s].context;
     contexts_before_.push_back(contexts_before_.back() + context.size());
-    int64_t seen = round_up(place.rows, kKeyTile);
-    for (const int earlier : context) seen += round_up(prompt.segment(earlier).tokens, kKeyTile);
+    int64_t seen = stored_keys(place.rows);
+    for (const int earlier : context) seen += stored_keys(prompt.segment(earlier).tokens);
     most_keys_seen_ = std::max(most_keys_seen_, seen);
   }
 }
@@ -78,9 +83,9 @@ void KeyStore::store_keys(const float* rows, int64_t kv_head, const RowTile& til
   const int64_t D = config_->head_width;
   float* keys = keys_.data() + store_keys_of(kv_head) * D;
   for (int64_t row = 0; row < tile.rows; ++row) {
-    const int64_t slot = slot_of_row_[static_cast<size_t>(tile.begin + row)];
-    float* column = keys + slot / kKeyTile * kKeyTile * D + slot % kKeyTile;
-    for (int64_t d = 0; d < D; ++d) column[d * kKeyTile] = rows[row * D + d];
+    const KeyPlace& place = place_of_row_[static_cast<size_t>(tile.begin + row)];
+    float* column = keys + place.column;
+    for (int64_t d = 0; d < D; ++d) column[d * place.stride] = rows[row * D + d];
   }
 }
 
@@ -88,8 +93,8 @@ void KeyStore::store_values(const float* rows, int64_t kv_head, const RowTile& t
   const int64_t D = config_->head_width;
   float* values = values_.data() + store_keys_of(kv_head) * value_width_;
   for (int64_t row = 0; row < tile.rows; ++row) {
-    const int64_t slot = slot_of_row_[static_cast<size_t>(tile.begin + row)];
-    std::copy_n(rows + row * D, D, values + slot * value_width_);
+    const KeyPlace& place = place_of_row_[static_cast<size_t>(tile.begin + row)];
+    std::copy_n(rows + row * D, D, values + place.slot * value_width_);
   }
 }
 
@@ -106,14 +111,14 @@ void KeyStore::keep(int segment, const LayerDemand& demand, CpuKeptSegment& kept
   const auto heads = static_cast<size_t>(config_->kv_heads);
   to.keys.resize(heads);
   to.values.resize(heads);
-  const auto copy = [](const float* from, int64_t count, AlignedBuffer<float>& buffer) {
+  const auto copy = [](const void* from, int64_t count, AlignedBuffer<float>& buffer) {
     buffer.reserve(static_cast<size_t>(count));
-    std::copy_n(from, count, buffer.data());
+    std::copy_n(static_cast<const float*>(from), count, buffer.data());
   };
   for (size_t head = 0; head < heads; ++head) {
     const KeyBlock& from = own_[head * prompt_->segments.size() + static_cast<size_t>(segment)];
     to.count = from.count;
-    const int64_t slots = round_up(from.count, kKeyTile);
+    const int64_t slots = stored_keys(from.count);
     const bool read = demand.whole || std::find(demand.key_heads.begin(), demand.key_heads.end(),
                                                 static_cast<int>(head)) != demand.key_heads.end();
     if (read) copy(from.keys, slots * config_->head_width, to.keys[head]);

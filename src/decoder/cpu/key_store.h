@@ -29,7 +29,7 @@ class KeyStore {
 
   // What rows of a segment see, from its row `first_row` on.
   kernels::Visibility seen_by(int segment, int64_t kv_head, int64_t first_row) const;
-  // Most keys of whole tiles that rows of any segment see.
+  // Most columns of tiles that rows of any segment see.
   int64_t most_keys_seen() const { return most_keys_seen_; }
   // By segment, of the layer in hand.
   const std::vector<LayerKeys>& layer_keys() const { return layer_keys_; }
@@ -37,6 +37,12 @@ class KeyStore {
   void keep(int segment, const LayerDemand& demand, CpuKeptSegment& kept) const;
 
  private:
+  // Where a row's key and value stand among those of a kv head.
+  struct KeyPlace {
+    int64_t slot;    // its row of values
+    int64_t column;  // its key's first number; the others follow `stride` apart
+    int64_t stride;
+  };
   kernels::KeyBlock block(int segment, int64_t kv_head) const;
   int64_t store_keys_of(int64_t kv_head) const { return kv_head * plan_->stored_keys; }
 
@@ -46,9 +52,9 @@ class KeyStore {
   int layer_ = 0;
   int64_t value_width_ = 0;
   int64_t most_keys_seen_ = 0;
-  AlignedBuffer<float> keys_;    // per kv head: tiles [D][64] over the slots
+  AlignedBuffer<float> keys_;    // per kv head and segment: tiles [D][tile_width]
   AlignedBuffer<float> values_;  // per kv head: [slot, padded D]
-  std::vector<int64_t> slot_of_row_;
+  std::vector<KeyPlace> place_of_row_;
   std::vector<size_t> contexts_before_;  // of all segments before this one
   std::vector<kernels::KeyBlock> seen_;  // [kv head][segment][its context]
   std::vector<kernels::KeyBlock> own_;   // [kv head][segment]

@@ -13,7 +13,6 @@
 namespace headwise {
 namespace {
 
-using kernels::kKeyTile;
 using kernels::kQueryTile;
 using kernels::kRowTile;
 using kernels::round_up;
@@ -46,11 +45,11 @@ void place_segments(const PromptLayout& prompt, PassPlan& plan) {
     SegmentPlace& place = plan.segments[s];
     place.row = plan.rows();
     place.place = plan.key_count;
-    plan.key_count += round_up(segment.tokens, kKeyTile);
+    plan.key_count += kernels::stored_keys(segment.tokens);
     if (place.given != nullptr) continue;
     place.rows = segment.tokens;
     place.store = plan.stored_keys;
-    plan.stored_keys += round_up(segment.tokens, kKeyTile);
+    plan.stored_keys += kernels::stored_keys(segment.tokens);
     const auto first = static_cast<std::ptrdiff_t>(segment.token_begin);
     const auto end = first + static_cast<std::ptrdiff_t>(segment.tokens);
     plan.ids.insert(plan.ids.end(), prompt.ids.begin() + first, prompt.ids.begin() + end);

@@ -40,7 +40,7 @@ struct ReadRows {
 struct SegmentPlace {
   int64_t row = 0;    // its first token among the rows that run
   int64_t rows = 0;   // 0: given
-  int64_t store = 0;  // its first key in the pass's key store; a multiple of kKeyTile
+  int64_t store = 0;  // its first key in the pass's key store; a multiple of kKeyGrain
   int64_t place = 0;  // its first key in the sums; likewise
   const CpuKeptSegment* given = nullptr;
 };

@@ -29,7 +29,7 @@ void PassScratch::prepare(const ModelConfig& config, const PromptLayout& prompt,
   keys.prepare(config, prompt, plan);
   if (workers.size() < static_cast<size_t>(threads)) workers.resize(static_cast<size_t>(threads));
   const int64_t attention =
-      std::max(kernels::attend_scratch(D), kernels::read_scratch(keys.most_keys_seen()));
+      std::max(kernels::attend_scratch(D), kernels::read_scratch(D, keys.most_keys_seen()));
   for (int i = 0; i < threads; ++i) {
     WorkerScratch& worker = workers[static_cast<size_t>(i)];
     reserve(worker.normed, kRowTile * C);

@@ -70,6 +70,8 @@ TEST_P(Attention, EveryRemainderOfATile) {
   for (int64_t n = 1; n <= kKeyTile; ++n) {
     expect_within_bounds(table(), {16, 7, 3, {{0, n}, {64, 64 + 65 - n}}, 128, 0, 0});
     expect_within_bounds(table(), {24, 5, n, {{64, 128}}, 128, 1, 3});
+    // Blocks that stand as close as they may.
+    expect_within_bounds(table(), {16, 3, 2, {{16, 16 + n}, {96, 170}}, 176, 0, 0});
   }
 }
 
@@ -119,7 +121,7 @@ TEST_P(Attention, BlocksMayStandAnywhere) {
   together.insert(together.end(), own.begin(), own.end());
   const auto sums = [&](const KeyBlock& context, const KeyBlock& of_rows) {
     std::vector<float> all(1024, 0.0f);
-    std::vector<float> scratch(static_cast<size_t>(read_scratch(3 * kKeyTile)));
+    std::vector<float> scratch(static_cast<size_t>(read_scratch(kWidth, 3 * kKeyTile)));
     ReadArgs args;
     args.queries = queries.data();
     args.query_stride = args.head_width = kWidth;
