@@ -43,6 +43,19 @@ foreach(part ONIGURUMA_INCLUDE ONIGURUMA_LIBRARY UTF8PROC_INCLUDE UTF8PROC_LIBRA
   endif()
 endforeach()
 
+# Kept passages (src/passages). LMDB (liblmdb-dev): the index of a folder of them. hiredis (libhiredis-dev): the protocol of
+# Redis and Valkey. xxHash (libxxhash-dev): its header alone, compiled in. Linked by file, as above.
+find_path(HEADWISE_LMDB_INCLUDE NAMES lmdb.h)
+find_library(HEADWISE_LMDB_LIBRARY NAMES lmdb)
+find_path(HEADWISE_HIREDIS_INCLUDE NAMES hiredis/hiredis.h)
+find_library(HEADWISE_HIREDIS_LIBRARY NAMES hiredis)
+find_path(HEADWISE_XXHASH_INCLUDE NAMES xxhash.h)
+foreach(part LMDB_INCLUDE LMDB_LIBRARY HIREDIS_INCLUDE HIREDIS_LIBRARY XXHASH_INCLUDE)
+  if(NOT HEADWISE_${part})
+    message(FATAL_ERROR "HEADWISE_${part} not found: run scripts/setup, or install liblmdb-dev, libhiredis-dev and libxxhash-dev")
+  endif()
+endforeach()
+
 # headwise::NAME for what pkg-config knows as MODULE and Debian as PACKAGE. What follows is added to the message where it
 # is missing.
 function(headwise_pkg_config name module package)

@@ -26,14 +26,18 @@ struct KeptContext {
   DecoderDescription decoder;
   KeptForm form;
 
-  // As a manifest shows it: one member for each thing that decides.
+  // As a manifest shows it: a member for each thing that decides, and the template's name, which does not.
+  // The instruction set decides in fp32 alone: other types are approximations wherever they were made.
   nlohmann::ordered_json describe() const;
-  // Of describe(): 32 hexadecimal digits.
+  // Of what decides: 32 hexadecimal digits.
   std::string digest() const;
 };
 
+// Of what decides in a describe(), which may have been read from a file.
+std::string context_digest(const nlohmann::ordered_json& description);
+
 // What differs between a store's manifest and this context, in words ("template: the store has 'blocks', this
-// engine 'blocks-short'"); empty: nothing.
+// engine 'blocks-short'"), parted by "; "; empty: nothing.
 std::string difference(const nlohmann::ordered_json& manifest, const KeptContext& context);
 
 }  // namespace headwise

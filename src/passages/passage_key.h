@@ -4,23 +4,17 @@
 // What this file is: the name of a kept passage: a hash over its context and its tokens.
 #pragma once
 
-#include <array>
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <span>
-#include <string>
 #include <string_view>
+
+#include "passages/checksum.h"
 
 namespace headwise {
 
-struct PassageKey {
-  std::array<unsigned char, 16> bytes{};
-
-  std::string hex() const;
-  friend auto operator<=>(const PassageKey&, const PassageKey&) = default;
-};
+using PassageKey = Checksum;
 
 struct PassageKeyHash {
   size_t operator()(const PassageKey& key) const {

@@ -19,6 +19,8 @@
 
 namespace headwise {
 
+using KeptPtr = std::shared_ptr<const KeptSegment>;
+
 // A slot that is looked for or kept: `tokens` are compared with those that stand beside what is found, so
 // that no two passages are ever taken for each other.
 struct KeptSlot {
@@ -39,13 +41,19 @@ struct TierStatistics {
 class PassageTier {
  public:
   virtual ~PassageTier() = default;
-  // By place in `slots`; null: not there.
-  virtual std::vector<std::shared_ptr<const KeptSegment>> get(std::span<const KeptSlot> slots) = 0;
-  virtual void put(std::span<const KeptSlot> slots,
-                   std::span<const std::shared_ptr<const KeptSegment>> segments) = 0;
+  // By place in `slots`; null: not there. What is given stays alive with its owner, whatever the tier drops.
+  virtual std::vector<KeptPtr> get(std::span<const KeptSlot> slots) = 0;
+  // By place in `slots`; null: nothing to keep.
+  virtual void put(std::span<const KeptSlot> slots, std::span<const KeptPtr> segments) = 0;
   // By place in `slots`, without reading what is kept.
   virtual std::vector<bool> exists(std::span<const KeptSlot> slots) = 0;
   virtual TierStatistics statistics() const = 0;
+  // What get() gives has travelled: worth keeping nearer. (Of a folder it has not: its pages are memory.)
+  virtual bool far() const { return false; }
 };
+
+// How a tier makes segments of bytes: read_kept_segment(), or what a test puts in its place.
+using SegmentReader = Result<KeptPtr> (*)(std::span<const std::byte> image,
+                                          std::shared_ptr<const void> owner);
 
 }  // namespace headwise
