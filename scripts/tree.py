@@ -19,6 +19,7 @@ ROOMS = {"align": ["data", "graph", "files", "loop"]}
 PUBLIC_STRATUM = {
     "error.h": "base",
     "home.h": "base",
+    "keep.h": "base",
     "passage.h": "base",
     "progress.h": "base",
     "dataset.h": "formats",
@@ -28,7 +29,6 @@ PUBLIC_STRATUM = {
     "tokenizer.h": "tokenizer",
     "model.h": "model",
     "decoder_description.h": "decoder",
-    "keep.h": "decoder",
     "head_selection.h": "model",
     "reranker.h": "rerank",
     "explanation.h": "rerank",

@@ -12,6 +12,9 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
+
+#include "headwise/error.h"
 
 namespace headwise {
 
@@ -31,16 +34,27 @@ enum class BudgetTokens {
   kNorm,      // those with the smallest keys
 };
 
+inline constexpr double kLeastShare = 1.0 / 32;
+
 // Which part of a passage's tokens is kept in each layer.
 struct KeepBudget {
-  double share = 1.0;  // mean over the layers, in [1/32, 1]
+  double share = 1.0;  // mean over the layers, in [kLeastShare, 1]; with kJoin over those from `join` on
   BudgetSplit split = BudgetSplit::kUniform;
   int join = 0;  // with kJoin
   BudgetTokens tokens = BudgetTokens::kEvery;
-  std::string file{};  // of `heads sensitivity`: the shares by layer; empty: none
+  std::string file{};  // of `heads sensitivity`: shares or sensitivities by layer; empty: none
 
   bool whole() const { return file.empty() && split != BudgetSplit::kJoin && share == 1.0; }
 };
+
+// B[,split=uniform|depth|pyramid|join:L][,tokens=every|received|norm], as --keep-budget takes it: B is a
+// number or a fraction, "0.25" or "1/4". kUsage says what else was found. Prints what it reads, but for the
+// file.
+Result<KeepBudget> parse_keep_budget(std::string_view text);
+std::string to_string(const KeepBudget& budget);
+// fp32, bf16 or int8.
+Result<KeptType> parse_kept_type(std::string_view text);
+std::string to_string(KeptType type);
 
 struct KeepOptions {
   uint64_t memory = 0;       // bytes in this process, least recently used out first; 0: nothing is kept there

@@ -47,7 +47,7 @@ struct DecodeRequest {
   std::span<const GivenSegment> given;
   std::span<const int> keep;  // segments whose keys and values are wanted, as they were run
   // Layers that `keep` wants: those below whole, of this one the keys of every kv head; the pass goes as deep
-  // at least. -1: what the heads that are read ask for.
+  // at least, also where it reads no heads. -1: what the heads that are read ask for.
   int keep_until = -1;
   // Called once per layer with read heads, in layer order.
   std::function<void(const LayerAttention&)> on_layer;

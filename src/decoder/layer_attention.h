@@ -18,7 +18,8 @@ namespace headwise {
 struct LayerKeys {
   int64_t first = 0;  // place of its first key in the sums
   int64_t count = 0;
-  std::span<const int32_t> tokens;  // the segment's tokens that they belong to, ascending; empty: 0, 1, ...
+  std::span<const int32_t>
+      tokens;  // the segment's tokens that they belong to, ascending; empty: all (or none, by `count`)
 };
 
 // The keys that a span of tokens has in one layer: keys [first, first + count).

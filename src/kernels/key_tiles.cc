@@ -3,6 +3,7 @@
 
 #include "kernels/key_tiles.h"
 
+#include <algorithm>
 #include <bit>
 
 namespace headwise::kernels {
@@ -15,6 +16,10 @@ float of_bfloat16(uint16_t number) { return std::bit_cast<float>(static_cast<uin
 void decode_key_tile(const KeyBlock& block, int64_t first, int64_t head_width, float* out) {
   const int64_t width = tile_width(block.count, first);
   const int64_t begin = first * head_width;
+  if (block.type == KeptType::kFloat32) {
+    std::copy_n(static_cast<const float*>(block.keys) + begin, head_width * width, out);
+    return;
+  }
   if (block.type == KeptType::kBfloat16) {
     const auto* from = static_cast<const uint16_t*>(block.keys) + begin;
     for (int64_t i = 0; i < head_width * width; ++i) out[i] = of_bfloat16(from[i]);
@@ -31,6 +36,10 @@ void decode_value_tile(const KeyBlock& block, int64_t first, int64_t head_width,
   const int64_t width = tile_width(block.count, first);
   const int64_t stride = padded_width(head_width);
   const int64_t begin = first * stride;
+  if (block.type == KeptType::kFloat32) {
+    std::copy_n(static_cast<const float*>(block.values) + begin, width * stride, out);
+    return;
+  }
   if (block.type == KeptType::kBfloat16) {
     const auto* from = static_cast<const uint16_t*>(block.values) + begin;
     for (int64_t i = 0; i < width * stride; ++i) out[i] = of_bfloat16(from[i]);

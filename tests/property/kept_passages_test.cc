@@ -2,14 +2,17 @@
 // SPDX-FileCopyrightText: headwise contributors
 
 // A passage encoded alone, however short, has the keys and values that it has among others, to the last bit;
-// and a pass that is given them reads what it would have read had it run the passage's tokens.
+// and a pass that is given them reads what it would have read had it run the passage's tokens. What is kept
+// does not depend on the heads that are read beside.
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "base/aligned_buffer.h"
 #include "decoder/create.h"
 #include "support/paths.h"
 
@@ -59,6 +62,22 @@ class KeptPassages : public ::testing::TestWithParam<std::string> {
     request.keep = keep;
     const auto decoder = create_decoder(model_, {.threads = threads}).value();
     return decoder->run(request).value().kept;
+  }
+
+  // The same without reading anything, to a layer.
+  std::vector<Kept> encode_until(int layer, const std::vector<Ids>& passages, std::span<const HeadId> heads) {
+    const PromptLayout layout = passages_layout(passages);
+    std::vector<int> keep;
+    for (size_t i = 0; i <= passages.size(); ++i) keep.push_back(static_cast<int>(i));
+    DecodeRequest request;
+    request.prompt = &layout;
+    request.heads = heads;
+    request.keep = keep;
+    request.keep_until = layer;
+    const auto decoder = create_decoder(model_, {.threads = 2}).value();
+    DecodeResult done = decoder->run(request).value();
+    EXPECT_EQ(done.layers_run, std::max(layer + 1, heads.empty() ? 0 : heads.back().layer + 1));
+    return done.kept;
   }
 
   // All sums of attention, layer after layer, of a query behind the passages.
@@ -157,6 +176,40 @@ TEST_P(KeptPassages, WhatDoesNotFitIsRefused) {
   EXPECT_EQ(refusal(passages, encode(passages, shallow, 1)[1]),
             "the kept keys and values of segment 1 end before layer 0, which this pass reads; keep them anew "
             "with these heads");
+}
+
+// All kv heads of the deepest layer, whatever is read of it, and no more than is asked for where the pass
+// goes deeper: one image, bit for bit, so that any head set of this depth may use it.
+TEST_P(KeptPassages, KeepUntilIsOneImage) {
+  const std::vector<Ids> passages{random_ids(1), random_ids(70), random_ids(200)};
+  const std::vector<HeadId> few{{0, 1}, {1, 0}};
+  const auto kv_heads = static_cast<int>(model_->config().kv_heads);
+  const auto width = static_cast<size_t>(model_->config().head_width);
+  const std::vector<Kept> alone = encode_until(1, passages, {});
+  const std::vector<Kept> beside_few = encode_until(1, passages, few);
+  const std::vector<Kept> beside_all = encode_until(1, passages, heads_);
+  for (size_t i = 0; i < alone.size(); ++i) {
+    ASSERT_EQ(alone[i]->layers(), 2);
+    for (const Kept& other : {beside_few[i], beside_all[i]}) {
+      ASSERT_EQ(alone[i]->bytes(), other->bytes());
+      EXPECT_EQ(std::memcmp(alone[i]->image().data(), other->image().data(), other->bytes()), 0);
+    }
+    for (int head = 0; head < kv_heads; ++head) {
+      EXPECT_EQ(alone[i]->keys(1, head).size(), static_cast<size_t>(alone[i]->tokens()) * width);
+      EXPECT_TRUE(alone[i]->values(1, head).empty());
+      EXPECT_EQ(alone[i]->values(0, head).size(), static_cast<size_t>(alone[i]->tokens()) * width);
+    }
+  }
+  // Read by other heads of the same depth, from a copy of the bytes.
+  const std::vector<HeadId> others{{1, 0}, {1, static_cast<int>(model_->config().heads) - 1}};
+  std::vector<GivenSegment> given;
+  for (size_t i = 0; i < alone.size(); ++i) {
+    auto bytes = std::make_shared<AlignedBuffer<std::byte>>(alone[i]->bytes());
+    std::memcpy(bytes->data(), alone[i]->image().data(), alone[i]->bytes());
+    given.push_back(
+        {static_cast<int>(i), read_kept_segment({bytes->data(), alone[i]->bytes()}, bytes).value()});
+  }
+  EXPECT_EQ(read(passages, given, others, 2), read(passages, {}, others, 2));
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, KeptPassages,

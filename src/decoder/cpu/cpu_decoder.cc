@@ -19,6 +19,23 @@
 namespace headwise {
 namespace {
 
+// Room for what the pass keeps of each segment.
+Result<std::vector<CpuKeptBuilder>> room_to_keep(const DecodeRequest& request, const ModelConfig& config,
+                                                 const PassPlan& plan) {
+  std::vector<CpuKeptBuilder> kept;
+  for (const int index : request.keep) {
+    const PromptSegment& segment = request.prompt->segment(index);
+    const KeptShape shape{KeptType::kFloat32, config.head_width, config.kv_heads, segment.tokens,
+                          segment.first_position};
+    std::vector<KeptLayer> layers;
+    for (const bool values : plan.keeps_values) layers.push_back(KeptLayer::all(segment.tokens, values));
+    auto layout = KeptImageLayout::make(shape, std::move(layers));
+    HW_RETURN_IF_ERROR(layout);
+    kept.emplace_back(std::move(*layout));
+  }
+  return kept;
+}
+
 class CpuDecoder final : public Decoder {
  public:
   CpuDecoder(std::shared_ptr<const ModelWeights> weights, const DecoderOptions& options,
@@ -68,10 +85,8 @@ Result<DecodeResult> CpuDecoder::run_layers(const DecodeRequest& request) {
   const auto products = request.linear == LinearChoice::kPacked ? make_packed_products(tools, packed_)
                                                                 : make_stored_products(tools);
   LayerPass pass(tools, *products, rotary_);
-  std::vector<std::shared_ptr<CpuKeptSegment>> kept;
-  for (const int segment : request.keep) {
-    kept.push_back(std::make_shared<CpuKeptSegment>(request.prompt->segment(segment), config));
-  }
+  auto kept = room_to_keep(request, config, *plan);
+  HW_RETURN_IF_ERROR(kept);
   pass.embed();
   DecodeResult result;
   for (int layer = 0; layer < static_cast<int>(plan->demands.size()); ++layer) {
@@ -81,7 +96,7 @@ Result<DecodeResult> CpuDecoder::run_layers(const DecodeRequest& request) {
     }
     const LayerDemand& demand = plan->demands[static_cast<size_t>(layer)];
     pass.run(layer, demand);
-    for (size_t i = 0; i < kept.size(); ++i) scratch->keys.keep(request.keep[i], demand, *kept[i]);
+    for (size_t i = 0; i < kept->size(); ++i) scratch->keys.keep(request.keep[i], (*kept)[i]);
     if (!plan->heads_by_layer[static_cast<size_t>(layer)].empty()) {
       const auto start = std::chrono::steady_clock::now();
       const LayerAttention attention = pass.read(layer);
@@ -91,7 +106,7 @@ Result<DecodeResult> CpuDecoder::run_layers(const DecodeRequest& request) {
     if (request.on_hidden) request.on_hidden(layer, scratch->hidden_TC.data());
     ++result.layers_run;
   }
-  result.kept.assign(kept.begin(), kept.end());
+  for (CpuKeptBuilder& segment : *kept) result.kept.push_back(std::move(segment).finish());
   return result;
 }
 

@@ -4,95 +4,100 @@
 #include "decoder/cpu/cpu_kept_segment.h"
 
 #include <algorithm>
+#include <cstring>
 #include <string>
+#include <utility>
+
+#include "kernels/key_tiles.h"
 
 namespace headwise {
 
-using kernels::kKeyTile;
-using kernels::tile_width;
-
-size_t CpuKeptSegment::bytes() const {
-  size_t total = 0;
-  for (const Layer& layer : layers_) {
-    for (const auto* buffers : {&layer.keys, &layer.values}) {
-      for (const AlignedBuffer<float>& buffer : *buffers) total += buffer.capacity() * sizeof(float);
-    }
-    total += layer.tokens.size() * sizeof(int32_t);
-  }
-  return total;
-}
-
 std::vector<float> CpuKeptSegment::keys(int layer, int kv_head) const {
-  const Layer& from = this->layer(layer);
-  const AlignedBuffer<float>& tiles = from.keys[static_cast<size_t>(kv_head)];
-  std::vector<float> rows;
-  for (int64_t key = 0; tiles.capacity() > 0 && key < from.count; ++key) {
-    const int64_t first = key / kKeyTile * kKeyTile;
-    const float* column = tiles.data() + first * head_width_ + key - first;
-    const int64_t stride = tile_width(from.count, first);
-    for (int64_t d = 0; d < head_width_; ++d) rows.push_back(column[d * stride]);
+  const int64_t width = layout_.shape().head_width;
+  const int64_t count = this->layer(layer).count;
+  const kernels::KeyBlock block = this->block(layer, kv_head);
+  std::vector<float> tile(static_cast<size_t>(kernels::kKeyTile * width));
+  std::vector<float> rows(static_cast<size_t>(count * width));
+  for (int64_t first = 0; first < count; first += kernels::kKeyTile) {
+    const int64_t stride = kernels::tile_width(count, first);
+    decode_key_tile(block, first, width, tile.data());
+    for (int64_t i = 0; i < std::min(count - first, stride); ++i) {
+      for (int64_t d = 0; d < width; ++d) {
+        rows[static_cast<size_t>((first + i) * width + d)] = tile[static_cast<size_t>(d * stride + i)];
+      }
+    }
   }
   return rows;
 }
 
 std::vector<float> CpuKeptSegment::values(int layer, int kv_head) const {
-  const Layer& from = this->layer(layer);
-  const AlignedBuffer<float>& padded = from.values[static_cast<size_t>(kv_head)];
+  if (!this->layer(layer).values) return {};
+  const int64_t width = layout_.shape().head_width;
+  const int64_t padded = kernels::padded_width(width);
+  const kernels::KeyBlock block = this->block(layer, kv_head);
+  std::vector<float> tile(static_cast<size_t>(kernels::kKeyTile * padded));
   std::vector<float> rows;
-  for (int64_t key = 0; padded.capacity() > 0 && key < from.count; ++key) {
-    const float* row = padded.data() + key * kernels::padded_width(head_width_);
-    rows.insert(rows.end(), row, row + head_width_);
+  for (int64_t key = 0; key < block.count; ++key) {
+    const int64_t place = key % kernels::kKeyTile;
+    if (place == 0) decode_value_tile(block, key, width, tile.data());
+    const float* row = tile.data() + place * padded;
+    rows.insert(rows.end(), row, row + width);
   }
   return rows;
 }
 
-std::span<const std::byte> CpuKeptSegment::image() const { return {}; }
-
-std::shared_ptr<const KeptSegment> CpuKeptSegment::reduced(const KeptForm&, std::span<const float>) const {
-  return nullptr;
-}
-
 kernels::KeyBlock CpuKeptSegment::block(int layer, int64_t kv_head) const {
-  const Layer& from = this->layer(layer);
+  const KeptLayer& from = this->layer(layer);
   kernels::KeyBlock block;
-  block.keys = from.keys[static_cast<size_t>(kv_head)].data();
-  block.values = from.values[static_cast<size_t>(kv_head)].data();
   block.count = from.count;
-  block.first_position = first_position_;
+  block.first_position = first_position();
+  block.type = layout_.shape().type;
+  if (from.count == 0) return block;
+  const KeptPlace keys = layout_.keys(layer, kv_head);
+  block.keys = image_.data() + keys.numbers;
+  const bool scaled = block.type == KeptType::kInt8;
+  if (scaled) block.key_scales = reinterpret_cast<const float*>(image_.data() + keys.scales);
+  if (!from.values) return block;
+  const KeptPlace values = layout_.values(layer, kv_head);
+  block.values = image_.data() + values.numbers;
+  if (scaled) block.value_scales = reinterpret_cast<const float*>(image_.data() + values.scales);
   return block;
 }
 
 Status CpuKeptSegment::check_fits(const PromptSegment& segment, const ModelConfig& config) const {
-  if (config.head_width != head_width_ || config.kv_heads != kv_heads_) {
-    return fail(ErrorCode::kInvalidInput, "kept keys and values have " + std::to_string(kv_heads_) +
-                                              " heads of width " + std::to_string(head_width_) +
+  const KeptShape& shape = layout_.shape();
+  if (config.head_width != shape.head_width || config.kv_heads != shape.kv_heads) {
+    return fail(ErrorCode::kInvalidInput, "kept keys and values have " + std::to_string(shape.kv_heads) +
+                                              " heads of width " + std::to_string(shape.head_width) +
                                               "; the model has " + std::to_string(config.kv_heads) +
                                               " of width " + std::to_string(config.head_width));
   }
-  if (segment.tokens != tokens_ || segment.first_position != first_position_) {
-    return fail(ErrorCode::kInvalidInput,
-                "kept keys and values are of " + std::to_string(tokens_) + " tokens from position " +
-                    std::to_string(first_position_) + "; the prompt has " + std::to_string(segment.tokens) +
-                    " from position " + std::to_string(segment.first_position) + " in their place");
+  if (segment.tokens != shape.tokens || segment.first_position != shape.first_position) {
+    return fail(ErrorCode::kInvalidInput, "kept keys and values are of " + std::to_string(shape.tokens) +
+                                              " tokens from position " +
+                                              std::to_string(shape.first_position) + "; the prompt has " +
+                                              std::to_string(segment.tokens) + " from position " +
+                                              std::to_string(segment.first_position) + " in their place");
   }
   return {};
 }
 
-bool CpuKeptSegment::has(int layer, bool whole, const std::vector<int>& key_heads) const {
-  if (layer >= layers()) return false;
-  const Layer& kept = this->layer(layer);
-  const auto held = [](const AlignedBuffer<float>& buffer) { return buffer.capacity() > 0; };
-  if (whole) {
-    return std::all_of(kept.keys.begin(), kept.keys.end(), held) &&
-           std::all_of(kept.values.begin(), kept.values.end(), held);
-  }
-  return std::all_of(key_heads.begin(), key_heads.end(),
-                     [&](int head) { return held(kept.keys[static_cast<size_t>(head)]); });
+CpuKeptBuilder::CpuKeptBuilder(KeptImageLayout layout)
+    : layout_(std::move(layout)), image_(std::make_shared<AlignedBuffer<std::byte>>(layout_.bytes())) {
+  std::memset(image_->data(), 0, layout_.bytes());
+  layout_.write_head({image_->data(), layout_.bytes()});
 }
 
-Result<std::shared_ptr<const KeptSegment>> read_kept_segment(std::span<const std::byte>,
-                                                             std::shared_ptr<const void>) {
-  return fail(ErrorCode::kUnsupported, "images are not read yet");
+std::shared_ptr<const CpuKeptSegment> CpuKeptBuilder::finish() && {
+  const std::span<const std::byte> image{image_->data(), layout_.bytes()};
+  return std::make_shared<CpuKeptSegment>(std::move(layout_), image, std::move(image_));
+}
+
+Result<std::shared_ptr<const KeptSegment>> read_kept_segment(std::span<const std::byte> image,
+                                                             std::shared_ptr<const void> owner) {
+  auto layout = KeptImageLayout::read(image);
+  HW_RETURN_IF_ERROR(layout);
+  return std::make_shared<CpuKeptSegment>(std::move(*layout), image, std::move(owner));
 }
 
 }  // namespace headwise

@@ -4,6 +4,7 @@
 #include "decoder/cpu/key_store.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace headwise {
 
@@ -58,7 +59,7 @@ void KeyStore::begin_layer(int layer) {
   layer_keys_.clear();
   for (size_t s = 0; s < segments; ++s) {
     LayerKeys keys{plan_->segments[s].place, own_[s].count, {}};
-    if (const CpuKeptSegment* given = plan_->segments[s].given) keys.tokens = given->layer(layer).tokens;
+    if (const CpuKeptSegment* given = plan_->segments[s].given) keys.tokens = given->layer(layer).kept;
     layer_keys_.push_back(keys);
   }
 }
@@ -106,23 +107,15 @@ kernels::Visibility KeyStore::seen_by(int segment, int64_t kv_head, int64_t firs
   return {{context, contexts}, own_[head * prompt_->segments.size() + s], first_row};
 }
 
-void KeyStore::keep(int segment, const LayerDemand& demand, CpuKeptSegment& kept) const {
-  CpuKeptSegment::Layer& to = kept.add_layer();
-  const auto heads = static_cast<size_t>(config_->kv_heads);
-  to.keys.resize(heads);
-  to.values.resize(heads);
-  const auto copy = [](const void* from, int64_t count, AlignedBuffer<float>& buffer) {
-    buffer.reserve(static_cast<size_t>(count));
-    std::copy_n(static_cast<const float*>(from), count, buffer.data());
-  };
-  for (size_t head = 0; head < heads; ++head) {
-    const KeyBlock& from = own_[head * prompt_->segments.size() + static_cast<size_t>(segment)];
-    to.count = from.count;
-    const int64_t slots = stored_keys(from.count);
-    const bool read = demand.whole || std::find(demand.key_heads.begin(), demand.key_heads.end(),
-                                                static_cast<int>(head)) != demand.key_heads.end();
-    if (read) copy(from.keys, slots * config_->head_width, to.keys[head]);
-    if (demand.whole) copy(from.values, slots * value_width_, to.values[head]);
+void KeyStore::keep(int segment, CpuKeptBuilder& kept) const {
+  const KeptImageLayout& to = kept.layout();
+  if (layer_ >= static_cast<int>(to.layers().size())) return;
+  for (int64_t head = 0; head < config_->kv_heads; ++head) {
+    const size_t place = static_cast<size_t>(head) * prompt_->segments.size() + static_cast<size_t>(segment);
+    const KeyBlock& from = own_[place];
+    std::memcpy(kept.at(to.keys(layer_, head).numbers), from.keys, to.key_bytes(layer_));
+    if (!to.layers()[static_cast<size_t>(layer_)].values) continue;
+    std::memcpy(kept.at(to.values(layer_, head).numbers), from.values, to.value_bytes(layer_));
   }
 }
 

@@ -33,8 +33,8 @@ class KeyStore {
   int64_t most_keys_seen() const { return most_keys_seen_; }
   // By segment, of the layer in hand.
   const std::vector<LayerKeys>& layer_keys() const { return layer_keys_; }
-  // Copies what the layer in hand has of a segment that ran.
-  void keep(int segment, const LayerDemand& demand, CpuKeptSegment& kept) const;
+  // Copies what the layer in hand has of a segment that ran, as far as the image has room for the layer.
+  void keep(int segment, CpuKeptBuilder& kept) const;
 
  private:
   // Where a row's key and value stand among those of a kv head.

@@ -4,6 +4,7 @@
 #include "decoder/cpu/pass_plan.h"
 
 #include <algorithm>
+#include <numeric>
 #include <span>
 #include <string>
 
@@ -76,28 +77,41 @@ std::vector<ReadRows> read_rows(const DecodeRequest& request, const PassPlan& pl
   return groups;
 }
 
+// Which part of its layers a pass needs, and which of them it keeps.
 void plan_layers(const DecodeRequest& request, const ModelConfig& config, PassPlan& plan) {
-  plan.heads_by_layer.resize(static_cast<size_t>(config.layers));
-  int deepest = -1;
+  const int all = static_cast<int>(config.layers);
+  const bool keeps = !request.keep.empty();
+  HW_CHECK(request.keep_until < all);
+  plan.heads_by_layer.resize(static_cast<size_t>(all));
+  int deepest = keeps ? request.keep_until : -1;
   for (const HeadId id : request.heads) {
     plan.heads_by_layer[static_cast<size_t>(id.layer)].push_back(id.head);
     deepest = std::max(deepest, id.layer);
   }
   for (std::vector<int>& heads : plan.heads_by_layer) std::sort(heads.begin(), heads.end());
   const bool whole_model = request.full_depth || request.on_hidden;
-  const int all = static_cast<int>(config.layers);
   const int whole =
       request.on_hidden && request.hidden_until >= 0 ? std::min(request.hidden_until + 1, all) : all;
   const int layers = whole_model ? std::max(whole, deepest + 1) : deepest + 1;
   plan.demands.resize(static_cast<size_t>(std::max(layers, 0)));
-  if (whole_model || deepest < 0) return;
-  LayerDemand& last = plan.demands.back();
-  last.whole = false;
-  last.query_heads = plan.heads_by_layer[static_cast<size_t>(deepest)];
-  for (const int head : last.query_heads) {
-    last.key_heads.push_back(head / static_cast<int>(config.heads / config.kv_heads));
+  if (!whole_model && deepest >= 0) {
+    LayerDemand& last = plan.demands.back();
+    last.whole = false;
+    last.query_heads = plan.heads_by_layer[static_cast<size_t>(deepest)];
+    for (const int head : last.query_heads) {
+      last.key_heads.push_back(head / static_cast<int>(config.heads / config.kv_heads));
+    }
+    last.key_heads.erase(std::unique(last.key_heads.begin(), last.key_heads.end()), last.key_heads.end());
+    if (keeps) {
+      last.key_heads.resize(static_cast<size_t>(config.kv_heads));
+      std::iota(last.key_heads.begin(), last.key_heads.end(), 0);
+    }
   }
-  last.key_heads.erase(std::unique(last.key_heads.begin(), last.key_heads.end()), last.key_heads.end());
+  for (int layer = 0; keeps && layer < layers; ++layer) {
+    if (request.keep_until >= 0 && layer > request.keep_until) break;
+    plan.keeps_values.push_back(plan.demands[static_cast<size_t>(layer)].whole &&
+                                layer != request.keep_until);
+  }
 }
 
 // Each given segment must hold what every layer of the pass reads.
@@ -109,7 +123,7 @@ Status take_given(const DecodeRequest& request, const ModelConfig& config, PassP
     HW_RETURN_IF_ERROR(kept->check_fits(segment, config));
     for (size_t layer = 0; layer < plan.demands.size(); ++layer) {
       const LayerDemand& demand = plan.demands[layer];
-      if (kept->has(static_cast<int>(layer), demand.whole, demand.key_heads)) continue;
+      if (kept->has(static_cast<int>(layer), demand.whole)) continue;
       return fail(ErrorCode::kInvalidInput, "the kept keys and values of segment " +
                                                 std::to_string(given.segment) + " end before layer " +
                                                 std::to_string(layer) +

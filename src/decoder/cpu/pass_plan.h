@@ -49,7 +49,7 @@ struct SegmentPlace {
 struct LayerDemand {
   bool whole = true;
   // Only with whole == false (the deepest layer): these query heads and kv heads, no values, no output, no
-  // MLP.
+  // MLP. All kv heads where something is kept: what heads of that layer are read later is not known.
   std::vector<int> query_heads;
   std::vector<int> key_heads;
 };
@@ -66,6 +66,7 @@ struct PassPlan {
   std::vector<RowTile> even_tiles;   // the last ones smaller: the same work for every thread
   std::vector<std::vector<int>> heads_by_layer;
   std::vector<LayerDemand> demands;  // one a layer that runs
+  std::vector<bool> keeps_values;    // one a layer that is kept, of which all keys are
 
   int64_t rows() const { return static_cast<int64_t>(ids.size()); }
   const SegmentPlace& segment(int index) const { return segments[static_cast<size_t>(index)]; }

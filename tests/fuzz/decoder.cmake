@@ -1,0 +1,1 @@
+headwise_fuzz(kept_segment kept_segment_fuzz.cc)

@@ -1,0 +1,1 @@
+headwise_test(decoder_test SOURCES decoder/kept_image_test.cc)
