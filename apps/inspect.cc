@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 
+#include "base/digits.h"
 #include "base/tensor.h"
 #include "common/app.h"
 #include "common/model_path.h"
@@ -39,27 +40,6 @@ constexpr std::string_view scaling_name(RopeScaling::Kind kind) {
     default:
       return "none";
   }
-}
-
-// "1,234,567"
-std::string grouped(int64_t value) {
-  std::string digits = std::to_string(value);
-  for (size_t at = digits.size(); at > 3 && digits[at - 4] != '-';) {
-    at -= 3;
-    digits.insert(at, ",");
-  }
-  return digits;
-}
-
-// "87.2 MB": decimal units, as disks and file managers count.
-std::string in_bytes(int64_t bytes) {
-  constexpr std::array<const char*, 6> kUnits{"B", "kB", "MB", "GB", "TB", "PB"};
-  auto value = static_cast<double>(bytes);
-  size_t unit = 0;
-  for (; value >= 999.95 && unit + 1 < kUnits.size(); ++unit) value /= 1000.0;
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), unit == 0 ? "%.0f %s" : "%.1f %s", value, kUnits[unit]);
-  return text.data();
 }
 
 std::string number(double value) {
@@ -212,8 +192,8 @@ void add_config(const ModelConfig& config, Sheet& sheet) {
                                   std::to_string(config.kv_heads) + " key/value heads of width " +
                                   std::to_string(config.head_width) + ")");
   sheet.row("width", std::to_string(config.width) + ", feed-forward " + std::to_string(config.ffn_width));
-  sheet.row("vocabulary", grouped(config.vocabulary));
-  sheet.row("context", grouped(config.context) + " tokens");
+  sheet.row("vocabulary", grouped_digits(config.vocabulary));
+  sheet.row("context", grouped_digits(config.context) + " tokens");
   std::string rope = "base " + number(config.rope_theta);
   if (config.rope_scaling.kind != RopeScaling::Kind::kNone) {
     rope += ", scaling " + std::string(scaling_name(config.rope_scaling.kind));
@@ -247,22 +227,23 @@ std::string to_text(const std::string& path, const ModelDescription& model, bool
   if (model.config) add_config(*model.config, sheet);
   if (model.adapter) add_adapter(path, *model.adapter, sheet);
   if (model.tokenizer) {
-    sheet.row("tokenizer", model.tokenizer->kind + ", " + grouped(model.tokenizer->vocabulary) +
+    sheet.row("tokenizer", model.tokenizer->kind + ", " + grouped_digits(model.tokenizer->vocabulary) +
                                " tokens, chat format " + model.tokenizer->chat_format);
   }
   for (const TensorTypeTotal& total : model.tensor_types) {
     sheet.aligned_row(&total == &model.tensor_types.front() ? "tensors" : "",
                       pad_to_columns(cut_to_columns(total.type, 14), 8) +
-                          pad_to_columns(grouped(total.tensors), 6, false) + " tensors " +
-                          pad_to_columns(grouped(total.values), 16, false) + " values " +
-                          (total.readable ? pad_to_columns(in_bytes(total.bytes), 10, false)
+                          pad_to_columns(grouped_digits(total.tensors), 6, false) + " tensors " +
+                          pad_to_columns(grouped_digits(total.values), 16, false) + " values " +
+                          (total.readable ? pad_to_columns(bytes_text(total.bytes), 10, false)
                                           : "  (this build does not read them)"));
   }
   if (model.memory) {
-    sheet.row("memory, weights", in_bytes(model.memory->stored_weights) + " as stored, plus " +
-                                     in_bytes(model.memory->largest_layer) + " for the layer at work;  or " +
-                                     in_bytes(model.memory->float_weights) + " more with --weights float32");
-    sheet.row("memory, prompt", in_bytes(model.memory->per_1000_tokens) + " per 1,000 tokens");
+    sheet.row("memory, weights",
+              bytes_text(model.memory->stored_weights) + " as stored, plus " +
+                  bytes_text(model.memory->largest_layer) + " for the layer at work;  or " +
+                  bytes_text(model.memory->float_weights) + " more with --weights float32");
+    sheet.row("memory, prompt", bytes_text(model.memory->per_1000_tokens) + " per 1,000 tokens");
   }
   if (model.loads()) sheet.row("fingerprint", model.fingerprint);
   if (model.config) sheet.row("supported", model.loads() ? "yes" : "no");

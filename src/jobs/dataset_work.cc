@@ -4,7 +4,6 @@
 #include "jobs/dataset_work.h"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "base/check.h"
@@ -13,29 +12,10 @@
 #include "headwise/dataset.h"
 #include "headwise/qrels.h"
 #include "headwise/run.h"
+#include "jobs/shard.h"
 
 namespace headwise {
 namespace {
-
-struct Shard {
-  size_t index = 0;  // zero based
-  size_t count = 1;
-};
-
-Result<Shard> parse_shard(const std::string& text) {
-  if (text.empty()) return Shard{};
-  Shard shard;
-  const char* end = text.data() + text.size();
-  const auto first = std::from_chars(text.data(), end, shard.index);
-  if (first.ec == std::errc() && first.ptr != end && *first.ptr == '/') {
-    const auto second = std::from_chars(first.ptr + 1, end, shard.count);
-    if (second.ec == std::errc() && second.ptr == end && shard.index >= 1 && shard.index <= shard.count) {
-      --shard.index;
-      return shard;
-    }
-  }
-  return fail(ErrorCode::kUsage, "--shard: expected i/n with 1 <= i <= n, such as 1/2; found '" + text + "'");
-}
 
 // Keeps the query that --query-id names; of a file with its own texts its documents too.
 Status keep_only(const std::string& id, const std::string& file, Run& run,
@@ -155,10 +135,7 @@ Result<DatasetWork> gather_work(const DatasetChoice& flags) {
     documents.push_back(std::move(texts->documents));
   }
   Fingerprint fingerprint;
-  // Neighbours stay together, the first shards hold one more: `cat` of all is the whole run's file.
-  const size_t least = run.queries.size() / shard->count, longer = run.queries.size() % shard->count;
-  const size_t first = shard->index * least + std::min(shard->index, longer);
-  const size_t end = first + least + (shard->index < longer ? 1 : 0);
+  const auto [first, end] = shard->of(run.queries.size());
   for (size_t i = first; i < end; ++i) {
     auto request = make_request(run.queries[i], queries, documents.size() == 1 ? documents[0] : documents[i],
                                 static_cast<int64_t>(i));

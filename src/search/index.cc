@@ -17,7 +17,7 @@
 #include "base/fingerprint.h"
 #include "headwise/home.h"
 #include "search/bm25.h"
-#include "search/corpus.h"
+#include "formats/corpus.h"
 #include "search/terms.h"
 #include "search/word_frequencies.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-#include "search/corpus.h"
+#include "formats/corpus.h"
 
 #include <algorithm>
 #include <system_error>
