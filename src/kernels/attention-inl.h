@@ -12,7 +12,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/key_tiles.h"
+#include "kernels/key_tiles-inl.h"
 
 namespace headwise::kernels {
 namespace {
@@ -22,14 +22,14 @@ inline constexpr int64_t kBlockRows = 6;
 // A tile of keys or values as fp32: where it stands, or decoded into `room` [tile_scratch(D)].
 inline const float* key_tile(const KeyBlock& block, int64_t first, int64_t head_width, float* room) {
   if (block.type == KeptType::kFloat32) return static_cast<const float*>(block.keys) + first * head_width;
-  decode_key_tile(block, first, head_width, room);
+  decode_keys(block, first, head_width, room);
   return room;
 }
 inline const float* value_tile(const KeyBlock& block, int64_t first, int64_t head_width, float* room) {
   if (block.type == KeptType::kFloat32) {
     return static_cast<const float*>(block.values) + first * padded_width(head_width);
   }
-  decode_value_tile(block, first, head_width, room);
+  decode_values(block, first, head_width, room);
   return room;
 }
 

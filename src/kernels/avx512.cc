@@ -14,8 +14,8 @@
 
 namespace headwise::kernels {
 
-const KernelTable kAvx512Kernels{"avx512",      rms_norm,     rotate,         silu_multiply,
-                                 add,           add_scaled,   attend,         read,
-                                 multiply_rows, add_low_rank, dequantize_avx2};
+const KernelTable kAvx512Kernels{"avx512",        rms_norm,    rotate,       silu_multiply, add,
+                                 add_scaled,      attend,      read,         multiply_rows, add_low_rank,
+                                 dequantize_avx2, decode_keys, decode_values};
 
 }  // namespace headwise::kernels

@@ -150,6 +150,9 @@ struct KernelTable {
   void (*add_low_rank)(const LowRank& change, int64_t first, int64_t rows, int64_t inputs, float* out);
   // dequantize.h; the same bits in every table.
   void (*dequantize)(DType dtype, const std::byte* stored, int64_t values, float* out);
+  // key_tiles.h; likewise. `attend` and `read` do it for themselves.
+  void (*decode_keys)(const KeyBlock& block, int64_t first, int64_t head_width, float* out);
+  void (*decode_values)(const KeyBlock& block, int64_t first, int64_t head_width, float* out);
 };
 
 // The best table this processor runs, or the one that environment variable HEADWISE_ISA names (scalar, avx2,

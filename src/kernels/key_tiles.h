@@ -10,7 +10,7 @@
 
 namespace headwise::kernels {
 
-// Of a block of bf16 or int8: the tile of keys that begins with key `first` as fp32 [D][tile_width].
+// Of a block of any type: the tile of keys that begins with key `first` as fp32 [D][tile_width].
 void decode_key_tile(const KeyBlock& block, int64_t first, int64_t head_width, float* out);
 // The values of the same keys as fp32 [tile_width][padded_width(D)].
 void decode_value_tile(const KeyBlock& block, int64_t first, int64_t head_width, float* out);

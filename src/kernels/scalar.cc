@@ -147,8 +147,18 @@ void add_low_rank(const LowRank& change, int64_t first, int64_t rows, int64_t in
 
 }  // namespace
 
-const KernelTable kScalarKernels{"scalar",      rms_norm,     rotate,          silu_multiply,
-                                 add,           add_scaled,   attend,          read,
-                                 multiply_rows, add_low_rank, dequantize_plain};
+const KernelTable kScalarKernels{"scalar",
+                                 rms_norm,
+                                 rotate,
+                                 silu_multiply,
+                                 add,
+                                 add_scaled,
+                                 attend,
+                                 read,
+                                 multiply_rows,
+                                 add_low_rank,
+                                 dequantize_plain,
+                                 decode_keys_plain,
+                                 decode_values_plain};
 
 }  // namespace headwise::kernels
