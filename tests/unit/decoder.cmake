@@ -1,1 +1,1 @@
-headwise_test(decoder_test SOURCES decoder/kept_image_test.cc)
+headwise_test(decoder_test SOURCES decoder/kept_form_test.cc decoder/kept_image_test.cc)

@@ -110,7 +110,8 @@ TEST(KeptImage, SaysWhatIsWrong) {
   EXPECT_THAT(message(kept->bytes(), set(12, 3)), ::testing::HasSubstr("type is unknown"));
   EXPECT_THAT(message(kept->bytes(), set(16, 9)), ::testing::HasSubstr("layers take"));
   EXPECT_THAT(message(kept->bytes(), set(24, 200)), ::testing::HasSubstr("more than fit"));
-  EXPECT_THAT(message(kept->bytes(), set(64, 21)), ::testing::HasSubstr("layer 0 has numbers that are out of range"));
+  EXPECT_THAT(message(kept->bytes(), set(64, 21)),
+              ::testing::HasSubstr("layer 0 has numbers that are out of range"));
   EXPECT_THAT(message(kept->bytes(), set(128, 9)), ::testing::HasSubstr("layer 0 has tokens that are not"));
   const std::shared_ptr<Bytes> bytes = copy_of(kept->image());
   EXPECT_FALSE(read_kept_segment({bytes->data() + 1, kept->bytes()}, bytes));
