@@ -161,5 +161,61 @@ TEST(KeyTiles, AttentionReadsThemAsTheNumbersTheyStandFor) {
   }
 }
 
+// Attention over what is kept of a passage, against plain loops in double over the whole of it in which the
+// other tokens are hidden.
+TEST(KeyTiles, TokensThatAreNotKeptAreHidden) {
+  const int64_t width = 24;
+  const auto n = static_cast<size_t>(width);
+  const int64_t tokens = 150;
+  const auto whole = random_kept(tokens, 1, width, 1, false, 7);
+  const auto own = random_kept(1, 1, width, 1, false, 8);
+  std::vector<float> query(n);
+  std::mt19937_64 random(9);
+  std::normal_distribution<float> number(0.0f, 0.3f);
+  for (float& value : query) value = number(random);
+  for (const BudgetTokens rule : {BudgetTokens::kEvery, BudgetTokens::kNorm}) {
+    const auto some = std::dynamic_pointer_cast<const CpuKeptSegment>(
+        whole->reduced({KeptType::kFloat32, {0.3f}, rule}, {}));
+    const std::vector<int32_t>& kept = some->layer(0).kept;
+    ASSERT_EQ(kept.size(), 45u);
+    std::vector<float> keys = whole->keys(0, 0);
+    std::vector<float> values = whole->values(0, 0);
+    const std::vector<float> own_keys = own->keys(0, 0);
+    const std::vector<float> own_values = own->values(0, 0);
+    keys.insert(keys.end(), own_keys.begin(), own_keys.end());
+    values.insert(values.end(), own_values.begin(), own_values.end());
+    std::vector<double> terms;
+    double total = 0.0;
+    for (int32_t token = 0; token <= tokens; ++token) {
+      double logit = 0.0;
+      for (size_t d = 0; d < n; ++d) logit += double{query[d]} * keys[static_cast<size_t>(token) * n + d];
+      const bool seen = token == tokens || std::binary_search(kept.begin(), kept.end(), token);
+      terms.push_back(seen ? std::exp(logit) : 0.0);
+      total += terms.back();
+    }
+    const KeyBlock context = some->block(0, 0);
+    Visibility visible{{&context, 1}, own->block(0, 0), 0};
+    visible.own.place = stored_keys(context.count);
+    for (const KernelTable* table : available_kernels()) {
+      const int64_t room = visible.own.place + kKeyGrain;
+      Floats scratch(static_cast<size_t>(std::max(attend_scratch(width), read_scratch(width, room))));
+      std::vector<float> out(n);
+      std::vector<float> sums(static_cast<size_t>(room), 0.0f);
+      table->attend({query.data(), width, 1, width, visible, out.data(), width, scratch.data()});
+      table->read({query.data(), width, 1, width, visible, sums.data(), scratch.data()});
+      for (size_t d = 0; d < n; ++d) {
+        double expected = 0.0;
+        for (size_t token = 0; token < terms.size(); ++token) {
+          expected += terms[token] / total * values[token * n + d];
+        }
+        EXPECT_NEAR(out[d], expected, 2e-6) << table->name;
+      }
+      for (size_t i = 0; i < kept.size(); ++i) {
+        EXPECT_NEAR(sums[i], terms[static_cast<size_t>(kept[i])] / total, 1e-6) << table->name;
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace headwise::kernels
