@@ -3,11 +3,16 @@
 
 #include "passages/open_store.h"
 
+#include "base/check.h"
+#include "passages/passage_store.h"
+
 namespace headwise {
 
-Result<std::shared_ptr<PassageTier>> open_store(const KeepOptions& options, const KeptContext&,
-                                                SegmentReader) {
-  return fail(ErrorCode::kUnsupported, "'" + options.store + "': passages are kept in memory only so far");
+Result<std::shared_ptr<PassageTier>> open_store(const KeepOptions& options, const KeptContext& context,
+                                                SegmentReader reader) {
+  auto store = PassageStore::open(options.store, context, {.bytes = options.store_bytes, .reader = reader});
+  HW_RETURN_IF_ERROR(store);
+  return std::move(*store);
 }
 
 }  // namespace headwise

@@ -36,7 +36,7 @@ Result<std::shared_ptr<PassageCache>> PassageCache::open(const KeepOptions& opti
 PassageCache::PassageCache(const KeepOptions& options, KeptContext context)
     : context_(std::move(context)),
       digest_(context_.digest()),
-      prefix_digest_(digest_ + " prefix"),
+      prefix_digest_(prefix_digest(digest_)),
       shared_(SharedPassages::of(context_.model)) {
   if (options.memory == 0) return;
   shared_->memory.raise_bound(options.memory);

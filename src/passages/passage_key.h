@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "passages/checksum.h"
@@ -26,5 +27,7 @@ struct PassageKeyHash {
 
 // `context` is KeptContext::digest().
 PassageKey passage_key(std::string_view context, std::span<const int32_t> tokens);
+// What stands in for the context's digest in the key of its prefix, which no passage may have.
+inline std::string prefix_digest(const std::string& context) { return context + " prefix"; }
 
 }  // namespace headwise

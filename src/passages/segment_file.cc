@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+#include "passages/segment_file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+
+#include "base/check.h"
+#include "passages/file_descriptor.h"
+
+namespace headwise {
+namespace {
+
+constexpr char kEnding[] = ".kept";
+
+uint64_t pages_of(uint64_t bytes) { return (bytes + kPlacePage - 1) / kPlacePage; }
+
+// All of the pieces at `offset`; they are changed.
+int write_pieces(int file, std::span<iovec> pieces, off_t offset) {
+  while (!pieces.empty()) {
+    const ssize_t written = ::pwritev(file, pieces.data(), static_cast<int>(pieces.size()), offset);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return errno;
+    if (written == 0) return ENOSPC;
+    offset += written;
+    auto left = static_cast<size_t>(written);
+    while (!pieces.empty() && left >= pieces.front().iov_len) {
+      left -= pieces.front().iov_len;
+      pieces = pieces.subspan(1);
+    }
+    if (pieces.empty()) break;
+    pieces.front().iov_base = static_cast<char*>(pieces.front().iov_base) + left;
+    pieces.front().iov_len -= left;
+  }
+  return 0;
+}
+
+}  // namespace
+
+std::string segment_name(uint32_t number) {
+  char text[16];
+  std::snprintf(text, sizeof text, "%08u", number);
+  return std::string(text) + kEnding;
+}
+
+uint32_t segment_number(const std::string& name) {
+  uint32_t number = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+  return error == std::errc() && segment_name(number) == name ? number : 0;
+}
+
+uint32_t record_pages(size_t tokens, size_t image_bytes) {
+  const size_t front = kRecordAlignment + (tokens * sizeof(int32_t) + kRecordAlignment - 1) /
+                                              kRecordAlignment * kRecordAlignment;
+  return static_cast<uint32_t>(pages_of(front + image_bytes));
+}
+
+Status write_records(const std::filesystem::path& path, uint32_t page, std::span<const KeptSlot> slots,
+                     std::span<const KeptPtr> segments) {
+  const FileDescriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+  if (file.get() < 0) return system_failure("open", path, errno);
+  static constexpr std::array<std::byte, kPlacePage> kZeros{};
+  for (size_t i = 0; i < slots.size(); ++i) {
+    const auto image = segments[i]->image();
+    std::vector<std::byte> front = record_front(slots[i], image);
+    const uint32_t pages = record_pages(slots[i].tokens.size(), image.size());
+    std::array<iovec, 3> pieces = {
+        {{front.data(), front.size()},
+         {const_cast<std::byte*>(image.data()), image.size()},
+         {const_cast<std::byte*>(kZeros.data()), pages * kPlacePage - front.size() - image.size()}}};
+    const int error = write_pieces(file.get(), pieces, static_cast<off_t>(page * kPlacePage));
+    if (error != 0) return system_failure("write", path, error);
+    page += pages;
+  }
+  return {};
+}
+
+Result<std::shared_ptr<SegmentFile>> SegmentFile::open(const std::filesystem::path& path, uint64_t reach) {
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) return system_failure("open", path, errno);
+  struct stat info {};
+  if (::fstat(file.get(), &info) != 0) return system_failure("examine", path, errno);
+  if (!S_ISREG(info.st_mode))
+    return fail(ErrorCode::kInvalidInput, "'" + path.string() + "' is no regular file");
+  std::shared_ptr<SegmentFile> opened(new SegmentFile);
+  opened->path_ = path;
+  opened->size_ = static_cast<uint64_t>(info.st_size);
+  const uint64_t pages = pages_of(std::max<uint64_t>({reach, opened->size_, 1}));
+  void* address = ::mmap(nullptr, pages * kPlacePage, PROT_READ, MAP_SHARED, file.get(), 0);
+  if (address == MAP_FAILED) return system_failure("map", path, errno);
+  opened->data_ = static_cast<const std::byte*>(address);
+  opened->mapped_ = pages * kPlacePage;
+  opened->checked_ = std::vector<std::atomic<uint64_t>>(pages / 64 + 1);
+  return opened;
+}
+
+SegmentFile::~SegmentFile() {
+  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), mapped_);
+}
+
+std::span<const std::byte> SegmentFile::bytes(const Place& place) const {
+  const uint64_t begin = place.page * kPlacePage;
+  const uint64_t end = begin + place.pages * kPlacePage;
+  if (end > mapped_) return {};
+  if (end > size_) {
+    // It has grown; or it was cut, and touching what is missing would end the process.
+    struct stat info {};
+    if (::stat(path_.c_str(), &info) != 0) return {};
+    size_ = std::max<uint64_t>(size_, static_cast<uint64_t>(info.st_size));
+    if (end > size_) return {};
+  }
+  return {data_ + begin, end - begin};
+}
+
+Result<RecordView> SegmentFile::record(const Place& place) const {
+  const auto found = bytes(place);
+  if (found.empty()) return fail(ErrorCode::kInvalidInput, "the file ends before it");
+  return read_record(found);
+}
+
+bool SegmentFile::whole(const Place& place, const RecordView& record) {
+  std::atomic<uint64_t>& word = checked_[place.page / 64];
+  const uint64_t bit = uint64_t{1} << (place.page % 64);
+  if ((word.load(std::memory_order_acquire) & bit) != 0) return true;
+  if (!whole_record(record)) return false;
+  word.fetch_or(bit, std::memory_order_release);
+  return true;
+}
+
+void SegmentFile::expect(const Place& place) const {
+  const auto wanted = bytes(place);
+  if (!wanted.empty()) ::madvise(const_cast<std::byte*>(wanted.data()), wanted.size(), MADV_WILLNEED);
+}
+
+void each_record(const SegmentFile& file, uint32_t number, uint32_t pages,
+                 const std::function<bool(const Place&, const RecordView&)>& visit) {
+  pages = static_cast<uint32_t>(std::min<uint64_t>(pages, file.size() / kPlacePage));
+  for (uint32_t page = 0; page < pages;) {
+    const auto record = file.record({number, page, pages - page});
+    if (!record) {
+      ++page;
+      continue;
+    }
+    const auto length = static_cast<uint32_t>(pages_of(record->bytes));
+    if (!visit({number, page, length}, *record)) return;
+    page += length;
+  }
+}
+
+}  // namespace headwise
