@@ -139,11 +139,11 @@ void Attribution::add(const HeadReading& reading) {
 }
 
 // The filter of filter_after_sum: a token goes for every head or stays for every head.
-void Attribution::filter_sums(ExplainedPassage& passage, const std::vector<double>& sums) {
-  const double bound = keep_above(sums, rules_.filter);
+void Attribution::filter_sums(ExplainedPassage& passage, const TokenSums& sums) {
+  const double bound = sums.keep_above(rules_.filter);
   const size_t heads = rules_.head_weights.size();
-  for (size_t j = 0; j < sums.size(); ++j) {
-    if (sums[j] > bound) continue;
+  for (size_t j = 0; j < sums.sums.size(); ++j) {
+    if (!sums.seen[j] || sums.sums[j] > bound) continue;
     passage.tokens[j].weight = 0.0;
     passage.tokens[j].dropped_by = static_cast<int>(heads);
     for (std::vector<HeadTokenView>& head : passage.heads) {
@@ -164,7 +164,7 @@ void Attribution::filter_sums(ExplainedPassage& passage, const std::vector<doubl
 }
 
 std::vector<ExplainedPassage> Attribution::finish(const Tokenizer& tokenizer, std::span<const double> scores,
-                                                  const std::vector<std::vector<double>>& token_sums) {
+                                                  const std::vector<TokenSums>& token_sums) {
   for (size_t d = 0; d < passages_.size(); ++d) {
     ExplainedPassage& passage = passages_[d];
     passage.score = passage.attention_score = scores[d];

@@ -46,10 +46,10 @@ class Attribution {
   // Once, after the pass: `scores` are S(d), `token_sums` the collector's with filter_after_sum. One entry a
   // passage, in request order; `score` is set to S.
   std::vector<ExplainedPassage> finish(const Tokenizer& tokenizer, std::span<const double> scores,
-                                       const std::vector<std::vector<double>>& token_sums);
+                                       const std::vector<TokenSums>& token_sums);
 
  private:
-  void filter_sums(ExplainedPassage& passage, const std::vector<double>& sums);
+  void filter_sums(ExplainedPassage& passage, const TokenSums& sums);
 
   AttributionRules rules_;
   std::vector<ExplainedPassage> passages_;

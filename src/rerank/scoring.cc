@@ -47,6 +47,18 @@ double filtered_sum(std::span<const double> calibrated, TokenFilter filter) {
   return kept_sum(calibrated, keep_above(calibrated, filter));
 }
 
+std::vector<double> TokenSums::of_seen() const {
+  std::vector<double> values;
+  for (size_t i = 0; i < sums.size(); ++i) {
+    if (seen[i]) values.push_back(sums[i]);
+  }
+  return values;
+}
+
+double TokenSums::keep_above(TokenFilter filter) const { return headwise::keep_above(of_seen(), filter); }
+
+double TokenSums::filtered_sum(TokenFilter filter) const { return headwise::filtered_sum(of_seen(), filter); }
+
 double above_floor(double score) { return score + kLogFloor; }
 
 double log_ratio(double query_score, double content_free_score) {
@@ -75,7 +87,7 @@ void ScoreCollector::keep_token_sums(std::vector<double> head_weights) {
   HW_CHECK(head_weights.size() == heads_.size());
   token_weights_ = std::move(head_weights);
   for (const TokenSpan& span : prompt_.spans) {
-    token_sums_.emplace_back(static_cast<size_t>(span.tokens), 0.0);
+    token_sums_.emplace_back(span.tokens);
   }
 }
 
@@ -142,10 +154,11 @@ void ScoreCollector::keep(const HeadReading& reading) {
   values_[heads_.size() * passages + place] = reading.channels.content_free;
   values_[2 * heads_.size() * passages + place] = reading.channels.filtered;
   if (!token_weights_.empty()) {
-    std::vector<double>& sums = token_sums_[reading.passage];
+    TokenSums& of = token_sums_[reading.passage];
     for (size_t key = 0; key < reading.calibrated.size(); ++key) {
       const auto token = static_cast<size_t>(reading.keys.token(static_cast<int64_t>(key)));
-      sums[token] += token_weights_[reading.head] * reading.calibrated[key];
+      of.sums[token] += token_weights_[reading.head] * reading.calibrated[key];
+      of.seen[token] = true;
     }
   }
   if (observer_) observer_(reading);
@@ -153,7 +166,7 @@ void ScoreCollector::keep(const HeadReading& reading) {
 
 std::vector<double> ScoreCollector::scores_filtered_after_sum() const {
   std::vector<double> scores;
-  for (const std::vector<double>& tokens : token_sums_) scores.push_back(filtered_sum(tokens, filter_));
+  for (const TokenSums& tokens : token_sums_) scores.push_back(tokens.filtered_sum(filter_));
   return scores;
 }
 

@@ -29,6 +29,20 @@ double keep_above(std::span<const double> calibrated, TokenFilter filter);
 double kept_sum(std::span<const double> calibrated, double bound);
 double filtered_sum(std::span<const double> calibrated, TokenFilter filter);
 
+// A passage's tokens over several layers, of which each may have some: sums over heads, and which tokens had
+// a key in any of them. The filter works on those alone.
+struct TokenSums {
+  std::vector<double> sums;
+  std::vector<bool> seen;
+
+  explicit TokenSums(int64_t tokens) : sums(static_cast<size_t>(tokens)), seen(static_cast<size_t>(tokens)) {}
+  double keep_above(TokenFilter filter) const;
+  double filtered_sum(TokenFilter filter) const;
+
+ private:
+  std::vector<double> of_seen() const;
+};
+
 // What the ratio adds to a score before its logarithm.
 inline constexpr double kLogFloor = 1e-7;
 // log(s_query + 1e-7) - log(s_content_free + 1e-7): our ratio calibration.
@@ -76,7 +90,7 @@ class ScoreCollector {
   std::vector<float> take_values() { return std::move(values_); }
   // Passage scores from the token sums, filtered once.
   std::vector<double> scores_filtered_after_sum() const;
-  const std::vector<std::vector<double>>& token_sums() const { return token_sums_; }
+  const std::vector<TokenSums>& token_sums() const { return token_sums_; }
 
  private:
   struct Rows {
@@ -89,9 +103,9 @@ class ScoreCollector {
   const BuiltPrompt& prompt_;
   std::vector<HeadId> heads_;
   TokenFilter filter_;
-  std::vector<float> values_;                    // [3, heads, passages]
-  std::vector<double> token_weights_;            // one per head; empty: token sums are not kept
-  std::vector<std::vector<double>> token_sums_;  // per passage, per token
+  std::vector<float> values_;          // [3, heads, passages]
+  std::vector<double> token_weights_;  // one per head; empty: token sums are not kept
+  std::vector<TokenSums> token_sums_;  // per passage
   std::function<void(const HeadReading&)> observer_;
   // Of the passage in hand.
   std::vector<double> of_query_;

@@ -102,12 +102,24 @@ TEST(Scoring, ALayerMayHaveFewerTokens) {
   ScoreCollector collector(example.prompt, std::vector<HeadId>{{7, 5}}, TokenFilter::kNone);
   collector.keep_token_sums({2.0});
   collector.add(example.attention);
-  const std::vector<double>& sums = collector.token_sums()[0];
+  const std::vector<double>& sums = collector.token_sums()[0].sums;
   ASSERT_EQ(sums.size(), 5u);
   // Key 11: (0.6 + 0) / 4 - (0.6 + 0.4) / 5; key 12 has no attention.
   EXPECT_NEAR(sums[1], 2.0 * (0.6 / 4 - 1.0 / 5), 1e-7);
   EXPECT_EQ(sums[0] + sums[2] + sums[3] + sums[4], 0.0);
   EXPECT_NEAR(collector.take_values()[0], 0.6 / 4, 1e-7);
+}
+
+// Of ten tokens two have keys, whose values are far apart: with the eight others' zeros the low one would be
+// dropped, among its like it is not.
+TEST(Scoring, TheFilterAfterSumWorksOnTokensWithKeys) {
+  TokenSums sums(10);
+  sums.sums[2] = -10.0;
+  sums.sums[7] = 0.5;
+  EXPECT_DOUBLE_EQ(filtered_sum(sums.sums, TokenFilter::kLow), 0.5);
+  EXPECT_DOUBLE_EQ(sums.filtered_sum(TokenFilter::kLow), 0.0);
+  sums.seen[2] = sums.seen[7] = true;
+  EXPECT_DOUBLE_EQ(sums.filtered_sum(TokenFilter::kLow), -9.5);
 }
 
 TEST(Scoring, NothingSeenByEitherIsNeutral) { EXPECT_EQ(log_ratio(0.0, 0.0), 0.0); }
