@@ -103,6 +103,7 @@ class LayerWriter {
         numbers_(static_cast<size_t>(std::max(width_, kept_.count))) {}
 
   void write() {
+    if (type() == KeptType::kFloat32 && kept_.kept.empty()) return copy();
     for (int64_t head = 0; head < from_.layout().shape().kv_heads; ++head) {
       const KeyBlock block = from_.block(layer_, head);
       write_keys(block, to_.layout().keys(layer_, head));
@@ -111,6 +112,19 @@ class LayerWriter {
   }
 
  private:
+  // All tokens, as they are: the blocks themselves.
+  void copy() {
+    const auto block = [&](const KeptPlace& from, const KeptPlace& to, size_t bytes) {
+      std::memcpy(to_.at(to.numbers), from_.image().data() + from.numbers, bytes);
+    };
+    const KeptImageLayout& from = from_.layout();
+    const KeptImageLayout& to = to_.layout();
+    for (int64_t head = 0; head < from.shape().kv_heads; ++head) {
+      block(from.keys(layer_, head), to.keys(layer_, head), to.key_bytes(layer_));
+      if (!kept_.values) continue;
+      block(from.values(layer_, head), to.values(layer_, head), to.value_bytes(layer_));
+    }
+  }
   int64_t token(int64_t key) const { return kept_.kept.empty() ? key : kept_.kept[static_cast<size_t>(key)]; }
   float* scales(const KeptPlace& place) { return reinterpret_cast<float*>(to_.at(place.scales)); }
 
