@@ -251,14 +251,18 @@ Result<Meta> choose_meta(std::span<const std::byte> file) {
 
 }  // namespace
 
+Status check_index(std::span<const std::byte> file) {
+  const auto meta = choose_meta(file);
+  HW_RETURN_IF_ERROR(meta);
+  Walk walk(file, *meta);
+  HW_RETURN_IF_ERROR(walk.tree(meta->main, false));
+  return walk.tree(meta->free, true);
+}
+
 Status check_index_file(const std::filesystem::path& path) {
   const auto file = MappedFile::open(path);
   HW_RETURN_IF_ERROR(file);
-  const auto meta = choose_meta(file->bytes());
-  HW_RETURN_IF_ERROR(meta);
-  Walk walk(file->bytes(), *meta);
-  HW_RETURN_IF_ERROR(walk.tree(meta->main, false));
-  return walk.tree(meta->free, true);
+  return check_index(file->bytes());
 }
 
 }  // namespace headwise

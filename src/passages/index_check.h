@@ -9,7 +9,9 @@
 // Source: the layout of liblmdb/mdb.c, data version 1 (LMDB 0.9, Howard Chu).
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
+#include <span>
 
 #include "headwise/error.h"
 
@@ -17,5 +19,7 @@ namespace headwise {
 
 // Nobody may write the file meanwhile. kInvalidInput: rebuild it.
 Status check_index_file(const std::filesystem::path& path);
+// The same of the file's bytes.
+Status check_index(std::span<const std::byte> file);
 
 }  // namespace headwise
