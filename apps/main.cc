@@ -63,6 +63,10 @@ constexpr std::array kVerbs{
          "headwise heads select --store stores/nfcorpus --qrels nfcorpus/qrels/train.tsv --method qr "
          "--output heads.json",
          add_heads_select},
+    Verb{"heads sensitivity", "What each layer of kept passages is worth: a budget file for --keep-budget",
+         "headwise heads sensitivity --dataset nfcorpus --run run.bm25.trec --depth 20 --output budget.json "
+         "--report budget.html",
+         add_heads_sensitivity},
     Verb{"heads show", "Draw a model's heads and layers, compare head sets, list the published ones",
          "headwise heads show --heads qrhead/llama-3.1-8b --heads core/llama-3.1-8b", add_heads_show},
     Verb{"route label", "Pseudo labels for a router: the heads that rank each training query best",

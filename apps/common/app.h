@@ -37,6 +37,7 @@ Action add_explain(CLI::App& verb, AppContext& context);
 Action add_eval(CLI::App& verb, AppContext& context);
 Action add_heads_score(CLI::App& verb, AppContext& context);
 Action add_heads_select(CLI::App& verb, AppContext& context);
+Action add_heads_sensitivity(CLI::App& verb, AppContext& context);
 Action add_heads_show(CLI::App& verb, AppContext& context);
 Action add_route_label(CLI::App& verb, AppContext& context);
 Action add_route_train(CLI::App& verb, AppContext& context);
