@@ -9,6 +9,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <utility>
 
 #include "base/check.h"
@@ -29,7 +30,15 @@ size_t key_place(int64_t key, int64_t dimension, int64_t count, int64_t head_wid
 
 uint16_t to_bfloat16(float number) {
   const auto bits = std::bit_cast<uint32_t>(number);
+  if (std::isnan(number)) return static_cast<uint16_t>((bits >> 16) | 0x40u);  // rounding could carry over
   return static_cast<uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+}
+
+// The nearest whole number, ties to even, of one from -127 to 127: what is left of it where floats have no
+// digits behind the point.
+int8_t to_int8(float number) {
+  constexpr float kWhole = 3 << 22;
+  return static_cast<int8_t>(number + kWhole - kWhole);
 }
 
 // Writes numbers of one group (one scale) to the places that `place` gives.
@@ -46,11 +55,11 @@ void write_group(KeptType type, std::span<const float> numbers, std::byte* to, f
   } else {
     float largest = 0.0f;
     for (const float number : numbers) largest = std::max(largest, std::abs(number));
-    *scale = largest / 127.0f;
+    const bool finite = std::all_of(numbers.begin(), numbers.end(), [](float x) { return std::isfinite(x); });
+    *scale = finite ? largest / 127.0f : std::numeric_limits<float>::quiet_NaN();  // a request then fails
     if (*scale < std::numeric_limits<float>::min()) *scale = 0.0f;  // what is left are zeros, as they stand
-    for (size_t i = 0; *scale > 0.0f && i < numbers.size(); ++i) {
-      store(i, static_cast<int8_t>(std::clamp(std::nearbyint(numbers[i] / *scale), -127.0f, 127.0f)));
-    }
+    const float unit = *scale;
+    for (size_t i = 0; unit > 0.0f && i < numbers.size(); ++i) store(i, to_int8(numbers[i] / unit));
   }
 }
 

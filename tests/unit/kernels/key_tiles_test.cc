@@ -9,6 +9,7 @@
 
 #include <bit>
 #include <cmath>
+#include <limits>
 #include <random>
 
 #include "support/kept_segments.h"
@@ -94,6 +95,27 @@ TEST(KeyTiles, Bfloat16RoundsToNearestEven) {
       std::move(builder).finish()->reduced({KeptType::kBfloat16, {}}, {})->values(0, 0);
   for (size_t i = 0; i < std::size(given); ++i) {
     EXPECT_EQ(std::bit_cast<uint32_t>(rounded[i]), std::bit_cast<uint32_t>(nearest[i])) << i;
+  }
+}
+
+// Damaged weights must not hide behind a narrow type: a request that reads such numbers fails.
+TEST(KeyTiles, WhatIsNoNumberStaysNone) {
+  const int64_t width = 16;
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::bit_cast<float>(0x7fffffffu),
+                          std::numeric_limits<float>::infinity()}) {
+    auto layout =
+        KeptImageLayout::make({KeptType::kFloat32, width, 1, 2, 0}, {KeptLayer::all(2, true)}).value();
+    const size_t place = layout.values(0, 0).numbers;
+    CpuKeptBuilder builder(std::move(layout));
+    auto* values = reinterpret_cast<float*>(builder.at(place));
+    std::fill_n(values, 2 * width, 1.0f);
+    values[3] = bad;
+    const auto whole = std::move(builder).finish();
+    for (const KeptType type : {KeptType::kBfloat16, KeptType::kInt8}) {
+      const std::vector<float> kept = whole->reduced({type, {}}, {})->values(0, 0);
+      EXPECT_FALSE(std::isfinite(kept[3]));
+      EXPECT_NEAR(kept[static_cast<size_t>(width)], 1.0f, 1e-6) << "the next token is as it was";
+    }
   }
 }
 
