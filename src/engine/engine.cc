@@ -13,6 +13,18 @@
 #include "headwise/shipped_adapter.h"
 
 namespace headwise {
+namespace {
+
+// Of all heads that it may choose.
+int deepest_layer(const Router& router) {
+  int deepest = 0;
+  for (const std::vector<HeadId>* list : {&router.pool, &router.fallback}) {
+    for (const HeadId head : *list) deepest = std::max(deepest, head.layer);
+  }
+  return deepest;
+}
+
+}  // namespace
 
 Result<std::shared_ptr<const Model>> load_model(const EngineSettings& settings) {
   auto path = resolve_model(settings.model);
@@ -46,6 +58,7 @@ Result<Engine> make_engine(const EngineSettings& settings, const ModelSource& ge
   auto resolved = resolve(settings, *named, shipped_parts((*model)->base_fingerprint()));
   if (!resolved) return fail(std::move(resolved.error()));
   if (resolved->set != nullptr) HW_RETURN_IF_ERROR(check_head_set(*resolved->set, **model));
+  if (named->router) resolved->options.keep_layer = deepest_layer(*named->router);
   auto reranker = Reranker::create(*model, std::move(resolved->options));
   if (!reranker) return fail(std::move(reranker.error()));
   std::optional<QueryRouter> router;

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "headwise/keep.h"
 #include "headwise/model.h"
 #include "headwise/reranker.h"
 
@@ -36,6 +37,9 @@ inline constexpr std::array<Word<std::optional<QueryRows>>, 4> kRowsWords{
 inline constexpr std::array<Word<CandidateOrder>, 3> kOrderWords{{{"given", CandidateOrder::kGiven},
                                                                   {"reversed", CandidateOrder::kReversed},
                                                                   {"shuffled", CandidateOrder::kShuffled}}};
+
+inline constexpr std::array<Word<KeptType>, 3> kKeptTypeWords{
+    {{"fp32", KeptType::kFloat32}, {"bf16", KeptType::kBfloat16}, {"int8", KeptType::kInt8}}};
 
 inline constexpr std::array<Word<ModelOptions::Weights>, 2> kWeightsWords{
     {{"stored", ModelOptions::Weights::kStored}, {"fp32", ModelOptions::Weights::kFloat32}}};

@@ -8,151 +8,17 @@
 
 #include "base/check.h"
 #include "rerank/passage_text.h"
+#include "rerank/prompt_pieces.h"
 
 namespace headwise {
 namespace {
 
 using Ids = std::vector<int32_t>;
 
-constexpr std::string_view kContentFreeQuery = "N/A";  // Chen et al. 2025, section 3.2
-
-void append(Ids& ids, const Ids& more) { ids.insert(ids.end(), more.begin(), more.end()); }
-
-std::string name_of(const Passage& passage, int index) {
-  return "passage " + std::to_string(index + 1) + (passage.id.empty() ? "" : " (id '" + passage.id + "')");
-}
-
-// Tokens of everything, before it is laid out.
-struct Pieces {
-  Ids prefix;                 // opening and lead
-  std::vector<Ids> markers;   // by request index; empty where the marker belongs to the span or there is none
-  std::vector<Ids> passages;  // by request index
-  Ids separator;
-  Ids instruction;
-  std::vector<Ids> queries;
-  Ids content_free;
-  Ids closing;
-};
-
-class PieceTokenizer {
- public:
-  PieceTokenizer(const Tokenizer& tokenizer, const PromptRules& rules)
-      : tokenizer_(tokenizer), rules_(rules) {}
-
-  // Consecutive pieces of a chat format; `tail` joins the last text piece.
-  Result<Ids> chat(const std::vector<ChatPiece>& pieces, const std::string& tail) const {
-    Ids ids;
-    bool joined = tail.empty();
-    for (size_t i = 0; i < pieces.size(); ++i) {
-      if (pieces[i].special) {
-        const auto id = tokenizer_.special_id(pieces[i].text);
-        if (!id) {
-          return fail(ErrorCode::kUsage, "the model's vocabulary has no special token '" + pieces[i].text +
-                                             "' that template '" + rules_.wording.name +
-                                             "' needs; choose another --template or --chat-format");
-        }
-        ids.push_back(*id);
-        continue;
-      }
-      const bool last = i + 1 == pieces.size();
-      auto text = tokenizer_.encode(last ? pieces[i].text + tail : pieces[i].text);
-      HW_RETURN_IF_ERROR(text);
-      append(ids, *text);
-      joined = joined || last;
-    }
-    if (!joined) {
-      auto text = tokenizer_.encode(tail);
-      HW_RETURN_IF_ERROR(text);
-      append(ids, *text);
-    }
-    return ids;
-  }
-
-  Result<Ids> text(const std::string& text) const { return tokenizer_.encode(text); }
-
- private:
-  const Tokenizer& tokenizer_;
-  const PromptRules& rules_;
-};
-
-std::string marker_text(const std::string& marker, size_t place) {
-  std::string text = marker;
-  if (const size_t at = text.find("{n}"); at != std::string::npos)
-    text.replace(at, 3, std::to_string(place + 1));
-  return text;
-}
-
-Status tokenize_passages(const PieceTokenizer& tokenize, const PromptRules& rules,
-                         std::span<const Passage> passages, std::span<const int> order, Pieces& pieces,
-                         BuiltPrompt& built) {
-  pieces.markers.resize(passages.size());
-  pieces.passages.resize(passages.size());
-  for (size_t place = 0; place < order.size(); ++place) {
-    const int index = order[place];
-    const Passage& passage = passages[static_cast<size_t>(index)];
-    const std::string whole = passage_text(passage);
-    if (is_white_space(whole)) {
-      return fail(ErrorCode::kInvalidInput,
-                  name_of(passage, index) + " is empty; leave it out or give it a text");
-    }
-    bool cut = false;
-    std::string text(first_words(whole, rules.max_words, cut));
-    const std::string marker = marker_text(rules.wording.marker, place);
-    if (rules.wording.marker_in_span) {
-      text = marker + text;
-    } else if (!marker.empty()) {
-      auto ids = tokenize.text(marker);
-      HW_RETURN_IF_ERROR(ids);
-      pieces.markers[static_cast<size_t>(index)] = std::move(*ids);
-    }
-    auto ids = tokenize.text(text);
-    if (!ids) return fail(std::move(ids.error()).with_context("reading " + name_of(passage, index)));
-    if (rules.max_tokens > 0 && ids->size() > static_cast<size_t>(rules.max_tokens)) {
-      ids->resize(static_cast<size_t>(rules.max_tokens));
-      cut = true;
-    }
-    built.truncated_passages += cut ? 1 : 0;
-    built.passage_tokens += static_cast<int64_t>(ids->size());
-    pieces.passages[static_cast<size_t>(index)] = std::move(*ids);
-  }
-  return {};
-}
-
-Result<Pieces> tokenize_all(const Tokenizer& tokenizer, const PromptRules& rules,
-                            std::span<const std::string_view> queries, std::span<const Passage> passages,
-                            std::span<const int> order, BuiltPrompt& built) {
-  const PieceTokenizer tokenize(tokenizer, rules);
-  Pieces pieces;
-  if (rules.chat.bos) {
-    if (const auto bos = tokenizer.bos_id()) pieces.prefix.push_back(*bos);
-  }
-  auto opening = tokenize.chat(rules.wording.opening.value_or(rules.chat.opening), rules.wording.lead);
-  HW_RETURN_IF_ERROR(opening);
-  append(pieces.prefix, *opening);
-  HW_RETURN_IF_ERROR(tokenize_passages(tokenize, rules, passages, order, pieces, built));
-  auto closing = tokenize.chat(rules.wording.closing.value_or(rules.chat.closing), "");
-  HW_RETURN_IF_ERROR(closing);
-  pieces.closing = std::move(*closing);
-  pieces.queries.resize(queries.size());
-  std::vector<std::pair<std::string, Ids*>> texts{
-      {rules.wording.separator, &pieces.separator},
-      {rules.wording.instruction, &pieces.instruction},
-      {rules.wording.query_prefix + std::string(kContentFreeQuery), &pieces.content_free}};
-  for (size_t i = 0; i < queries.size(); ++i) {
-    texts.emplace_back(rules.wording.query_prefix + std::string(queries[i]), &pieces.queries[i]);
-  }
-  for (const auto& [text, target] : texts) {
-    auto ids = tokenize.text(text);
-    if (!ids) return fail(std::move(ids.error()).with_context("reading the query"));
-    *target = std::move(*ids);
-  }
-  return pieces;
-}
-
 int64_t size_of(const Ids& ids) { return static_cast<int64_t>(ids.size()); }
 
 // Context is a matter of positions: in `blocks`, passages share them.
-Status check_length(const PromptRules& rules, const Pieces& pieces, std::span<const int> order) {
+Status check_length(const PromptRules& rules, const PromptPieces& pieces, std::span<const int> order) {
   int64_t longest_query = size_of(pieces.content_free);
   for (const Ids& query : pieces.queries) longest_query = std::max(longest_query, size_of(query));
   const int64_t tail = size_of(pieces.instruction) + longest_query + size_of(pieces.closing);
@@ -193,7 +59,7 @@ Status check_length(const PromptRules& rules, const Pieces& pieces, std::span<co
 // Lays the pieces out in segments.
 class SegmentWriter {
  public:
-  SegmentWriter(const PromptRules& rules, const Pieces& pieces, BuiltPrompt& built)
+  SegmentWriter(const PromptRules& rules, const PromptPieces& pieces, BuiltPrompt& built)
       : rules_(rules), pieces_(pieces), built_(built), layout_(built.layout) {
     built_.spans.resize(pieces.passages.size());
     built_.segments.passages.resize(pieces.passages.size());
@@ -278,7 +144,7 @@ class SegmentWriter {
   }
 
   const PromptRules& rules_;
-  const Pieces& pieces_;
+  const PromptPieces& pieces_;
   BuiltPrompt& built_;
   PromptLayout& layout_;
   std::vector<int> seen_;  // by the query segments
@@ -326,9 +192,11 @@ Result<BuiltPrompt> build_prompt(const Tokenizer& tokenizer, const PromptRules& 
   if (passages.empty())
     return fail(ErrorCode::kInvalidInput, "there are no passages to order; give at least one");
   BuiltPrompt built;
-  auto tokenized = tokenize_all(tokenizer, rules, queries, passages, order, built);
+  auto tokenized = tokenize_prompt(tokenizer, rules, queries, passages, order);
   HW_RETURN_IF_ERROR(tokenized);
-  const Pieces& pieces = *tokenized;
+  const PromptPieces& pieces = *tokenized;
+  built.passage_tokens = pieces.passage_tokens;
+  built.truncated_passages = pieces.truncated_passages;
   HW_RETURN_IF_ERROR(check_length(rules, pieces, order));
 
   SegmentWriter writer(rules, pieces, built);

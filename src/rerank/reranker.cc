@@ -18,6 +18,7 @@
 #include "headwise/explanation.h"
 #include "rerank/attribution.h"
 #include "rerank/fusion.h"
+#include "rerank/passage_keeper.h"
 #include "rerank/prompt_builder.h"
 #include "rerank/scoring.h"
 
@@ -58,7 +59,7 @@ Status check_options(const RerankerOptions& options) {
   }
   if (!std::isfinite(options.fusion_weight))
     return fail(ErrorCode::kUsage, "the weight of --fuse must be a number");
-  return {};
+  return check_keep_options(options);
 }
 
 Result<std::vector<double>> first_stage_scores(const RerankerOptions& options,
@@ -115,15 +116,19 @@ struct Reading {
 class Reranker::Impl {
  public:
   Impl(std::shared_ptr<const Model> shared_model, RerankerOptions chosen, std::vector<HeadId> selected,
-       PromptRules prompt_rules, std::unique_ptr<Decoder> made)
+       PromptRules prompt_rules, std::unique_ptr<Decoder> made, std::unique_ptr<PassageKeeper> keeps)
       : model(std::move(shared_model)),
         options(std::move(chosen)),
         heads(std::move(selected)),
         rules(std::move(prompt_rules)),
-        decoder(std::move(made)) {}
+        decoder(std::move(made)),
+        keeper(std::move(keeps)) {}
 
   Result<Reading> read(std::string_view query, std::span<const Passage> passages, const ReadWishes& wishes,
                        ProgressSink* progress);
+  // Gives the pass what is kept of the prompt and says what it is to keep; nothing when it has no use for it.
+  Result<std::optional<PassageKeeper::Part>> give_kept(const BuiltPrompt& prompt, DecodeRequest& request,
+                                                       RankingStatistics& statistics);
   // For `rank` and `explain`: the totals, and with `explain` what they are made of.
   Result<Reading> read_totals(ReadHeads wanted, std::string_view query, std::span<const Passage> passages,
                               const ExplainOptions* explain, ProgressSink* progress);
@@ -150,6 +155,7 @@ class Reranker::Impl {
   std::vector<HeadId> heads;
   PromptRules rules;
   std::unique_ptr<Decoder> decoder;
+  std::unique_ptr<PassageKeeper> keeper;  // null: nothing is kept
 };
 
 Result<Reading> Reranker::Impl::read(std::string_view query, std::span<const Passage> passages,
@@ -193,6 +199,8 @@ Result<Reading> Reranker::Impl::read(std::string_view query, std::span<const Pas
   request.on_layer = [&](const LayerAttention& attention) { collector.add(attention); };
   request.progress = progress;
   const auto pass_start = std::chrono::steady_clock::now();
+  auto kept = give_kept(*prompt, request, statistics);
+  HW_RETURN_IF_ERROR(kept);
   auto decoded = decoder->run(request);
   HW_RETURN_IF_ERROR(decoded);
   statistics.read_seconds = decoded->read_seconds;
@@ -205,6 +213,7 @@ Result<Reading> Reranker::Impl::read(std::string_view query, std::span<const Pas
                   "the model gives attention that is not a number; its weights are damaged or overflow fp32");
     }
   }
+  if (*kept) keeper->take(*prompt, **kept, *decoded);
   if (!wishes.totals) return reading;
   reading.totals = after_sum ? collector.scores_filtered_after_sum()
                              : combine_heads(scores, options.calibration, wishes.heads.weights);
@@ -212,6 +221,21 @@ Result<Reading> Reranker::Impl::read(std::string_view query, std::span<const Pas
     reading.explained = attribution->finish(model->tokenizer(), reading.totals, collector.token_sums());
   }
   return reading;
+}
+
+Result<std::optional<PassageKeeper::Part>> Reranker::Impl::give_kept(const BuiltPrompt& prompt,
+                                                                     DecodeRequest& request,
+                                                                     RankingStatistics& statistics) {
+  if (keeper == nullptr || options.full_depth || !keeper->serves(request.heads)) return std::nullopt;
+  auto part = keeper->prepare(prompt, request.progress);
+  HW_RETURN_IF_ERROR(part);
+  statistics.tokens_run = part->tokens_run;
+  statistics.passages_kept = part->passages_kept;
+  std::optional<PassageKeeper::Part> kept(std::move(*part));
+  request.given = kept->given;
+  request.keep = kept->keep;
+  request.keep_until = kept->keep_until;
+  return kept;
 }
 
 Result<Reading> Reranker::Impl::read_totals(ReadHeads wanted, std::string_view query,
@@ -234,8 +258,11 @@ Result<Reranker> Reranker::create(std::shared_ptr<const Model> model, RerankerOp
   HW_RETURN_IF_ERROR(rules);
   auto decoder = create_decoder(model, {.threads = options.threads});
   HW_RETURN_IF_ERROR(decoder);
+  const int deepest = std::max_element(heads->begin(), heads->end())->layer;
+  auto keeper = PassageKeeper::open(model, options, *rules, deepest, **decoder);
+  HW_RETURN_IF_ERROR(keeper);
   return Reranker(std::make_unique<Impl>(std::move(model), std::move(options), std::move(*heads),
-                                         std::move(*rules), std::move(*decoder)));
+                                         std::move(*rules), std::move(*decoder), std::move(*keeper)));
 }
 
 Reranker::Reranker(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -243,10 +270,16 @@ Reranker::Reranker(Reranker&&) noexcept = default;
 Reranker& Reranker::operator=(Reranker&&) noexcept = default;
 Reranker::~Reranker() = default;
 
-Result<KeepReport> Reranker::keep_passages(std::span<const Passage>, ProgressSink*) {
-  return fail(ErrorCode::kUnsupported, "passages are not kept yet");
+Result<KeepReport> Reranker::keep_passages(std::span<const Passage> passages, ProgressSink* progress) {
+  if (impl_->keeper == nullptr) {
+    return fail(ErrorCode::kUsage,
+                "nothing is kept by this engine; give --keep-memory or --keep, and --encoding blocks");
+  }
+  return impl_->keeper->build(impl_->rules, passages, progress);
 }
-KeepStatistics Reranker::kept() const { return {}; }
+KeepStatistics Reranker::kept() const {
+  return impl_->keeper == nullptr ? KeepStatistics{} : impl_->keeper->statistics();
+}
 
 const RerankerOptions& Reranker::options() const { return impl_->options; }
 DecoderDescription Reranker::decoder() const { return impl_->decoder->describe(); }
