@@ -45,6 +45,8 @@ struct FusionChoice {
   std::string spelling{};                           // as it was asked for, which the headers of runs keep
 };
 
+inline constexpr uint64_t kUsualKeepMemory = uint64_t{1} << 30;
+
 // One member for each option of docs/options.md. What is empty is not asked for: then a head set or router
 // says how its heads are read, and where none does, the option's default holds. What is set wins.
 struct EngineSettings {
@@ -77,6 +79,8 @@ struct EngineSettings {
   std::optional<bool> keep_second_sight{};
   std::optional<KeptType> keep_type{};
   std::optional<KeepBudget> keep_budget{};
+  // No option of its own: keep_memory where nobody asks for any and passages are apart from each other.
+  uint64_t usual_keep_memory = 0;  // kUsualKeepMemory for what lives long: a server, a program
 };
 
 // An option by its name ("max-words") and a value as text ("80"), as flags, files and forms have them; an

@@ -32,6 +32,63 @@ Result<uint64_t> read_integer(const Option& option, std::string_view text, uint6
   return number;
 }
 
+namespace {
+
+struct Unit {
+  std::string_view name;
+  int shift;
+};
+constexpr Unit kUnits[] = {{"TiB", 40}, {"GiB", 30}, {"MiB", 20}, {"KiB", 10}, {"T", 40},
+                           {"G", 30},   {"M", 20},   {"K", 10},   {"B", 0},    {"", 0}};
+
+constexpr std::string_view kBudgetFile = "file=";
+
+}  // namespace
+
+Result<uint64_t> read_size(const Option& option, std::string_view text) {
+  const auto wrong = [&] { return wrong_value(option, "bytes, such as 1GiB, 512M or 1073741824", text); };
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc()) return wrong();
+  const std::string_view given = text.substr(static_cast<size_t>(end - text.data()));
+  for (const Unit& unit : kUnits) {
+    if (given != unit.name) continue;
+    if (number > std::numeric_limits<uint64_t>::max() >> unit.shift) break;
+    return number << unit.shift;
+  }
+  return wrong();
+}
+
+std::string write_size(uint64_t bytes) {
+  for (const Unit& unit : kUnits) {
+    if (unit.shift == 0 || bytes == 0) break;
+    if (bytes % (uint64_t{1} << unit.shift) == 0) {
+      return std::to_string(bytes >> unit.shift) + std::string(unit.name);
+    }
+  }
+  return std::to_string(bytes);
+}
+
+Result<KeepBudget> read_budget(const Option& option, std::string_view text) {
+  std::string_view file;
+  if (const size_t at = text.find(kBudgetFile); at != std::string_view::npos) {
+    file = text.substr(at + kBudgetFile.size());
+    text = text.substr(0, at > 0 ? at - 1 : 0);
+  }
+  auto budget = text.empty() && !file.empty() ? Result<KeepBudget>(KeepBudget{}) : parse_keep_budget(text);
+  if (!budget) {
+    return fail(std::move(budget.error()).with_context("reading --" + std::string(option.name)));
+  }
+  budget->file = file;
+  return budget;
+}
+
+std::string write_budget(const KeepBudget& budget) {
+  if (budget.file.empty()) return to_string(budget);
+  const std::string rest = to_string(budget);
+  return (rest == to_string(KeepBudget{}) ? "" : rest + ",") + std::string(kBudgetFile) + budget.file;
+}
+
 Result<bool> read_flag(const Option& option, std::string_view text) {
   if (text == "true" || text == "false") return text == "true";
   return wrong_value(option, "true or false", text);

@@ -28,6 +28,13 @@ tl::unexpected<Error> wrong_value(const Option& option, const std::string& expec
 // Whole numbers of 0 or more, as digits.
 Result<uint64_t> read_integer(const Option& option, std::string_view text, uint64_t most_of_type);
 Result<bool> read_flag(const Option& option, std::string_view text);
+// Bytes: "1073741824", "1GiB", "512M"; the units are powers of 1024.
+Result<uint64_t> read_size(const Option& option, std::string_view text);
+// What parse_keep_budget() takes, with ",file=PATH" behind it or alone.
+Result<KeepBudget> read_budget(const Option& option, std::string_view text);
+std::string write_budget(const KeepBudget& budget);
+// With the largest unit that leaves a whole number.
+std::string write_size(uint64_t bytes);
 Result<FusionChoice> read_fusion(const Option& option, std::string_view text);
 std::string write_fusion(const FusionChoice& choice);
 std::vector<std::string> fusion_words();
@@ -57,6 +64,31 @@ struct ValueType<bool> {
   static Result<bool> read(const Option& option, std::string_view text) { return read_flag(option, text); }
   static std::string write(bool value) { return value ? "true" : "false"; }
   static nlohmann::ordered_json json(bool value) { return value; }
+};
+
+// Of a number that counts bytes.
+struct SizeType {
+  static constexpr OptionKind kind = OptionKind::kSize;
+  static constexpr const char* type = "BYTES";
+  static constexpr std::vector<std::string> (*words)() = nullptr;
+  static Result<uint64_t> read(const Option& option, std::string_view text) {
+    return read_size(option, text);
+  }
+  static std::string write(uint64_t value) { return write_size(value); }
+  static nlohmann::ordered_json json(uint64_t value) { return value; }
+};
+
+template <>
+struct ValueType<KeepBudget> {
+  static constexpr OptionKind kind = OptionKind::kNumberOrWord;
+  static constexpr const char* type = "TEXT";
+  // Examples: what may be said is of parts.
+  static std::vector<std::string> words() { return {"0.5,split=pyramid", "1,split=join:13"}; }
+  static Result<KeepBudget> read(const Option& option, std::string_view text) {
+    return read_budget(option, text);
+  }
+  static std::string write(const KeepBudget& value) { return write_budget(value); }
+  static nlohmann::ordered_json json(const KeepBudget& value) { return write_budget(value); }
 };
 
 template <>
@@ -100,6 +132,8 @@ template <>
 struct ValueType<std::optional<QueryRows>> : WordType<kRowsWords> {};
 template <>
 struct ValueType<CandidateOrder> : WordType<kOrderWords> {};
+template <>
+struct ValueType<KeptType> : WordType<kKeptTypeWords> {};
 
 template <typename M>
 struct MemberOf;
@@ -109,10 +143,10 @@ struct MemberOf<T Class::*> {
 };
 
 // `target`: where the Reranker takes it from; nullptr: nowhere.
-template <auto member, auto target>
+template <auto member, auto target,
+          typename As = ValueType<typename MemberOf<decltype(member)>::type::value_type>>
 struct Binding {
-  using T = typename MemberOf<decltype(member)>::type::value_type;
-  using Type = ValueType<T>;
+  using Type = As;
   static Status read(const Option& option, std::string_view text, EngineSettings& settings) {
     if (text.empty()) {
       settings.*member = std::nullopt;
@@ -163,6 +197,10 @@ template <auto member, auto target = nullptr>
 constexpr OptionValue value_of() {
   using Type = typename Binding<member, target>::Type;
   return bound<Binding<member, target>, target>(Type::kind, Type::type, Type::words);
+}
+template <auto member>
+constexpr OptionValue size_of() {
+  return bound<Binding<member, nullptr, SizeType>, nullptr>(SizeType::kind, SizeType::type, SizeType::words);
 }
 template <auto member, auto target = nullptr>
 constexpr OptionValue text_of() {

@@ -24,6 +24,7 @@ using R = RerankerOptions;
 constexpr const char* kModel = "Model";
 constexpr const char* kReading = "Reading";
 constexpr const char* kPrompt = "Prompt";
+constexpr const char* kKept = "Kept passages";
 constexpr uint64_t kMostThreads = 1024;
 
 // The one choice that is two members of the Reranker's options.
@@ -32,6 +33,19 @@ constexpr OptionValue fusion_value() {
   value.apply = [](const S& settings, R& options) {
     options.fusion = settings.fuse->fusion;
     options.fusion_weight = settings.fuse->weight;
+  };
+  return value;
+}
+
+// A choice that is a member of RerankerOptions::keep.
+template <auto member, auto target>
+constexpr OptionValue kept(OptionValue value) {
+  value.apply = [](const S& settings, R& options) {
+    if constexpr (std::is_same_v<decltype(member), std::string S::*>) {
+      options.keep.*target = settings.*member;
+    } else {
+      options.keep.*target = *(settings.*member);
+    }
   };
   return value;
 }
@@ -180,6 +194,43 @@ constexpr Option kOptions[] = {
      .decides = Decides::kValue,
      .client = ClientRule{.most = 1 << 20},
      .help = "With blocks: positions of a passage's slot; 0: the longest of the request"},
+    {.name = "keep-memory",
+     .group = kKept,
+     .value = kept<&S::keep_memory, &KeepOptions::memory>(size_of<&S::keep_memory>()),
+     .fallback = "0",
+     .help = "With blocks: memory for what passages were encoded to, so that one that was seen before is not "
+             "run again; least recently used first out. 0: none"},
+    {.name = "keep",
+     .group = kKept,
+     .value = kept<&S::keep, &KeepOptions::store>(path_of<&S::keep>()),
+     .help = "Where encoded passages are kept for good: a folder, or redis://host:port/db"},
+    {.name = "keep-store-bytes",
+     .group = kKept,
+     .value = kept<&S::keep_store_bytes, &KeepOptions::store_bytes>(size_of<&S::keep_store_bytes>()),
+     .fallback = "0",
+     .help = "Bound of the folder of --keep; the oldest segments go first. 0: none"},
+    {.name = "keep-second-sight",
+     .group = kKept,
+     .value = kept<&S::keep_second_sight, &KeepOptions::second_sight>(value_of<&S::keep_second_sight>()),
+     .fallback = "false",
+     .help = "What is seen for the second time goes into --keep, not what is seen once"},
+    {.name = "keep-type",
+     .group = kKept,
+     .value = kept<&S::keep_type, &KeepOptions::type>(value_of<&S::keep_type>()),
+     .fallback = "fp32",
+     .decides = Decides::kChangedValue,
+     .help = "How encoded passages are kept: fp32 gives the scores of a request without anything kept; bf16 "
+             "and int8 take a half and a quarter of the bytes and change scores a little"},
+    {.name = "keep-budget",
+     .group = kKept,
+     .value = kept<&S::keep_budget, &KeepOptions::budget>(value_of<&S::keep_budget>()),
+     .fallback = "1",
+     .expected = "B[,split=uniform|depth|pyramid|join:L][,tokens=every|received|norm][,file=PATH]",
+     .decides = Decides::kChangedValue,
+     .help =
+         "Share of a passage's tokens that is kept, a mean over the layers: "
+         "B[,split=uniform|depth|pyramid|join:L][,tokens=every|received|norm][,file=PATH]; B from 1/32 to "
+         "1, join:L: nothing below layer L. 1: all, which changes no score"},
     {.name = "top-k",
      .group = nullptr,
      .value = value_of<&S::top_k, &R::top_k>(),
@@ -252,11 +303,12 @@ nlohmann::ordered_json options_that_decide(const EngineSettings& settings,
     if (option.decides == Decides::kNothing) continue;
     const std::string name(option.name);
     const bool value = option.decides != Decides::kContent;
+    if (option.decides == Decides::kChangedValue && option.value.write(settings) == option.fallback) continue;
     if (value) json[name] = option.value.json(settings);
     if (name == "heads" && !head_weights.empty()) {
       json["weights"] = std::vector<double>(head_weights.begin(), head_weights.end());
     }
-    if (option.decides == Decides::kValue) continue;
+    if (option.decides == Decides::kValue || option.decides == Decides::kChangedValue) continue;
     const std::string path = option.value.write(settings);
     std::error_code ignored;
     if (path.empty() || (value && !std::filesystem::is_regular_file(path, ignored))) continue;

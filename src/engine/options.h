@@ -28,7 +28,7 @@ inline constexpr const char* kDefaultAdapter = "default";
 
 struct Option;
 
-enum class OptionKind { kText, kPath, kWord, kNumberOrWord, kInteger, kFlag };
+enum class OptionKind { kText, kPath, kWord, kNumberOrWord, kInteger, kSize, kFlag };
 
 // How values of one member of EngineSettings are read and written. All but `read` are for a member that is
 // set or, where they say so, not.
@@ -48,6 +48,7 @@ enum class Decides {
   kValue,
   kContent,          // of the file, where one is given
   kValueAndContent,  // where the value is a file's name
+  kChangedValue,     // one that is not the default: of options that are younger than runs that go on
 };
 
 // For options that a client of the server may set.

@@ -128,6 +128,10 @@ Result<ResolvedSettings> resolve(const EngineSettings& settings, const NamedPart
   if (!read) return fail(std::move(read.error()));
   const HeadSelection selection = resolved.set != nullptr ? resolved.set->selection() : named.selection;
   if (resolved.set != nullptr || heads_are_default(settings)) read->heads = selection.to_string();
+  // What nobody asked for must not stand against what somebody asked for.
+  if (!read->keep_memory && read->encoding.value_or(Encoding::kBlocks) == Encoding::kBlocks) {
+    read->keep_memory = read->usual_keep_memory;
+  }
   resolved.settings = with_defaults(std::move(*read));
   resolved.options = to_reranker_options(resolved.settings, selection);
   return resolved;

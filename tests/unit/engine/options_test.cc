@@ -29,8 +29,10 @@ std::string some_value(const Option& option) {
       return "true";
     case OptionKind::kInteger:
       return "7";
+    case OptionKind::kSize:
+      return "3MiB";
     case OptionKind::kNumberOrWord:
-      return "0.70";  // as it was spelled
+      return option.name == "fuse" ? "0.70" : "0.5";  // the one as it was spelled
     case OptionKind::kWord:
       return option.value.words().back();
     case OptionKind::kText:
@@ -103,6 +105,11 @@ TEST(Options, WrongValuesAreNamedWithWhatIsExpected) {
        "--seed: expected a number that fits, at most 18446744073709551615; found '18446744073709551616'"},
       {"threads", "1025", "--threads: expected 0 to 1024; found '1025'"},
       {"threads", "-1", "--threads: expected 0 to 1024; found '-1'"},
+      {"keep-memory", "1GB", "--keep-memory: expected bytes, such as 1GiB, 512M or 1073741824; found '1GB'"},
+      {"keep-memory", "-1", "--keep-memory: expected bytes, such as 1GiB, 512M or 1073741824; found '-1'"},
+      {"keep-memory", "16777216T",
+       "--keep-memory: expected bytes, such as 1GiB, 512M or 1073741824; found '16777216T'"},
+      {"keep-type", "fp16", "--keep-type: expected one of fp32, bf16, int8; found 'fp16'"},
   };
   for (const auto& wrong : cases) {
     EngineSettings settings;
@@ -116,6 +123,38 @@ TEST(Options, WrongValuesAreNamedWithWhatIsExpected) {
   EXPECT_EQ(settings.seed, std::numeric_limits<uint64_t>::max());
   ASSERT_TRUE(set_option(settings, "max-words", "+80"));
   EXPECT_EQ(settings.max_words, 80);
+}
+
+TEST(Options, ABudgetMayNameAFile) {
+  EngineSettings settings;
+  ASSERT_TRUE(set_option(settings, "keep-budget", "1/4,split=depth,tokens=norm,file=a/b.json"));
+  EXPECT_EQ(settings.keep_budget->share, 0.25);
+  EXPECT_EQ(settings.keep_budget->split, BudgetSplit::kDepth);
+  EXPECT_EQ(settings.keep_budget->file, "a/b.json");
+  EXPECT_EQ(option_text(settings, "keep-budget"), "0.25,split=depth,tokens=norm,file=a/b.json");
+  ASSERT_TRUE(set_option(settings, "keep-budget", "file=b.json"));
+  EXPECT_EQ(settings.keep_budget->share, 1.0);
+  EXPECT_EQ(option_text(settings, "keep-budget"), "file=b.json");
+  const auto wrong = set_option(settings, "keep-budget", "2");
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().code(), ErrorCode::kUsage);
+}
+
+TEST(Options, BytesMayHaveUnits) {
+  const std::tuple<const char*, uint64_t, const char*> cases[] = {
+      {"0", 0, "0"},
+      {"1000", 1000, "1000"},
+      {"1024B", 1024, "1KiB"},
+      {"1536K", 1536 * 1024, "1536KiB"},
+      {"512M", uint64_t{512} << 20, "512MiB"},
+      {"1024MiB", uint64_t{1} << 30, "1GiB"},
+      {"16777215TiB", uint64_t{16777215} << 40, "16777215TiB"}};
+  for (const auto& [text, bytes, written] : cases) {
+    EngineSettings settings;
+    ASSERT_TRUE(set_option(settings, "keep-memory", text)) << text;
+    EXPECT_EQ(settings.keep_memory, bytes);
+    EXPECT_EQ(option_text(settings, "keep-memory"), written);
+  }
 }
 
 TEST(Options, WhatAProgramSetsIsWrittenAsPeopleWriteIt) {
@@ -152,6 +191,10 @@ TEST(Options, DefaultsAreTheRerankers) {
   EXPECT_EQ(made->threads, plain.threads);
   EXPECT_EQ(made->full_depth, plain.full_depth);
   EXPECT_EQ(made->max_prompt_tokens, plain.max_prompt_tokens);
+  EXPECT_FALSE(made->keep.any());
+  EXPECT_TRUE(made->keep.exact());
+  EXPECT_EQ(made->keep.store_bytes, plain.keep.store_bytes);
+  EXPECT_EQ(made->keep.second_sight, plain.keep.second_sight);
 }
 
 TEST(Options, WhatIsSetReachesTheReranker) {
@@ -180,6 +223,12 @@ TEST(Options, WhatIsSetReachesTheReranker) {
   EXPECT_EQ(made->threads, 7);
   EXPECT_TRUE(made->full_depth);
   EXPECT_EQ(made->max_prompt_tokens, 7);
+  EXPECT_EQ(made->keep.memory, uint64_t{3} << 20);
+  EXPECT_EQ(made->keep.store, "any text");
+  EXPECT_EQ(made->keep.store_bytes, uint64_t{3} << 20);
+  EXPECT_TRUE(made->keep.second_sight);
+  EXPECT_EQ(made->keep.type, KeptType::kInt8);
+  EXPECT_EQ(made->keep.budget.share, 0.5);
 }
 
 // Runs that were begun go on: the headers of their journals keep names, order and spelling.
@@ -218,7 +267,13 @@ TEST(Options, WhatCannotChangeAScoreDecidesNothing) {
   fast.weights = ModelOptions::Weights::kFloat32;
   fast.threads = 2;
   fast.full_depth = true;
+  fast.keep_memory = uint64_t{1} << 30;
+  fast.keep = "kept";
   EXPECT_EQ(options_that_decide(slow), options_that_decide(fast));
+  fast.keep_type = KeptType::kInt8;
+  EXPECT_EQ(options_that_decide(fast)["keep-type"], "int8");
+  EXPECT_NE(options_that_decide(slow), options_that_decide(fast));
+  fast.keep_type = KeptType::kFloat32;
   fast.max_words = 301;
   EXPECT_NE(options_that_decide(slow), options_that_decide(fast));
 }
@@ -244,6 +299,9 @@ std::string cells(const Option& option) {
     case OptionKind::kInteger:
       values = option.most == std::numeric_limits<uint64_t>::max() ? "a number"
                                                                    : "0 to " + std::to_string(option.most);
+      break;
+    case OptionKind::kSize:
+      values = "bytes, `512M`, `1GiB`";
       break;
     case OptionKind::kText:
       values = "a text";

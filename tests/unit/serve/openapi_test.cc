@@ -41,6 +41,7 @@ Schema schema_of(const Option& option) {
       break;
     case OptionKind::kText:
     case OptionKind::kPath:
+    case OptionKind::kSize:
       schema["type"] = {"string", "null"};
   }
   if (option.client->about != nullptr) schema["description"] = option.client->about;
