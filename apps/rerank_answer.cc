@@ -44,7 +44,9 @@ std::string format_jsonl(const Answer& answer) {
   if (answer.timings) {
     const RankingStatistics& statistics = answer.ranking->statistics;
     json["statistics"] = {{"prompt_tokens", statistics.prompt_tokens},
+                          {"tokens_run", statistics.tokens_run},
                           {"passage_tokens", statistics.passage_tokens},
+                          {"passages_kept", statistics.passages_kept},
                           {"truncated_passages", statistics.truncated_passages},
                           {"layers_run", statistics.layers_run},
                           {"heads_read", statistics.heads_read},

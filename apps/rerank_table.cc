@@ -61,6 +61,11 @@ std::string footer(const Answer& answer) {
     text += "; " + grouped(std::llround(static_cast<double>(statistics.prompt_tokens) / answer.seconds)) +
             " tokens/s";
   }
+  if (statistics.passages_kept > 0) {
+    text += "; " + grouped(statistics.passages_kept) +
+            (statistics.passages_kept == 1 ? " passage was kept, " : " passages were kept, ") +
+            grouped(statistics.tokens_run) + " tokens run";
+  }
   if (statistics.truncated_passages > 0) {
     text += "; " + grouped(statistics.truncated_passages) +
             (statistics.truncated_passages == 1 ? " passage was cut" : " passages were cut");

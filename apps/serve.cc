@@ -201,7 +201,9 @@ Action add_serve(CLI::App& verb, AppContext& context) {
   flags->engine.max_prompt_tokens = kMaxPromptTokens;
   // Every request would pay for turning them into fp32 again.
   flags->engine.weights = ModelOptions::Weights::kFloat32;
+  flags->engine.usual_keep_memory = kUsualKeepMemory;
   add_engine_flags(verb, flags->engine);
+  verb.get_option("--keep-memory")->default_str("1GiB");
   return [flags, &context]() { return run_serve(*flags, context); };
 }
 

@@ -306,7 +306,7 @@ function show_timings() {
     ["seen from here", shown.whole],
   ].map(([name, seconds]) => [name, seconds >= 1 ? seconds.toFixed(2) + " s" : (1000 * seconds).toFixed(seconds < 0.01 ? 2 : 0) + " ms"]);
   const counts = shown.query.statistics;
-  rows.push(["tokens", counts.prompt_tokens], ["layers run", counts.layers_run], ["passages cut short", counts.truncated_passages]);
+  rows.push(["tokens", counts.prompt_tokens], ["run, not kept from before", counts.tokens_run], ["passages kept from before", counts.passages_kept], ["layers run", counts.layers_run], ["passages cut short", counts.truncated_passages]);
   $("timings").replaceChildren(...rows.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, String(value))]));
 }
 

@@ -25,6 +25,8 @@ const char* kind_name(OptionKind kind) {
       return "number or word";
     case OptionKind::kInteger:
       return "integer";
+    case OptionKind::kSize:
+      return "size";
     case OptionKind::kFlag:
       return "flag";
   }

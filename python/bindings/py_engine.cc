@@ -47,6 +47,9 @@ std::string option_value(const Option& option, nb::handle value) {
   switch (option.value.kind) {
     case OptionKind::kFlag:
       return nb::cast<bool>(value) ? "true" : "false";
+    case OptionKind::kSize:
+      if (PyUnicode_Check(value.ptr())) break;
+      [[fallthrough]];
     case OptionKind::kInteger: {
       const nb::object number = nb::steal(PyBool_Check(value.ptr()) ? nullptr : PyNumber_Index(value.ptr()));
       if (number.is_valid()) return nb::str(number).c_str();
@@ -80,7 +83,9 @@ std::vector<std::pair<int, int>> pairs_of(const std::vector<HeadId>& heads) {
 nb::dict to_python(const RankingStatistics& statistics) {
   nb::dict dict;
   dict["prompt_tokens"] = statistics.prompt_tokens;
+  dict["tokens_run"] = statistics.tokens_run;
   dict["passage_tokens"] = statistics.passage_tokens;
+  dict["passages_kept"] = statistics.passages_kept;
   dict["truncated_passages"] = statistics.truncated_passages;
   dict["layers_run"] = statistics.layers_run;
   dict["heads_read"] = statistics.heads_read;
@@ -101,6 +106,7 @@ nb::ndarray<nb::numpy, float, nb::ndim<3>> values_of(const HeadScores& scores) {
 
 PyEngine::PyEngine(const nb::dict& given) : process_(::getpid()) {
   EngineSettings settings;
+  settings.usual_keep_memory = kUsualKeepMemory;
   for (const auto& [key, value] : given) {
     const std::string name = text_of(key, "the name of a setting");
     if (value.is_none()) continue;
@@ -171,6 +177,32 @@ HeadScores PyEngine::head_scores(nb::handle query, nb::list texts, nb::object ti
   return run([&](ProgressSink* sink) { return engine_->reranker.head_scores(question, passages, sink); });
 }
 
+nb::dict PyEngine::keep_passages(nb::list texts, nb::object titles) {
+  const std::vector<Passage> passages = passages_of(std::move(texts), std::move(titles), nb::none());
+  const KeepReport report =
+      run([&](ProgressSink* sink) { return engine_->reranker.keep_passages(passages, sink); });
+  nb::dict dict;
+  dict["encoded"] = report.encoded;
+  dict["kept_before"] = report.kept_before;
+  dict["tokens_run"] = report.tokens_run;
+  dict["truncated_passages"] = report.truncated_passages;
+  dict["bytes"] = report.bytes;
+  return dict;
+}
+
+nb::dict PyEngine::kept() const {
+  const KeepStatistics kept = engine_->reranker.kept();
+  nb::dict dict;
+  dict["hits"] = kept.hits;
+  dict["store_hits"] = kept.store_hits;
+  dict["misses"] = kept.misses;
+  dict["evictions"] = kept.evictions;
+  dict["passages"] = kept.passages;
+  dict["bytes"] = kept.bytes;
+  dict["store_errors"] = kept.store_errors;
+  return dict;
+}
+
 nb::dict PyEngine::explain(nb::handle query, nb::list texts, nb::object titles, nb::object scores,
                            bool per_head) {
   const std::string question = text_of(query, "query");
@@ -236,6 +268,9 @@ void bind_engine(nb::module_& module) {
            nb::arg("scores").none(), nb::arg("per_head"),
            nb::sig("def explain(self, query: str, texts: list[str], titles: list[str] | None, scores: "
                    "list[float | None] | None, per_head: bool) -> dict[str, typing.Any]"))
+      .def("keep_passages", &PyEngine::keep_passages, nb::arg("texts"), nb::arg("titles").none(),
+           nb::sig("def keep_passages(self, texts: list[str], titles: list[str] | None) -> dict[str, int]"))
+      .def_prop_ro("kept", &PyEngine::kept, nb::for_getter(nb::sig("def kept(self, /) -> dict[str, int]")))
       .def_prop_ro("fingerprint", [](const PyEngine& self) { return self.engine().model->fingerprint(); })
       .def_prop_ro("model_name", [](const PyEngine& self) { return self.engine().model->config().name; })
       .def_prop_ro("model_path",

@@ -31,6 +31,8 @@ class PyEngine {
   };
   Ranked rank(nb::handle query, nb::list texts, nb::object titles, nb::object scores);
   HeadScores head_scores(nb::handle query, nb::list texts, nb::object titles, nb::object scores);
+  nb::dict keep_passages(nb::list texts, nb::object titles);
+  nb::dict kept() const;
   nb::dict explain(nb::handle query, nb::list texts, nb::object titles, nb::object scores, bool per_head);
 
   const Engine& engine() const { return *engine_; }

@@ -23,6 +23,10 @@ class Reranker:
     was found. `heads` takes "all", "8..11", "13-18,14-2", (layer, head) pairs, a head-set file or a published list's name;
     `fuse` a weight of the first stage such as 0.7, or "rrf". docs/options.md says what each setting does.
 
+    What passages were encoded to is kept, and a passage that comes again is not encoded again: in `keep_memory` bytes (1 GiB
+    unless said otherwise, shared by all Rerankers of a model in the process; "512M" or a number, 0: nothing is kept) and, with
+    `keep`, in a folder or behind redis://host:port/db.
+
     May be shared by threads, which take turns (the GIL is released meanwhile), and pickled; after a fork each process
     needs one of its own."""
 
@@ -32,14 +36,18 @@ class Reranker:
                  rows: str | None = None, fuse: float | str | None = None, template: Path | None = None,
                  chat_format: str | None = None, order: str | None = None, seed: int | None = None,
                  max_words: int | None = None, max_tokens: int | None = None, max_prompt_tokens: int | None = None,
-                 block_span: int | None = None, threads: int | None = None, weights: str | None = None,
+                 block_span: int | None = None, keep_memory: int | str | None = None, keep: Path | None = None,
+                 keep_store_bytes: int | str | None = None, keep_second_sight: bool = False, keep_type: str | None = None,
+                 keep_budget: float | str | None = None, threads: int | None = None, weights: str | None = None,
                  full_depth: bool = False) -> None:
         given = {
             "model": model, "heads": heads, "router": router, "adapter": adapter, "encoding": encoding,
             "calibration": calibration, "token_filter": token_filter, "filter_after_sum": filter_after_sum, "rows": rows,
             "fuse": fuse, "template": template, "chat_format": chat_format, "order": order, "seed": seed,
             "max_words": max_words, "max_tokens": max_tokens, "max_prompt_tokens": max_prompt_tokens,
-            "block_span": block_span, "threads": threads, "weights": weights, "full_depth": full_depth,
+            "block_span": block_span, "keep_memory": keep_memory, "keep": keep, "keep_store_bytes": keep_store_bytes,
+            "keep_second_sight": keep_second_sight, "keep_type": keep_type,
+            "keep_budget": keep_budget, "threads": threads, "weights": weights, "full_depth": full_depth,
         }
         self._given = {name: setting(name, value) for name, value in given.items() if value is not None}
         self._engine = _core.Engine(self._given)
@@ -86,6 +94,25 @@ class Reranker:
         """One ranking for each (query, documents), with a bar where tqdm is installed and stderr is a terminal."""
         total = len(requests) if isinstance(requests, Sized) else None
         return [self.rank(query, documents, top_k=top_k) for query, documents in with_progress(requests, progress, total)]
+
+    def keep_passages(self, documents: Iterable[Document], *, progress: bool | None = None) -> dict[str, int]:
+        """Encodes passages and keeps them, no question asked, for rankings to come; those that are kept already are left.
+
+        Says how many were `encoded` and `kept_before`, what that took (`tokens_run`) and the `bytes` of what was encoded."""
+        read = read_documents(documents)
+        step = 256  # a bar moves, and what is in hand stays small
+        total = dict.fromkeys(("encoded", "kept_before", "tokens_run", "truncated_passages", "bytes"), 0)
+        for begin in with_progress(range(0, len(read.texts), step), progress, -(-len(read.texts) // step)):
+            titles = read.titles[begin:begin + step] if read.titles else None
+            for name, count in self._engine.keep_passages(read.texts[begin:begin + step], titles).items():
+                total[name] += count
+        return total
+
+    @property
+    def kept(self) -> dict[str, int]:
+        """Of the memory and store that this Reranker keeps passages in, since the process began: `hits`, `store_hits` and
+        `misses`; `passages` and `bytes` in memory now, and `evictions`; `store_errors`."""
+        return self._engine.kept
 
     def head_scores(self, query: str, documents: Iterable[Document]) -> HeadScores:
         """What every head read pays to every passage, before anything is summed. heads="all" reads all."""

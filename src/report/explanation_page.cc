@@ -195,6 +195,10 @@ std::string facts(const ExplainedAnswer& answer) {
   html += fact("calibration", html_text(answer.calibration)) + fact("encoding", html_text(answer.encoding));
   if (answer.fuse != "none") html += fact("first stage", html_text(answer.fuse));
   html += fact("tokens read", std::to_string(explanation.statistics.prompt_tokens));
+  if (explanation.statistics.passages_kept > 0) {
+    html += fact("passages kept", std::to_string(explanation.statistics.passages_kept)) +
+            fact("tokens run", std::to_string(explanation.statistics.tokens_run));
+  }
   html += fact("layers run", std::to_string(explanation.statistics.layers_run));
   return html + "</div><p class=\"soft small\">Read: " + html_text(answer.heads) + "</p>";
 }

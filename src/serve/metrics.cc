@@ -33,6 +33,16 @@ std::string gauge_text(std::string_view name, std::string_view help, double valu
   return heading(name, help, "gauge") + std::string(name) + " " + number_text(value) + "\n";
 }
 
+std::string counter_text(std::string_view name, std::string_view help,
+                         std::span<const std::pair<std::string_view, double>> values) {
+  std::string out = heading(name, help, "counter");
+  for (const auto& [labels, value] : values) {
+    out += std::string(name) + (labels.empty() ? "" : "{" + std::string(labels) + "}") + " " +
+           number_text(value) + "\n";
+  }
+  return out;
+}
+
 Histogram::Histogram(std::string name, std::string help, std::span<const double> bounds)
     : name_(std::move(name)),
       help_(std::move(help)),
@@ -83,13 +93,17 @@ Metrics::Metrics()
       tokenize_seconds("headwise_tokenize_seconds", "Time that a request's texts took to become tokens.",
                        kSeconds),
       inference_seconds("headwise_inference_seconds", "Time that the model took for a request.", kSeconds),
-      prompt_tokens("headwise_prompt_tokens", "Tokens of a request that went through the model.", kTokens),
+      prompt_tokens("headwise_prompt_tokens", "Tokens of a request's prompts.", kTokens),
+      tokens_run("headwise_tokens_run",
+                 "Tokens of a request that went through the model: its prompts' but for passages kept from "
+                 "earlier requests.",
+                 kTokens),
       batch_requests("headwise_batch_requests", "Requests taken from the queue at one time.", kRequests) {}
 
 std::string Metrics::text() const {
   return requests.text() + abandoned.text() + documents.text() + request_seconds.text() +
          queue_seconds.text() + tokenize_seconds.text() + inference_seconds.text() + prompt_tokens.text() +
-         batch_requests.text();
+         tokens_run.text() + batch_requests.text();
 }
 
 }  // namespace headwise::serve

@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace headwise::serve {
@@ -49,6 +50,9 @@ class Counter {
 
 // A gauge that is asked for when it is shown.
 std::string gauge_text(std::string_view name, std::string_view help, double value);
+// A counter that somebody else counts; `values` by what stands between the braces, "" for none.
+std::string counter_text(std::string_view name, std::string_view help,
+                         std::span<const std::pair<std::string_view, double>> values);
 std::string number_text(double value);
 
 struct Metrics {
@@ -61,6 +65,7 @@ struct Metrics {
   Histogram tokenize_seconds;
   Histogram inference_seconds;
   Histogram prompt_tokens;
+  Histogram tokens_run;
   Histogram batch_requests;
 
   std::string text() const;

@@ -147,19 +147,62 @@ Result<std::shared_ptr<const Model>> ModelEngine::model_for(const EngineSettings
   return model;
 }
 
+Result<Engine> ModelEngine::make(EngineSettings settings) {
+  const auto attempt = [&] { return make_engine(settings, [&] { return model_for(settings); }); };
+  auto engine = attempt();
+  if (!engine && !settings.keep.empty()) {
+    settings.keep.clear();
+    settings.keep_store_bytes.reset();
+    settings.keep_second_sight.reset();
+    engine = attempt();
+  }
+  if (!engine && settings.keep_memory.value_or(0) > 0) {
+    settings.keep_memory.reset();  // what is usual
+    settings.keep_type.reset();
+    settings.keep_budget.reset();
+    engine = attempt();
+  }
+  return engine;
+}
+
+KeepStatistics ModelEngine::kept() const {
+  // Engines of one model share their memory; the server's own stands for those of its model, because it has
+  // the store.
+  std::map<std::string, const Ready*> by_model;
+  const std::lock_guard lock(listing_);
+  for (const Ready& ready : ready_) {
+    const Ready*& stands = by_model[ready.engine.model->fingerprint()];
+    if (stands == nullptr || ready.asked.empty()) stands = &ready;
+  }
+  KeepStatistics sum;
+  for (const auto& [model, ready] : by_model) {
+    const KeepStatistics kept = ready->engine.reranker.kept();
+    sum.hits += kept.hits;
+    sum.store_hits += kept.store_hits;
+    sum.misses += kept.misses;
+    sum.evictions += kept.evictions;
+    sum.passages += kept.passages;
+    sum.bytes += kept.bytes;
+    sum.store_errors += kept.store_errors;
+  }
+  return sum;
+}
+
 Result<Engine*> ModelEngine::engine_for(RequestSettings asked) {
   const auto adapter = asked.find("adapter");
   if (adapter != asked.end() && adapter->second == card_.adapters.front()) asked.erase(adapter);
   const auto found =
       std::find_if(ready_.begin(), ready_.end(), [&](const Ready& ready) { return ready.asked == asked; });
   if (found != ready_.end()) {
+    const std::lock_guard lock(listing_);
     ready_.splice(ready_.begin(), ready_, found);
     return &ready_.front().engine;
   }
   const auto settings = with_settings(settings_, asked);
   if (!settings) return fail(settings.error());
-  auto engine = make_engine(*settings, [&] { return model_for(*settings); });
+  auto engine = make(*settings);
   if (!engine) return fail(std::move(engine.error()));
+  const std::lock_guard lock(listing_);
   if (ready_.size() >= kMostEngines) {
     auto oldest = std::prev(ready_.end());
     if (oldest->asked.empty()) --oldest;

@@ -51,6 +51,7 @@ std::string read_option(FieldReader& fields, const Option& option, const char* f
     case OptionKind::kText:
     case OptionKind::kPath:
     case OptionKind::kWord:
+    case OptionKind::kSize:
       break;
   }
   return read_word(fields, option, field, "");
@@ -186,7 +187,9 @@ Json query_json(const RerankRequest& request, const RerankQuery& query, const Qu
   if (answer.explanation) json["head_weights"] = answer.explanation->head_weights;
   const RankingStatistics& statistics = answer.statistics;
   json["statistics"] = {{"prompt_tokens", statistics.prompt_tokens},
+                        {"tokens_run", statistics.tokens_run},
                         {"passage_tokens", statistics.passage_tokens},
+                        {"passages_kept", statistics.passages_kept},
                         {"truncated_passages", statistics.truncated_passages},
                         {"layers_run", statistics.layers_run},
                         {"heads_read", statistics.heads_read}};

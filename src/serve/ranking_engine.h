@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "headwise/error.h"
+#include "headwise/keep.h"
 #include "headwise/progress.h"
 #include "serve/rerank_request.h"
 
@@ -38,6 +39,8 @@ class RankingEngine {
   // The first stage: the best `depth` of the corpus, none where no word of the query is in it. From any
   // thread.
   virtual Result<std::vector<Passage>> find(std::string_view query, int depth) = 0;
+  // Of passages kept between requests, all models together; zeros where none are. From any thread.
+  virtual KeepStatistics kept() const { return {}; }
   // Every query of the request, in order. Called by one thread at a time. kCancelled when `progress` asks to
   // stop.
   virtual Result<RerankAnswer> answer(const RerankRequest& request, ProgressSink& progress) = 0;

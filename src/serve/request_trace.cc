@@ -66,6 +66,7 @@ std::string log_line(const RequestTrace& trace, const HttpRequest& request, int 
   if (trace.documents > 0) line["documents"] = trace.documents;
   if (trace.queue_seconds >= 0.0) line["queue_seconds"] = std::round(trace.queue_seconds * 1e6) / 1e6;
   if (trace.tokens > 0) line["tokens"] = trace.tokens;
+  if (trace.tokens > 0) line["tokens_run"] = trace.tokens_run;
   if (!trace.error.empty()) line["error"] = trace.error;
   return json_text(line);
 }

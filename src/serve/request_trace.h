@@ -22,6 +22,7 @@ struct RequestTrace {
   std::string error;
   double queue_seconds = -1.0;
   int64_t tokens = 0;
+  int64_t tokens_run = 0;
 };
 
 // A client's own id where it is harmless, a new one otherwise.

@@ -65,6 +65,11 @@ struct RerankAnswer {
     for (const QueryAnswer& query : queries) sum += query.statistics.prompt_tokens;
     return sum;
   }
+  int64_t tokens_run() const {
+    int64_t sum = 0;
+    for (const QueryAnswer& query : queries) sum += query.statistics.tokens_run;
+    return sum;
+  }
 };
 
 }  // namespace headwise::serve

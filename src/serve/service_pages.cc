@@ -56,6 +56,24 @@ double resident_bytes() {
   return read == 2 ? static_cast<double>(resident) * static_cast<double>(::sysconf(_SC_PAGESIZE)) : 0.0;
 }
 
+// What became of the passages that were asked about, and what is kept of them.
+std::string kept_text(const KeepStatistics& kept) {
+  const auto number = [](uint64_t count) { return static_cast<double>(count); };
+  const std::pair<std::string_view, double> found[] = {{"result=\"hit\"", number(kept.hits)},
+                                                       {"result=\"store_hit\"", number(kept.store_hits)},
+                                                       {"result=\"miss\"", number(kept.misses)}};
+  const std::pair<std::string_view, double> evictions[] = {{"", number(kept.evictions)}};
+  const std::pair<std::string_view, double> errors[] = {{"", number(kept.store_errors)}};
+  return counter_text("headwise_kept_passages_total",
+                      "Passages of requests: kept in memory, kept in the store, or encoded.", found) +
+         counter_text("headwise_kept_evictions_total", "Passages that gave way in memory to others.",
+                      evictions) +
+         counter_text("headwise_kept_store_errors_total",
+                      "Times that the store did not answer, or held what it should not.", errors) +
+         gauge_text("headwise_kept_passages", "Passages kept in memory.", number(kept.passages)) +
+         gauge_text("headwise_kept_bytes", "Memory of the passages that are kept there.", number(kept.bytes));
+}
+
 }  // namespace
 
 void Service::add_page_routes() {
@@ -114,7 +132,7 @@ HttpResponse Service::metrics() {
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
   const auto started = std::chrono::duration<double>(started_.time_since_epoch()).count();
   response.body =
-      metrics_.text() +
+      metrics_.text() + kept_text(engine_.kept()) +
       gauge_text("headwise_queue_requests", "Requests that wait.", static_cast<double>(load.waiting)) +
       gauge_text("headwise_running_requests", "Requests taken from the queue and not answered yet.",
                  static_cast<double>(load.running)) +

@@ -148,6 +148,7 @@ HttpResponse Service::rank(const HttpRequest& request, RequestTrace& trace) {
   }
   trace.queue_seconds = answer->queue_seconds;
   trace.tokens = answer->prompt_tokens();
+  trace.tokens_run = answer->tokens_run();
   metrics_.documents.add("", static_cast<double>(trace.documents));
   return answered(*dialect, job->request, *answer, trace);
 }
@@ -183,6 +184,7 @@ void Service::run_engine() {
         metrics_.tokenize_seconds.observe(tokenize);
         metrics_.inference_seconds.observe(inference);
         metrics_.prompt_tokens.observe(static_cast<double>(answer->prompt_tokens()));
+        metrics_.tokens_run.observe(static_cast<double>(answer->tokens_run()));
         const double seconds = std::max(seconds_since(start), 1e-6);
         const double rate = static_cast<double>(job.tokens()) / seconds;
         tokens_per_second_ = 0.8 * tokens_per_second_ + 0.2 * rate;

@@ -14,9 +14,9 @@ namespace headwise {
 namespace {
 
 constexpr uint64_t kMemory = uint64_t{32} << 20;
-constexpr const char* kFormQuery = "the lamp of the tower?";
+constexpr const char* kQuestionOfForms = "the lamp of the tower?";
 
-std::vector<Passage> some_passages() {
+std::vector<Passage> form_passages() {
   std::vector<Passage> made;
   for (const char* text :
        {"The lamp of the northern tower was lit at nine.", "tea", "grain and grain and grain, and a lamp",
@@ -59,16 +59,16 @@ class KeptFormsOfRequests : public ::testing::TestWithParam<Form> {
 };
 
 TEST_P(KeptFormsOfRequests, FirstSightIsAsEverAfter) {
-  const std::vector<Passage> all = some_passages();
+  const std::vector<Passage> all = form_passages();
   std::vector<double> first;
   {
     Reranker fresh = reranker(2);
-    const Ranking ranking = fresh.rank(kFormQuery, all).value();
+    const Ranking ranking = fresh.rank(kQuestionOfForms, all).value();
     EXPECT_EQ(ranking.statistics.passages_kept, 0);
     EXPECT_GT(ranking.statistics.tokens_run, ranking.statistics.passage_tokens);
     first = by_index(ranking);
-    EXPECT_EQ(by_index(fresh.rank(kFormQuery, all).value()), first) << "later";
-    EXPECT_EQ(by_index(reranker(3).rank(kFormQuery, all).value()), first) << "another one's";
+    EXPECT_EQ(by_index(fresh.rank(kQuestionOfForms, all).value()), first) << "later";
+    EXPECT_EQ(by_index(reranker(3).rank(kQuestionOfForms, all).value()), first) << "another one's";
   }
   // Nothing of it is left now; each passage is first seen in other company.
   Reranker again = reranker(1);
@@ -76,10 +76,10 @@ TEST_P(KeptFormsOfRequests, FirstSightIsAsEverAfter) {
   ASSERT_TRUE(again.rank("grain", std::span(all).first(2)));
   const KeepReport report = again.keep_passages(std::span(all).last(2)).value();
   EXPECT_EQ(report.encoded, 2);
-  const Ranking ranking = again.rank(kFormQuery, all).value();
+  const Ranking ranking = again.rank(kQuestionOfForms, all).value();
   EXPECT_EQ(by_index(ranking), first);
   EXPECT_EQ(ranking.statistics.passages_kept, 4);
-  const std::vector<double> exact = by_index(reranker(2, false).rank(kFormQuery, all).value());
+  const std::vector<double> exact = by_index(reranker(2, false).rank(kQuestionOfForms, all).value());
   double off = 0.0;
   for (size_t i = 0; i < exact.size(); ++i) off = std::max(off, std::abs(exact[i] - first[i]));
   EXPECT_GT(off, 0.0) << "the form has no effect";
@@ -87,12 +87,12 @@ TEST_P(KeptFormsOfRequests, FirstSightIsAsEverAfter) {
 }
 
 TEST_P(KeptFormsOfRequests, AMemoryThatHoldsNothingGivesTheSameScores) {
-  const std::vector<double> first = by_index(reranker(2).rank(kFormQuery, some_passages()).value());
+  const std::vector<double> first = by_index(reranker(2).rank(kQuestionOfForms, form_passages()).value());
   RerankerOptions options = reranker(2).options();
   options.keep.memory = 1;
   Reranker forgetful = Reranker::create(model_, options).value();
-  EXPECT_EQ(by_index(forgetful.rank(kFormQuery, some_passages()).value()), first);
-  EXPECT_EQ(by_index(forgetful.rank(kFormQuery, some_passages()).value()), first);
+  EXPECT_EQ(by_index(forgetful.rank(kQuestionOfForms, form_passages()).value()), first);
+  EXPECT_EQ(by_index(forgetful.rank(kQuestionOfForms, form_passages()).value()), first);
 }
 
 INSTANTIATE_TEST_SUITE_P(Forms, KeptFormsOfRequests,

@@ -17,7 +17,7 @@ from headwise import _core
 
 ROWS = {option.keyword: option for option in _core.options() if not option.per_call}
 TYPES = {"flag": bool, "integer": int | None, "text": str | None, "word": str | None, "number or word": float | str | None,
-         "path": str | os.PathLike[str] | None}
+         "size": int | str | None, "path": str | os.PathLike[str] | None}
 
 
 def test_the_signature_is_the_table():
