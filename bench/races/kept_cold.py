@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: headwise contributors
+"""A request whose passages are on disk and nowhere else: its time beside that of reading the same bytes.
+
+    python3 bench/races/kept_cold.py --headwise build/release/headwise --corpus ../shared/data/dl19/corpus.jsonl --output OUT.json
+
+Builds a folder of kept passages, then in each round drops its files from the page cache, reads them through once (the disk's
+speed), drops them again, and asks a fresh process for a ranking of those passages. Aim: the time of the bytes + 20 %, or the
+time of the arithmetic where that is longer. Standard library only.
+"""
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from kept import passages_of
+
+
+def drop(folder: Path) -> int:
+    """Takes the folder's files out of the page cache; how many bytes they have."""
+    total = 0
+    for path in folder.rglob("*.seg*"):
+        file = os.open(path, os.O_RDONLY)
+        os.fdatasync(file)
+        os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+        total += os.fstat(file).st_size
+        os.close(file)
+    return total
+
+
+def read_through(folder: Path) -> float:
+    start = time.perf_counter()
+    for path in folder.rglob("*.seg*"):
+        with path.open("rb", buffering=0) as file:
+            while file.read(8 << 20):
+                pass
+    return time.perf_counter() - start
+
+
+def ask(process: subprocess.Popen, query: str, documents: list[str]) -> tuple[float, dict]:
+    start = time.perf_counter()
+    process.stdin.write(json.dumps({"query": query, "documents": documents}) + "\n")
+    process.stdin.flush()
+    answer = json.loads(process.stdout.readline())
+    return time.perf_counter() - start, answer["statistics"]
+
+
+def race(arguments, name: str, flags: list[str], documents: list[str], folder: Path) -> dict:
+    command = [str(arguments.headwise), "rerank", "--format", "jsonl", "--max-tokens", "110", "--weights", "fp32", "--keep", str(folder), *flags]
+    strangers = [" ".join(reversed(documents[0].split()))]
+    cold, warm, disk = [], [], []
+    size = 0
+    for round_ in range(arguments.rounds + 1):
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+            if round_ > 0:
+                size = drop(folder)
+                disk.append(read_through(folder))
+            ask(process, "what is this about", strangers)  # weights are packed, nothing of the others is read
+            drop(folder)
+            first, counts = ask(process, "how long does a flea live", documents)
+            second, _ = ask(process, "what eats a flea", documents)
+            process.stdin.close()
+        if round_ == 0:  # encoded here
+            continue
+        assert counts["passages_kept"] == len(documents), counts
+        cold.append(first)
+        warm.append(second)
+    made = {"bytes": size, "disk_milliseconds": round(1000 * statistics.median(disk), 1), "disk_gb_per_s": round(size / statistics.median(disk) / 1e9, 2),
+            "cold_milliseconds": round(1000 * statistics.median(cold), 1), "warm_milliseconds": round(1000 * statistics.median(warm), 1)}
+    made["cold_over_disk"] = round(made["cold_milliseconds"] / made["disk_milliseconds"], 2)
+    print(name, json.dumps(made), flush=True)
+    return made
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--headwise", type=Path, required=True)
+    parser.add_argument("--corpus", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--folder", type=Path, help="on the disk that is measured; default: a temporary one")
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    documents = passages_of(arguments.corpus, 100, 110)
+    report = {"what": "100 passages of 110 tokens from a folder that is not in the page cache", "rounds": arguments.rounds}
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as scratch:
+        for kind in ("fp32", "bf16", "int8"):
+            report[kind] = race(arguments, kind, ["--keep-type", kind], documents, Path(scratch) / kind)
+    arguments.output.write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
