@@ -24,7 +24,7 @@ from kept import passages_of
 def drop(folder: Path) -> int:
     """Takes the folder's files out of the page cache; how many bytes they have."""
     total = 0
-    for path in folder.rglob("*.seg*"):
+    for path in folder.rglob("*.kept"):
         file = os.open(path, os.O_RDONLY)
         os.fdatasync(file)
         os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
@@ -35,7 +35,7 @@ def drop(folder: Path) -> int:
 
 def read_through(folder: Path) -> float:
     start = time.perf_counter()
-    for path in folder.rglob("*.seg*"):
+    for path in folder.rglob("*.kept"):
         with path.open("rb", buffering=0) as file:
             while file.read(8 << 20):
                 pass
