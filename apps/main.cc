@@ -31,6 +31,7 @@ struct VerbGroup {
 
 constexpr std::array kGroups{
     VerbGroup{"heads", "Head scores of a data set, and the heads found in them"},
+    VerbGroup{"passages", "Kept passages in a folder or behind a key-value server: build, look after"},
     VerbGroup{"route", "Heads chosen for each query: labels, a router, what it brings"},
 };
 
@@ -81,6 +82,18 @@ constexpr std::array kVerbs{
          "scifact/qrels/test.tsv "
          "--report routing.html",
          add_route_report},
+    Verb{"passages build", "Encode a collection ahead, so that requests run the question alone",
+         "printf 'The Moon circles the Earth.\\nEmma is a novel by Jane Austen.\\n' > facts.txt; headwise "
+         "passages build --corpus facts.txt --keep kept",
+         add_passages_build},
+    Verb{"passages info", "Whose passages a store keeps, how many, and what they take",
+         "headwise passages info --keep kept", add_passages_info},
+    Verb{"passages verify", "Compare every byte of every kept passage with its checksum",
+         "headwise passages verify --keep kept", add_passages_verify},
+    Verb{"passages compact", "Give back the bytes of passages that were replaced or dropped",
+         "headwise passages compact --keep kept", add_passages_compact},
+    Verb{"passages drop", "Remove a store and all that is in it", "headwise passages drop --keep kept --yes",
+         add_passages_drop},
     Verb{"serve", "HTTP server: the rerank interfaces of Cohere, Jina, TEI and Voyage, and a web page",
          "headwise serve --port 8080", add_serve},
     Verb{"inspect", "What a model file holds, what it costs in memory, which features it needs",

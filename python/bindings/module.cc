@@ -14,4 +14,5 @@ NB_MODULE(_core, module) {
   headwise::python::bind_explanations(module);
   headwise::python::bind_runs(module);
   headwise::python::bind_head_stores(module);
+  headwise::python::bind_passage_builds(module);
 }

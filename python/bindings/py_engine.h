@@ -60,6 +60,7 @@ void bind_options(nb::module_& module);
 void bind_engine(nb::module_& module);
 void bind_explanations(nb::module_& module);
 void bind_head_stores(nb::module_& module);
+void bind_passage_builds(nb::module_& module);
 void bind_runs(nb::module_& module);
 
 }  // namespace headwise::python

@@ -14,10 +14,12 @@ from ._core import VERSION as __version__
 from ._errors import DataError, Error, ResourceError, UnsupportedError, UsageError
 from ._explanation import ExplainedPassage, ExplainedToken, Explanation
 from ._heads import score_store, select_heads
+from ._passages import build_passages
 from ._reranker import Reranker
 from ._results import HeadId, HeadScores, Hit, Ranking
 
 __all__ = [
     "DataError", "Error", "ExplainedPassage", "ExplainedToken", "Explanation", "HeadId", "HeadScores", "Hit", "Ranking",
-    "Reranker", "ResourceError", "UnsupportedError", "UsageError", "__version__", "score_store", "select_heads",
+    "Reranker", "ResourceError", "UnsupportedError", "UsageError", "__version__", "build_passages",
+    "score_store", "select_heads",
 ]

@@ -6,14 +6,20 @@
 
 The run file is the one that a single process writes, byte for byte. Finished queries are kept in OUTPUT.partial as they
 come: a killed actor's queries are run again by Ray, a killed driver goes on from the file.
+
+    headwise.ray.build_passages("wiki.jsonl", "redis://store:6379/0", workers=8)
+
+encodes a collection into a store of kept passages that every machine reaches.
 """
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
 import ray
 import ray.data
 
+from . import _core
+from ._passages import build_list, builder_settings, gather_passages, joined_reports
 from ._progress import with_progress
 from ._reranker import Reranker
 from ._runs import Request, RunWork, blocks, rank_request
@@ -56,3 +62,26 @@ def rerank_run(run: Path, *, dataset: Path | None = None, output: Path, workers:
     for row in with_progress(rows(), progress, work.total, work.done):
         work.add(int(row["number"]), str(row["lines"]))
     return work.finish()
+
+
+class PassageBuilder:
+    """An actor that encodes the passages it is given. What is kept already costs it nothing, so a call that Ray makes again
+    loses no work."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.reranker = Reranker(**settings)
+
+    def build(self, ids: list[str], texts: list[str], titles: list[str]) -> dict[str, Any]:
+        return build_list(self.reranker, _core.passage_list(ids, texts, titles))
+
+
+def build_passages(corpus: Path | Iterable[Path], keep: Path, *, workers: int = 2, threads: int = 1, batch_size: int = 256,
+                   shard: str | None = None, progress: bool | None = None, **settings: Any) -> dict[str, Any]:
+    """headwise.build_passages on `workers` actors of `threads` threads, `batch_size` passages to a call. The texts travel
+    from here to the actors; `keep` must be one that all of them reach: redis://host:port/db, or, on one machine, a folder."""
+    passages = gather_passages(corpus, shard)
+    actor = ray.remote(num_cpus=threads, max_restarts=-1, max_task_retries=-1)(PassageBuilder)
+    pool = ray.util.ActorPool([actor.remote({**builder_settings(keep, settings), "threads": threads}) for _ in range(workers)])
+    parts = range(0, len(passages), batch_size)
+    reports = pool.map_unordered(lambda some, begin: some.build.remote(*passages.part(begin, begin + batch_size)), parts)
+    return joined_reports(with_progress(reports, progress, len(parts), unit="batch"))

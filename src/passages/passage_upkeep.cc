@@ -104,6 +104,13 @@ Result<StoreInfo> PassageStore::info() const {
     info.bytes += row.pages * kPlacePage;
     info.dead_bytes += (row.pages - std::min(row.pages, row.live_pages)) * kPlacePage;
   }
+  if (const auto prefix = manifest_.find("prefix"); prefix != manifest_.end() && info.passages > 0) {
+    const auto ids = prefix->get<std::vector<int32_t>>();
+    const KeptSlot slot{passage_key(prefix_digest(context_digest(manifest_)), ids), ids};
+    const auto there = index()->find({&slot, 1});
+    HW_RETURN_IF_ERROR(there);
+    if (there->front()) --info.passages;  // what stands in front of passages is none
+  }
   std::error_code ignored;
   const auto bytes = std::filesystem::file_size(folder_ / "index.mdb", ignored);
   info.index_bytes = ignored ? 0 : bytes;

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+#include "jobs/passage_store_job.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "base/check.h"
+#include "formats/corpus.h"
+#include "jobs/shard.h"
+
+namespace headwise {
+namespace {
+
+// Of one call: a few passes, so that few rows are run in passes that are not full; some seconds of work.
+constexpr size_t kCallBytes = 32 << 10;
+constexpr size_t kCallPassages = 256;
+constexpr size_t kWordBytes = 8;  // of --max-words, roughly
+
+// Passages done of the whole job, from what a call tells of those it encodes.
+class CallProgress : public ProgressSink {
+ public:
+  CallProgress(ProgressSink* to, int64_t before, int64_t total) : to_(to), before_(before), total_(total) {}
+  void advance(std::string_view what, int64_t done, int64_t) override {
+    if (to_ != nullptr && what == "passages") to_->advance(what, before_ + done, total_);
+  }
+  bool stop_requested() const override { return to_ != nullptr && to_->stop_requested(); }
+
+ private:
+  ProgressSink* to_;
+  int64_t before_;
+  int64_t total_;
+};
+
+bool is_fault_of_a_passage(const Error& error) {
+  return error.code() == ErrorCode::kInvalidInput || error.code() == ErrorCode::kResourceLimit;
+}
+
+std::vector<Passage> passages_of(const Documents& documents) {
+  std::vector<Passage> passages;
+  passages.reserve(documents.size());
+  for (const Document& document : documents.items()) {
+    passages.push_back(
+        {.id = document.id, .title = document.title, .text = document.text, .first_stage_score = {}});
+  }
+  return passages;
+}
+
+}  // namespace
+
+Result<std::vector<Passage>> gather_passages(const CorpusChoice& choice) {
+  const auto shard = parse_shard(choice.shard);
+  if (!shard) return fail(shard.error());
+  if (choice.corpora.empty()) return fail(ErrorCode::kUsage, "no --corpus was given");
+  std::vector<Passage> all;
+  for (const std::filesystem::path& given : choice.corpora) {
+    const auto corpus = find_corpus(given);
+    HW_RETURN_IF_ERROR(corpus);
+    const auto documents = read_corpus(*corpus);
+    if (!documents) {
+      return fail(Error(documents.error()).with_context("reading --corpus '" + given.string() + "'"));
+    }
+    std::vector<Passage> passages = passages_of(*documents);
+    std::move(passages.begin(), passages.end(), std::back_inserter(all));
+  }
+  const auto [begin, end] = shard->of(all.size());
+  if (begin == end) {
+    return fail(ErrorCode::kUsage, "--shard " + choice.shard + " of " + std::to_string(all.size()) +
+                                       " passages holds none; use fewer shards");
+  }
+  all.erase(all.begin() + static_cast<std::ptrdiff_t>(end), all.end());
+  all.erase(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(begin));
+  return all;
+}
+
+Result<PassageStoreJob> PassageStoreJob::open(Engine& engine, std::vector<Passage> passages) {
+  const KeepOptions& keep = engine.reranker.options().keep;
+  if (keep.store.empty()) {
+    return fail(ErrorCode::kUsage,
+                "where the passages are kept is missing: --keep DIR or redis://host:port/db");
+  }
+  if (keep.second_sight) {
+    return fail(
+        ErrorCode::kUsage,
+        "--keep-second-sight leaves out what is seen for the first time, which a build is about: leave "
+        "it out");
+  }
+  return PassageStoreJob(engine, std::move(passages));
+}
+
+std::span<const Passage> PassageStoreJob::next() const {
+  const auto all = std::span<const Passage>(passages_).subspan(static_cast<size_t>(built_.passages));
+  const auto words = static_cast<size_t>(engine_->reranker.options().max_words);
+  size_t count = 0, bytes = 0;
+  while (count < std::min(all.size(), kCallPassages) && bytes < kCallBytes) {
+    const size_t whole = all[count].title.size() + all[count].text.size();
+    bytes += words > 0 ? std::min(whole, words * kWordBytes) : whole;
+    ++count;
+  }
+  return all.first(count);
+}
+
+Status PassageStoreJob::keep(std::span<const Passage> passages, const OnFailure& on_failure,
+                             ProgressSink* progress, BuiltPassages& report) {
+  auto kept = engine_->reranker.keep_passages(passages, progress);
+  if (kept) {
+    report.passages += static_cast<int64_t>(passages.size());
+    report.encoded += kept->encoded;
+    report.kept_before += kept->kept_before;
+    report.truncated += kept->truncated_passages;
+    report.tokens_run += kept->tokens_run;
+    report.bytes += kept->bytes;
+    return {};
+  }
+  if (!is_fault_of_a_passage(kept.error())) return fail(std::move(kept.error()));
+  if (passages.size() > 1) {
+    const size_t half = passages.size() / 2;
+    HW_RETURN_IF_ERROR(keep(passages.first(half), on_failure, progress, report));
+    return keep(passages.subspan(half), on_failure, progress, report);
+  }
+  ++report.passages;
+  ++report.failed;
+  if (on_failure) on_failure(passages.front(), kept.error());
+  return {};
+}
+
+Status PassageStoreJob::cancelled() const {
+  return fail(ErrorCode::kCancelled,
+              "interrupted after " + std::to_string(built_.passages) + " of " + std::to_string(total()) +
+                  " passages; those are kept, and the same command goes on from there");
+}
+
+Status PassageStoreJob::step(const OnFailure& on_failure, ProgressSink* progress) {
+  if (progress != nullptr && progress->stop_requested()) return cancelled();
+  const std::span<const Passage> passages = next();
+  CallProgress call(progress, built_.passages, total());
+  const uint64_t errors = engine_->reranker.kept().store_errors;
+  BuiltPassages report;
+  Status kept = keep(passages, on_failure, &call, report);
+  const uint64_t errors_after = engine_->reranker.kept().store_errors;
+  if (kept && errors_after > errors) {
+    // A store may come back; what it has taken meanwhile costs nothing the second time.
+    BuiltPassages again;
+    kept = keep(passages, {}, &call, again);
+    report.tokens_run += again.tokens_run;
+    if (kept && engine_->reranker.kept().store_errors > errors_after) {
+      return fail(ErrorCode::kIo, "'" + engine_->reranker.options().keep.store +
+                                      "' does not take what was encoded; " + std::to_string(built_.passages) +
+                                      " of " + std::to_string(total()) +
+                                      " passages are done, and the same command goes on from there");
+    }
+  }
+  if (!kept && kept.error().code() == ErrorCode::kCancelled) return cancelled();
+  if (!kept) return fail(std::move(kept.error()));
+  built_.passages += report.passages;
+  built_.encoded += report.encoded;
+  built_.kept_before += report.kept_before;
+  built_.failed += report.failed;
+  built_.truncated += report.truncated;
+  built_.tokens_run += report.tokens_run;
+  built_.bytes += report.bytes;
+  if (progress != nullptr) progress->advance("passages", built_.passages, total());
+  return {};
+}
+
+Status PassageStoreJob::run(const OnFailure& on_failure, ProgressSink* progress) {
+  while (!done()) HW_RETURN_IF_ERROR(step(on_failure, progress));
+  return {};
+}
+
+}  // namespace headwise
