@@ -31,7 +31,7 @@ size_t use(const headwise::CpuKeptSegment& kept) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto bytes = std::make_shared<headwise::AlignedBuffer<std::byte>>(size + 1);
-  std::memcpy(bytes->data(), data, size);
+  if (size > 0) std::memcpy(bytes->data(), data, size);
   const auto kept = headwise::read_kept_segment({bytes->data(), size}, bytes);
   if (!kept) return 0;
   if ((*kept)->image().size() != size) std::abort();

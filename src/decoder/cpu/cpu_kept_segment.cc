@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "base/check.h"
 #include "kernels/key_tiles.h"
 
 namespace headwise {

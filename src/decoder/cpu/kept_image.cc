@@ -13,6 +13,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "base/check.h"
 #include "base/checked_math.h"
 #include "kernels/kernels.h"
 
