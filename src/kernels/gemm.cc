@@ -11,6 +11,7 @@
 #include <string_view>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include "base/aligned_buffer.h"
 #include "base/check.h"
@@ -95,6 +96,32 @@ class SignalsWait {
   sigset_t before_;
 };
 
+// How oneDNN lays weights out: strides of (blocks of) inputs and outputs, and the blocks inside.
+struct Blocks {
+  std::vector<int64_t> strides;
+  std::vector<int64_t> inner;    // lengths, outermost first
+  std::vector<int64_t> of_axis;  // 0: inputs, 1: outputs
+  friend bool operator==(const Blocks&, const Blocks&) = default;
+
+  int64_t inner_outputs() const {
+    int64_t outputs = 1;
+    for (size_t i = 0; i < inner.size(); ++i) outputs *= of_axis[i] == 1 ? inner[i] : 1;
+    return outputs;
+  }
+};
+
+Blocks blocks_of(const memory::desc& layout) {
+#if DNNL_VERSION_MAJOR >= 3
+  return {layout.get_strides(), layout.get_inner_blks(), layout.get_inner_idxs()};
+#else
+  const auto& blocking = layout.data.format_desc.blocking;
+  const auto inner = static_cast<size_t>(blocking.inner_nblks);
+  return {{blocking.strides, blocking.strides + 2},
+          {blocking.inner_blks, blocking.inner_blks + inner},
+          {blocking.inner_idxs, blocking.inner_idxs + inner}};
+#endif
+}
+
 // Around every call of oneDNN.
 struct CallGuard {
   OneThread one_thread;
@@ -107,6 +134,7 @@ struct PackedMatrix::State {
   int64_t outputs = 0;
   int64_t inputs = 0;
   bool any_rows = false;  // results do not depend on the number of rows of a call
+  bool any_columns = false;
   memory::desc layout;
   AlignedBuffer<float> values;
 };
@@ -118,6 +146,7 @@ PackedMatrix::~PackedMatrix() = default;
 int64_t PackedMatrix::outputs() const { return state_ ? state_->outputs : 0; }
 int64_t PackedMatrix::inputs() const { return state_ ? state_->inputs : 0; }
 bool PackedMatrix::any_rows() const { return !state_ || state_->any_rows; }
+bool PackedMatrix::any_columns() const { return state_ && state_->any_columns; }
 size_t PackedMatrix::bytes() const { return state_ ? state_->layout.get_size() : 0; }
 
 struct Gemm::State {
@@ -134,6 +163,7 @@ struct Gemm::State {
   struct Layout {
     memory::desc weights;
     bool any_rows = false;
+    bool any_columns = false;
   };
 
   dnnl::stream stream{cpu()};
@@ -142,11 +172,25 @@ struct Gemm::State {
 
   const Layout& layout(int64_t outputs, int64_t inputs) {
     if (const auto found = layouts.find({outputs, inputs}); found != layouts.end()) return found->second;
+    const auto description = best(outputs, inputs);
+    Layout made{description.weights_desc(), is_brgemm(description)};
+    // Groups of outputs stand one behind the other, each as oneDNN would lay it out by itself.
+    const Blocks blocks = blocks_of(made.weights);
+    made.any_columns =
+        made.any_rows && outputs % kColumnGrain == 0 && kColumnGrain % blocks.inner_outputs() == 0;
+    for (int64_t part = kColumnGrain; part <= kMostColumns && made.any_columns; part += kColumnGrain) {
+      const auto alone = best(part, inputs);
+      made.any_columns = is_brgemm(alone) && blocks_of(alone.weights_desc()) == blocks;
+    }
+    return layouts.emplace(std::pair(outputs, inputs), made).first->second;
+  }
+
+  static dnnl::matmul::primitive_desc best(int64_t outputs, int64_t inputs) {
     const memory::desc any({inputs, outputs}, memory::data_type::f32, memory::format_tag::any);
-    const auto description = describe(plain(kRowTile, inputs), any, plain(kRowTile, outputs));
-    const bool any_rows = std::string_view(description.impl_info_str()).starts_with("brg");
-    return layouts.emplace(std::pair(outputs, inputs), Layout{description.weights_desc(), any_rows})
-        .first->second;
+    return describe(plain(kRowTile, inputs), any, plain(kRowTile, outputs));
+  }
+  static bool is_brgemm(const dnnl::matmul::primitive_desc& description) {
+    return std::string_view(description.impl_info_str()).starts_with("brg");
   }
 
   void reorder(const float* weights, int64_t outputs, int64_t inputs, const memory::desc& layout, float* to) {
@@ -198,6 +242,7 @@ void Gemm::pack(const float* weights, int64_t outputs, int64_t inputs, PackedMat
     const State::Layout& layout = state_->layout(outputs, inputs);
     state.layout = layout.weights;
     state.any_rows = layout.any_rows;
+    state.any_columns = layout.any_columns;
     state.outputs = outputs;
     state.inputs = inputs;
     state.values.reserve(state.layout.get_size() / sizeof(float) + 1);
@@ -209,9 +254,23 @@ void Gemm::multiply(const float* x, int64_t rows, const PackedMatrix& weights, f
   HW_CHECK(rows > 0 && rows <= kRowTile && weights.state_ != nullptr);
   const CallGuard guard;
   const PackedMatrix::State& packed = *weights.state_;
-  const int64_t padded = packed.any_rows ? round_up(rows, kRowGrain) : kRowTile;
+  const int64_t padded = packed.any_rows ? rows : kRowTile;
   State::Call& call = state_->call({padded, packed.outputs, packed.inputs}, packed.layout);
   state_->execute(call, x, packed.values.data(), out);
+}
+
+void Gemm::multiply_columns(const float* x, int64_t rows, const PackedMatrix& weights, int64_t first,
+                            int64_t outputs, float* out) {
+  HW_CHECK(rows > 0 && rows <= kRowTile && weights.any_columns());
+  const PackedMatrix::State& packed = *weights.state_;
+  HW_CHECK(first % kColumnGrain == 0 && first + outputs <= packed.outputs);
+  HW_CHECK(outputs > 0 && outputs % kColumnGrain == 0 && outputs <= kMostColumns);
+  const CallGuard guard;
+  const Blocks blocks = blocks_of(packed.layout);
+  const int64_t offset = first / blocks.inner_outputs() * blocks.strides[1];
+  State::Call& call =
+      state_->call({rows, outputs, packed.inputs}, state_->layout(outputs, packed.inputs).weights);
+  state_->execute(call, x, packed.values.data() + offset, out);
 }
 
 }  // namespace headwise::kernels

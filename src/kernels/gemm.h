@@ -7,7 +7,7 @@
 //
 // Determinism: an output value depends on its row and column alone. With oneDNN's brgemm kernels (AVX-512)
 // this holds for any number of rows; elsewhere rows are padded to whole tiles so that every call has the same
-// shape. Either way the split into columns ("panels") is fixed when the weights are packed.
+// number. Either way whole groups of kColumnGrain outputs may be multiplied by themselves.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,9 @@ namespace headwise::kernels {
 
 // Most rows of one product. Callers cut their tokens into tiles of this many.
 inline constexpr int64_t kRowTile = 64;
-// Rows are padded to this many by a matrix with any_rows(), to kRowTile by others.
-inline constexpr int64_t kRowGrain = 16;
+// Outputs that can be had without the others come in groups of this many, up to four groups a call.
+inline constexpr int64_t kColumnGrain = 64;
+inline constexpr int64_t kMostColumns = 4 * kColumnGrain;
 
 // A weight matrix [outputs, inputs] in oneDNN's layout for this processor. Immutable after packing: many
 // threads may multiply with it at once, each through its own Gemm.
@@ -33,8 +34,10 @@ class PackedMatrix {
   int64_t outputs() const;
   int64_t inputs() const;
   size_t bytes() const;
-  // Products with fewer rows than kRowTile give the same bits and touch no more than a grain's padding.
+  // Products with fewer rows than kRowTile give the same bits and touch these rows alone.
   bool any_rows() const;
+  // Some of the outputs can be had without the others.
+  bool any_columns() const;
 
   struct State;
 
@@ -54,10 +57,13 @@ class Gemm {
   // Packs row-major weights [outputs, inputs]; `packed`'s memory is used again when it is large enough.
   void pack(const float* weights, int64_t outputs, int64_t inputs, PackedMatrix& packed);
 
-  // out [rows, outputs] = x [rows, inputs] weights^T for 0 < rows <= kRowTile, both contiguous. Rows
-  // up to the next multiple of kRowGrain (any_rows()) or kRowTile are read and written too: that much room
-  // must be there.
+  // out [rows, outputs] = x [rows, inputs] weights^T for 0 < rows <= kRowTile, both contiguous. Unless the
+  // matrix has any_rows(), rows up to kRowTile are read and written too: that much room must be there.
   void multiply(const float* x, int64_t rows, const PackedMatrix& weights, float* out);
+  // The same for outputs [first, first + outputs), whole groups of kColumnGrain, at most kMostColumns, of a
+  // matrix with any_columns(); out is [rows, outputs], contiguous.
+  void multiply_columns(const float* x, int64_t rows, const PackedMatrix& weights, int64_t first,
+                        int64_t outputs, float* out);
 
   struct State;
 

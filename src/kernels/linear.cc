@@ -27,6 +27,12 @@ void Linear::multiply(const PreparedRows& rows, const PackedLinear& weights, flo
   gemm_.multiply(rows.x_, rows.rows_, weights.matrix_, out);
 }
 
+void Linear::multiply_columns(const PreparedRows& rows, const PackedLinear& weights, int64_t first,
+                              int64_t outputs, float* out) {
+  HW_CHECK(rows.type_ == weights.type());
+  gemm_.multiply_columns(rows.x_, rows.rows_, weights.matrix_, first, outputs, out);
+}
+
 StoredRows prepare_stored(const KernelTable& ops, const float* x, int64_t rows, const StoredLinear& weights,
                           AlignedBuffer<float>& thin) {
   StoredRows prepared{.x = x, .rows = rows};

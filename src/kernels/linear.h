@@ -30,8 +30,9 @@ class PackedLinear {
   int64_t outputs() const { return matrix_.outputs(); }
   int64_t inputs() const { return matrix_.inputs(); }
   size_t bytes() const { return matrix_.bytes(); }
-  // Products of fewer rows than kRowTile touch no more than a grain's padding (gemm.h).
+  // gemm.h: products of fewer rows than kRowTile, or of some of the outputs.
   bool any_rows() const { return matrix_.any_rows(); }
+  bool any_columns() const { return matrix_.any_columns(); }
 
  private:
   friend class Linear;
@@ -55,11 +56,14 @@ class Linear {
  public:
   // Packs row-major fp32 weights; `packed`'s memory is used again when it is large enough.
   void pack(const float* weights, int64_t outputs, int64_t inputs, LinearType type, PackedLinear& packed);
-  // x [rows, inputs], contiguous, 0 < rows <= kRowTile. Room as in Gemm::multiply: rows up to the next
-  // multiple of kRowGrain (any_rows()) or kRowTile are read too.
+  // x [rows, inputs], contiguous, 0 < rows <= kRowTile. Room as in Gemm::multiply: kRowTile rows where a
+  // matrix has not any_rows().
   PreparedRows prepare(const float* x, int64_t rows, LinearType type) const;
   // out [rows, outputs], contiguous, with the same room.
   void multiply(const PreparedRows& rows, const PackedLinear& weights, float* out);
+  // Outputs [first, first + outputs) alone: Gemm::multiply_columns. out [rows, outputs].
+  void multiply_columns(const PreparedRows& rows, const PackedLinear& weights, int64_t first, int64_t outputs,
+                        float* out);
 
  private:
   Gemm gemm_;

@@ -80,22 +80,22 @@ KeyBlock KeyStore::block(int segment, int64_t kv_head) const {
   return block;
 }
 
-void KeyStore::store_keys(const float* rows, int64_t kv_head, const RowTile& tile) {
+void KeyStore::store_keys(const float* x, int64_t kv_head, int64_t begin, int64_t rows) {
   const int64_t D = config_->head_width;
   float* keys = keys_.data() + store_keys_of(kv_head) * D;
-  for (int64_t row = 0; row < tile.rows; ++row) {
-    const KeyPlace& place = place_of_row_[static_cast<size_t>(tile.begin + row)];
+  for (int64_t row = 0; row < rows; ++row) {
+    const KeyPlace& place = place_of_row_[static_cast<size_t>(begin + row)];
     float* column = keys + place.column;
-    for (int64_t d = 0; d < D; ++d) column[d * place.stride] = rows[row * D + d];
+    for (int64_t d = 0; d < D; ++d) column[d * place.stride] = x[row * D + d];
   }
 }
 
-void KeyStore::store_values(const float* rows, int64_t kv_head, const RowTile& tile) {
+void KeyStore::store_values(const float* x, int64_t kv_head, int64_t begin, int64_t rows) {
   const int64_t D = config_->head_width;
   float* values = values_.data() + store_keys_of(kv_head) * value_width_;
-  for (int64_t row = 0; row < tile.rows; ++row) {
-    const KeyPlace& place = place_of_row_[static_cast<size_t>(tile.begin + row)];
-    std::copy_n(rows + row * D, D, values + place.slot * value_width_);
+  for (int64_t row = 0; row < rows; ++row) {
+    const KeyPlace& place = place_of_row_[static_cast<size_t>(begin + row)];
+    std::copy_n(x + row * D, D, values + place.slot * value_width_);
   }
 }
 

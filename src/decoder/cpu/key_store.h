@@ -23,9 +23,9 @@ class KeyStore {
   void prepare(const ModelConfig& config, const PromptLayout& prompt, const PassPlan& plan);
   void begin_layer(int layer);
 
-  // Rows [tile.rows, D] of a tile, one kv head.
-  void store_keys(const float* rows, int64_t kv_head, const RowTile& tile);
-  void store_values(const float* rows, int64_t kv_head, const RowTile& tile);
+  // Rows [rows, D] of the pass from `begin` on, one kv head.
+  void store_keys(const float* x, int64_t kv_head, int64_t begin, int64_t rows);
+  void store_values(const float* x, int64_t kv_head, int64_t begin, int64_t rows);
 
   // What rows of a segment see, from its row `first_row` on.
   kernels::Visibility seen_by(int segment, int64_t kv_head, int64_t first_row) const;

@@ -41,14 +41,14 @@ void LayerPass::norm_rows(LayerTensor norm, const RowTile& tile, float* out) {
   }
 }
 
-void LayerPass::rotate_rows(LayerTensor norm, const RowTile& tile, float* x, float scale) {
+void LayerPass::rotate_rows(LayerTensor norm, int64_t begin, int64_t rows, float* x, float scale) {
   const int64_t D = config_.head_width;
   const std::vector<float>& weights = vector(norm);
   const RotaryTable& rotary = rotary_[static_cast<size_t>(spec_->rotary)];
   const auto epsilon = static_cast<float>(spec_->norm_epsilon);
-  for (int64_t row = 0; row < tile.rows; ++row, x += D) {
+  for (int64_t row = begin; row < begin + rows; ++row, x += D) {
     if (!weights.empty()) tools_.ops.rms_norm(x, weights.data(), D, epsilon, x);
-    const int64_t position = tools_.plan.positions[static_cast<size_t>(tile.begin + row)];
+    const int64_t position = tools_.plan.positions[static_cast<size_t>(row)];
     tools_.ops.rotate(x, rotary.cos(position), rotary.sin(position), D, scale);
   }
 }
@@ -81,20 +81,21 @@ void LayerPass::project_tile(const LayerDemand& demand, const RowTile& tile, Wor
   std::vector<Product>& products = worker.products;
   products.clear();
   list_products(demand, tile, worker, products);
-  products_.multiply(normed, tile, products, worker);
-  const auto query_scale = static_cast<float>(spec_->query_scale);
-  for (const Product& product : products) {
-    switch (product.matrix) {
-      case LayerTensor::kQuery:
-        rotate_rows(LayerTensor::kQueryNorm, tile, product.out, query_scale);
-        break;
-      case LayerTensor::kKey:
-        rotate_rows(LayerTensor::kKeyNorm, tile, product.out, 1.0f);
-        tools_.scratch.keys.store_keys(product.out, product.head, tile);
-        break;
-      default:
-        tools_.scratch.keys.store_values(product.out, product.head, tile);
-    }
+  products_.multiply(
+      normed, tile, products, worker, [&](const Product& product, int64_t first, int64_t rows) {
+        finish_head(product, tile.begin + first, rows, product.out + first * config_.head_width);
+      });
+}
+
+void LayerPass::finish_head(const Product& product, int64_t begin, int64_t rows, float* x) {
+  switch (product.matrix) {
+    case LayerTensor::kQuery:
+      return rotate_rows(LayerTensor::kQueryNorm, begin, rows, x, static_cast<float>(spec_->query_scale));
+    case LayerTensor::kKey:
+      rotate_rows(LayerTensor::kKeyNorm, begin, rows, x, 1.0f);
+      return tools_.scratch.keys.store_keys(x, product.head, begin, rows);
+    default:
+      tools_.scratch.keys.store_values(x, product.head, begin, rows);
   }
 }
 
@@ -124,22 +125,13 @@ void LayerPass::attend_tile(int64_t head, const QueryTile& tile, WorkerScratch& 
 }
 
 void LayerPass::finish_tile(const RowTile& tile, WorkerScratch& worker) {
-  const int64_t C = config_.width;
-  const int64_t F = config_.ffn_width;
   const int64_t HD = config_.heads * config_.head_width;
-  float* hidden = tools_.scratch.hidden_TC.data() + tile.begin * C;
-  float* projected = worker.projected.data();
-  float* gate = worker.gate.data();
-  const Product output{LayerTensor::kOutput, -1, projected};
-  products_.multiply(tools_.scratch.mixed_THD.data() + tile.begin * HD, tile, {&output, 1}, worker);
-  tools_.ops.add(hidden, projected, tile.rows * C);
+  float* hidden = tools_.scratch.hidden_TC.data() + tile.begin * config_.width;
+  const float* mixed = tools_.scratch.mixed_THD.data() + tile.begin * HD;
+  products_.add_product(mixed, tile, LayerTensor::kOutput, hidden, worker);
   norm_rows(LayerTensor::kFfnNorm, tile, worker.normed.data());
-  const Product gate_and_up[] = {{LayerTensor::kGate, -1, gate}, {LayerTensor::kUp, -1, projected}};
-  products_.multiply(worker.normed.data(), tile, gate_and_up, worker);
-  tools_.ops.silu_multiply(gate, projected, tile.rows * F);
-  const Product down{LayerTensor::kDown, -1, projected};
-  products_.multiply(gate, tile, {&down, 1}, worker);
-  tools_.ops.add(hidden, projected, tile.rows * C);
+  products_.multiply_gated(worker.normed.data(), tile, worker.gate.data(), worker);
+  products_.add_product(worker.gate.data(), tile, LayerTensor::kDown, hidden, worker);
 }
 
 LayerAttention LayerPass::read(int layer) {

@@ -43,7 +43,9 @@ class LayerPass {
   void finish_tile(const RowTile& tile, WorkerScratch& worker);
   void norm_rows(LayerTensor norm, const RowTile& tile, float* out);
   // A head's q or k: norm where the model has one, rotation, scale.
-  void rotate_rows(LayerTensor norm, const RowTile& tile, float* x, float scale);
+  void rotate_rows(LayerTensor norm, int64_t begin, int64_t rows, float* x, float scale);
+  // Rows of the pass from `begin` on: a head's x [rows, D] of a product to where attention reads it.
+  void finish_head(const Product& product, int64_t begin, int64_t rows, float* x);
   float* queries_of(int64_t head) {
     return tools_.scratch.query_HTD.data() + head * tools_.scratch.padded_rows * config_.head_width;
   }

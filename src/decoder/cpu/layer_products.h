@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// What this file is: the linear maps of one layer, in the ways that a request may choose (LinearChoice). The
-// composition of a layer (layer_pass.h) lists products of the same rows; how they are computed, and whether
-// row tiles or products are what the threads share, is decided here. Thread rule: as the pass.
+// What this file is: the linear maps of one layer, in the ways that a request may choose (LinearChoice), and
+// what is done with each value as soon as it is there. How they are computed, and whether row tiles or
+// outputs are what the threads share, is decided here. Thread rule: as the pass.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +21,9 @@
 
 namespace headwise {
 
+// Rows [first, first + rows) of a tile's product.
+using FinishRows = std::function<void(const Product& product, int64_t first, int64_t rows)>;
+
 class LayerProducts {
  public:
   virtual ~LayerProducts() = default;
@@ -28,9 +31,15 @@ class LayerProducts {
   virtual const LayerVectors& vectors() const = 0;
   // Every row tile once.
   virtual void for_each_tile(const std::function<void(const RowTile&, WorkerScratch&)>& work) = 0;
-  // Products of the tile's rows x [rows, inputs], contiguous; inside for_each_tile.
+  // What follows are maps of the tile's rows x [rows, inputs], contiguous; inside for_each_tile.
+  // Products; each row of each goes through `finish` on the thread that made it.
   virtual void multiply(const float* x, const RowTile& tile, std::span<const Product> products,
-                        WorkerScratch& worker) = 0;
+                        WorkerScratch& worker, const FinishRows& finish) = 0;
+  // hidden [rows, C] += x W^T + bias.
+  virtual void add_product(const float* x, const RowTile& tile, LayerTensor matrix, float* hidden,
+                           WorkerScratch& worker) = 0;
+  // out [rows, F] = silu(x Wg^T + bias) * (x Wu^T + bias), with room for the tile's padded rows.
+  virtual void multiply_gated(const float* x, const RowTile& tile, float* out, WorkerScratch& worker) = 0;
 };
 
 // What the products work with; all of it outlives them.
@@ -40,6 +49,24 @@ struct ProductTools {
   ThreadPool& pool;
   const PassPlan& plan;
   PassScratch& scratch;
+};
+
+// Maps made of products that are done whole before anything else.
+class WholeProducts : public LayerProducts {
+ public:
+  explicit WholeProducts(const ProductTools& tools) : tools_(tools) {}
+
+  void multiply(const float* x, const RowTile& tile, std::span<const Product> products, WorkerScratch& worker,
+                const FinishRows& finish) override;
+  void add_product(const float* x, const RowTile& tile, LayerTensor matrix, float* hidden,
+                   WorkerScratch& worker) override;
+  void multiply_gated(const float* x, const RowTile& tile, float* out, WorkerScratch& worker) override;
+
+ protected:
+  virtual void multiply_whole(const float* x, const RowTile& tile, std::span<const Product> products,
+                              WorkerScratch& worker) = 0;
+
+  ProductTools tools_;
 };
 
 struct AddBiasArgs {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/check.h"
 #include "decoder/cpu/pass_scratch.h"
 #include "model/tensor_roles.h"
 
@@ -95,6 +96,31 @@ bool PackedLayer::any_rows() const {
     }
   }
   return output.any_rows() && gate.any_rows() && up.any_rows() && down.any_rows();
+}
+
+bool PackedLayer::any_columns() const {
+  return output.any_columns() && gate.any_columns() && up.any_columns() && down.any_columns();
+}
+
+const kernels::PackedLinear& PackedLayer::of(const Product& product) const {
+  const auto head = static_cast<size_t>(product.head);
+  switch (product.matrix) {
+    case LayerTensor::kQuery:
+      return query[head];
+    case LayerTensor::kKey:
+      return key[head];
+    case LayerTensor::kValue:
+      return value[head];
+    case LayerTensor::kOutput:
+      return output;
+    case LayerTensor::kGate:
+      return gate;
+    case LayerTensor::kUp:
+      return up;
+    default:
+      HW_CHECK(product.matrix == LayerTensor::kDown);
+      return down;
+  }
 }
 
 PackedLayers::PackedLayers(const ModelWeights& weights) : weights_(weights) {

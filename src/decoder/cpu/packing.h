@@ -21,6 +21,7 @@
 
 namespace headwise {
 
+struct Product;
 struct WorkerScratch;
 
 // Norms and biases of a layer by LayerTensor; empty where the model has none. Biases of q and k are in our
@@ -47,6 +48,8 @@ struct PackedLayer {
 
   // Of every matrix packed so far: kernels/linear.h.
   bool any_rows() const;
+  bool any_columns() const;  // of those that are not cut by heads
+  const kernels::PackedLinear& of(const Product& product) const;
 };
 
 // A form of ModelWeights (ModelWeights::form).

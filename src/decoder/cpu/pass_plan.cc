@@ -146,7 +146,8 @@ Result<PassPlan> plan_pass(const DecodeRequest& request, const ModelConfig& conf
   HW_CHECK(plan.rows() > 0);
   plan.groups = read_rows(request, plan);
   plan.whole_tiles = cut_rows(plan, 1, kRowTile);
-  plan.even_tiles = cut_rows(plan, threads, kernels::kRowGrain);
+  plan.long_tiles = cut_rows(plan, 1, 1);
+  plan.even_tiles = cut_rows(plan, threads, 1);
   return plan;
 }
 

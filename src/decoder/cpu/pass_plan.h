@@ -63,6 +63,7 @@ struct PassPlan {
   int64_t key_count = 0;         // keys of the sums
   std::vector<QueryTile> query_tiles;
   std::vector<RowTile> whole_tiles;  // of kRowTile rows
+  std::vector<RowTile> long_tiles;   // likewise, unpadded
   std::vector<RowTile> even_tiles;   // the last ones smaller: the same work for every thread
   std::vector<std::vector<int>> heads_by_layer;
   std::vector<LayerDemand> demands;  // one a layer that runs

@@ -37,6 +37,7 @@ void PassScratch::prepare(const ModelConfig& config, const PromptLayout& prompt,
     reserve(worker.values, config.kv_heads * kRowTile * D);
     reserve(worker.projected, kRowTile * std::max(C, F));
     reserve(worker.gate, kRowTile * F);
+    reserve(worker.pieces, 2 * kRowTile * kernels::kMostColumns);
     reserve(worker.attention, attention);
   }
 }

@@ -35,6 +35,7 @@ struct WorkerScratch {
   AlignedBuffer<float> values;     // [K, 64, D], likewise
   AlignedBuffer<float> projected;  // [64, max(C, F)]
   AlignedBuffer<float> gate;       // [64, F]
+  AlignedBuffer<float> pieces;     // [2, 64, kMostColumns]: outputs before they are added or stored
   AlignedBuffer<float> attention;  // attend_scratch or read_scratch
   std::vector<Product> products;   // of the tile in hand
 };

@@ -17,9 +17,9 @@ namespace {
 
 using kernels::kStoredOutputs;
 
-class StoredProducts final : public LayerProducts {
+class StoredProducts final : public WholeProducts {
  public:
-  explicit StoredProducts(const ProductTools& tools) : tools_(tools) {
+  explicit StoredProducts(const ProductTools& tools) : WholeProducts(tools) {
     tools_.scratch.thin.resize(kLayerTensors);
   }
 
@@ -45,8 +45,8 @@ class StoredProducts final : public LayerProducts {
     for (const RowTile& tile : tools_.plan.whole_tiles) work(tile, tools_.scratch.workers.front());
   }
 
-  void multiply(const float* x, const RowTile& tile, std::span<const Product> products,
-                WorkerScratch&) override {
+  void multiply_whole(const float* x, const RowTile& tile, std::span<const Product> products,
+                      WorkerScratch&) override {
     prepare(x, tile.rows, products);
     pieces_.clear();
     for (const Product& product : products) {
@@ -96,7 +96,6 @@ class StoredProducts final : public LayerProducts {
              {vectors().of(bias_of(product.matrix)), first, piece.outputs, rows_[matrix].rows, out, stride});
   }
 
-  ProductTools tools_;
   int layer_ = 0;
   std::array<kernels::StoredLinear, kLayerTensors> matrices_;
   std::array<kernels::StoredRows, kLayerTensors> rows_;

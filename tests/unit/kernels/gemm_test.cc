@@ -64,7 +64,7 @@ TEST(Gemm, ARowsBitsDependOnTheRowAlone) {
     gemm.pack(weights.data(), size.outputs, size.inputs, packed);
     std::vector<float> whole(static_cast<size_t>(kRowTile * size.outputs));
     gemm.multiply(x.data(), kRowTile, packed, whole.data());
-    for (int64_t rows : {1, 5, 16, 40, 63}) {
+    for (int64_t rows = 1; rows < kRowTile; ++rows) {
       std::vector<float> out(static_cast<size_t>(kRowTile * size.outputs));
       gemm.multiply(x.data(), rows, packed, out.data());
       for (int64_t i = 0; i < rows * size.outputs; ++i) {
@@ -76,6 +76,33 @@ TEST(Gemm, ARowsBitsDependOnTheRowAlone) {
     std::vector<float> elsewhere(whole.size());
     std::thread([&] { Gemm().multiply(x.data(), kRowTile, packed, elsewhere.data()); }).join();
     EXPECT_EQ(elsewhere, whole);
+  }
+}
+
+// Some outputs alone are what they are among the others, at any number of rows.
+TEST(Gemm, AColumnsBitsDependOnTheColumnAlone) {
+  for (const Size size : {Size{576, 1536}, {1536, 576}, {64, 64}, {128, 96}, {320, 200}, {4864, 896}}) {
+    Gemm gemm;
+    const auto weights = random_values(size.outputs * size.inputs, 25);
+    const auto x = random_values(kRowTile * size.inputs, 26);
+    PackedMatrix packed;
+    gemm.pack(weights.data(), size.outputs, size.inputs, packed);
+    if (!packed.any_columns()) continue;
+    std::vector<float> whole(static_cast<size_t>(kRowTile * size.outputs));
+    gemm.multiply(x.data(), kRowTile, packed, whole.data());
+    for (const int64_t rows : {1, 6, 13, 20, 25, 40, 64}) {
+      for (int64_t columns = kColumnGrain; columns <= std::min(kMostColumns, size.outputs);
+           columns += kColumnGrain) {
+        const int64_t first = (size.outputs - columns) / 2 / kColumnGrain * kColumnGrain;
+        std::vector<float> out(static_cast<size_t>(rows * columns));
+        gemm.multiply_columns(x.data(), rows, packed, first, columns, out.data());
+        for (int64_t i = 0; i < rows * columns; ++i) {
+          ASSERT_EQ(out[static_cast<size_t>(i)],
+                    whole[static_cast<size_t>(i / columns * size.outputs + first + i % columns)])
+              << rows << " rows, " << columns << " columns of " << size.outputs << " x " << size.inputs;
+        }
+      }
+    }
   }
 }
 
