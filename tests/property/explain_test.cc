@@ -58,6 +58,21 @@ std::vector<Case> cases() {
       weighted.fusion = Fusion::kReciprocalRank;
       weighted.top_k = 2;
       all.push_back({name + " reciprocal ranks, two", weighted});
+      // Layers with fewer tokens, one of them with none.
+      if (encoding == Encoding::kBlocks) {
+        RerankerOptions kept = options;
+        kept.keep.memory = uint64_t{1} << 24;
+        kept.keep.type = KeptType::kInt8;
+        kept.keep.budget = {.share = 0.4, .split = BudgetSplit::kJoin, .join = 1};
+        all.push_back({name + " a part of the tokens from a layer on", kept});
+        kept.keep.type = KeptType::kFloat32;
+        kept.keep.budget = {.share = 0.3, .tokens = BudgetTokens::kNorm};
+        all.push_back({name + " small keys", kept});
+        if (calibration == Calibration::kNa) {
+          kept.filter_after_sum = true;
+          all.push_back({name + " small keys, filtered after the sum", kept});
+        }
+      }
       if (calibration != Calibration::kNa) continue;
       options.filter_after_sum = true;
       all.push_back({name + " filtered after the sum", options});

@@ -10,6 +10,7 @@
 #include <cmath>
 
 #include "base/rank_correlation.h"
+#include "decoder/kept_form.h"
 #include "support/paths.h"
 
 namespace headwise {
@@ -53,6 +54,45 @@ TEST(FormReader, AsRunTheScoresAreARerankers) {
         EXPECT_NE(narrow, reader.scores({}, nullptr).value());
       }
     }
+  }
+}
+
+// A Reranker that keeps passages in a form gives a form's scores, at first sight and later, alone and beside
+// others that it knows.
+TEST(FormReader, AFormsScoresAreThoseOfARerankerThatKeepsIt) {
+  const auto model = Model::load(test_data() / "golden" / "models" / "tiny-qwen2", {}).value();
+  const std::vector<Passage> passages = some_passages();
+  struct Way {
+    KeptType type;
+    const char* budget;
+  };
+  for (const Way& way :
+       {Way{KeptType::kBfloat16, "1"}, Way{KeptType::kInt8, "1"}, Way{KeptType::kFloat32, "1/2"},
+        Way{KeptType::kInt8, "1/4,tokens=norm"}, Way{KeptType::kFloat32, "0.3,split=pyramid,tokens=received"},
+        Way{KeptType::kBfloat16, "1,split=join:1"}}) {
+    SCOPED_TRACE(to_string(way.type) + " " + way.budget);
+    RerankerOptions options;
+    options.keep.memory = uint64_t{1} << 24;
+    options.keep.type = way.type;
+    options.keep.budget = parse_keep_budget(way.budget).value();
+    FormReader reader = FormReader::create(model, options, true).value();
+    const KeptForm form = kept_form(way.type, options.keep.budget, nullptr, reader.layers()).value();
+    Reranker reranker = Reranker::create(model, options).value();
+    const auto scores = [&](std::span<const Passage> of, std::string_view query) {
+      const Ranking ranking = reranker.rank(query, of).value();
+      std::vector<double> by_place(of.size());
+      for (const ScoredPassage& hit : ranking.passages) by_place[static_cast<size_t>(hit.index)] = hit.score;
+      return by_place;
+    };
+    const auto expected = [&](std::span<const Passage> of, std::string_view query) {
+      EXPECT_TRUE(reader.encode(query, of, nullptr));
+      return reader.scores(form, nullptr).value();
+    };
+    const std::span<const Passage> all(passages);
+    EXPECT_EQ(scores(all.first(2), "tea"), expected(all.first(2), "tea")) << "first sight";
+    EXPECT_EQ(scores(all, "the sea?"), expected(all, "the sea?")) << "some known";
+    EXPECT_EQ(scores(all, "the lamp"), expected(all, "the lamp")) << "all known";
+    EXPECT_EQ(scores(all.subspan(1, 2), "tea"), expected(all.subspan(1, 2), "tea"));
   }
 }
 
