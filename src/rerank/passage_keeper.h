@@ -21,6 +21,7 @@
 #include "headwise/reranker.h"
 #include "passages/passage_cache.h"
 #include "rerank/prompt_builder.h"
+#include "rerank/token_memory.h"
 
 namespace headwise {
 
@@ -57,6 +58,8 @@ class PassageKeeper {
   // Encodes those passages that are not kept yet, some thousands of tokens a pass.
   Result<KeepReport> build(const PromptRules& rules, std::span<const Passage> passages,
                            ProgressSink* progress);
+  // Of the passages of earlier requests.
+  TokenMemory& tokens() { return tokens_; }
   KeepStatistics statistics() const { return cache_->statistics(); }
 
  private:
@@ -78,6 +81,7 @@ class PassageKeeper {
   const std::shared_ptr<const Model> model_;
   const std::shared_ptr<PassageCache> cache_;
   Decoder& decoder_;
+  TokenMemory tokens_{size_t{8} << 20};
   Segment prefix_;  // as run; null until the first pass
 };
 

@@ -91,6 +91,11 @@ class SegmentWriter {
       seen_.push_back(layout_.add_segment(ids, size_of(pieces_.prefix), {prefix}));
     }
     position_ = size_of(pieces_.prefix) + (rules_.block_span > 0 ? rules_.block_span : longest);
+    if (pieces_.instruction.empty()) {
+      built_.segments.instruction = -1;
+      built_.shared_rows = {layout_.tokens(), 0};
+      return;
+    }
     const int segment = layout_.add_segment(pieces_.instruction, position_, seen_);
     built_.segments.instruction = segment;
     built_.shared_rows = {layout_.segment(segment).token_begin, size_of(pieces_.instruction)};

@@ -30,7 +30,7 @@ namespace headwise {
 struct PromptSegments {
   int prefix = 0;
   std::vector<int> passages;  // in request order: each with its marker and separator
-  int instruction = 0;
+  int instruction = 0;        // -1: the template has none, with `blocks`
   std::vector<int> queries;
   std::optional<int> content_free;
 };
@@ -48,6 +48,8 @@ struct BuiltPrompt {
   int64_t truncated_passages = 0;
 };
 
+class TokenMemory;
+
 struct PromptRules {
   PromptTemplate wording;
   ChatFormat chat;
@@ -59,6 +61,7 @@ struct PromptRules {
   int64_t block_span = 0;
   int64_t context = 0;            // longest prompt in positions
   int64_t max_prompt_tokens = 0;  // 0: no other bound
+  TokenMemory* known = nullptr;   // tokens of passages from earlier requests; null: none
 };
 
 // What the options say of the prompt. kUsage for a template that the encoding cannot have; kNotFound for an

@@ -4,6 +4,7 @@
 #include "rerank/prompt_pieces.h"
 
 #include "rerank/passage_text.h"
+#include "rerank/token_memory.h"
 
 namespace headwise {
 namespace {
@@ -64,6 +65,15 @@ std::string marker_text(const std::string& marker, size_t place) {
   return text;
 }
 
+Result<Ids> passage_tokens(const PieceTokenizer& tokenize, TokenMemory* known, const std::string& text) {
+  if (known != nullptr) {
+    if (const Ids* found = known->find(text)) return *found;
+  }
+  auto ids = tokenize.text(text);
+  if (ids && known != nullptr) known->keep(text, *ids);
+  return ids;
+}
+
 Status tokenize_passages(const PieceTokenizer& tokenize, const PromptRules& rules,
                          std::span<const Passage> passages, std::span<const int> order,
                          PromptPieces& pieces) {
@@ -87,7 +97,7 @@ Status tokenize_passages(const PieceTokenizer& tokenize, const PromptRules& rule
       HW_RETURN_IF_ERROR(ids);
       pieces.markers[static_cast<size_t>(index)] = std::move(*ids);
     }
-    auto ids = tokenize.text(text);
+    auto ids = passage_tokens(tokenize, rules.known, text);
     if (!ids) return fail(std::move(ids.error()).with_context("reading " + name_of(passage, index)));
     if (rules.max_tokens > 0 && ids->size() > static_cast<size_t>(rules.max_tokens)) {
       ids->resize(static_cast<size_t>(rules.max_tokens));

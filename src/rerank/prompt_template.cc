@@ -34,6 +34,15 @@ std::vector<PromptTemplate> shipped() {
   blocks.name = "blocks";
   blocks.marker.clear();
 
+  // What the model is to do stands before the passages, so that it is no part of any row.
+  PromptTemplate blocks_short = blocks;
+  blocks_short.name = "blocks-short";
+  blocks_short.lead =
+      "Please find information that are relevant to the query after the following paragraphs.\n\n"
+      "Here are some paragraphs:\n\n";
+  blocks_short.instruction.clear();
+  blocks_short.query_prefix = "Query: ";
+
   PromptTemplate core = usual;  // CoRe (2510.02219)
   core.name = "core";
   core.marker = "[document {n}] ";
@@ -70,7 +79,7 @@ std::vector<PromptTemplate> shipped() {
   selective.instruction = kInstructionSpaced;
   selective.rows = QueryRows::kQuery;
 
-  return {usual, blocks, core, icr_llama3, icr_mistral, qrhead, selective};
+  return {usual, blocks, blocks_short, core, icr_llama3, icr_mistral, qrhead, selective};
 }
 
 constexpr std::pair<std::string_view, QueryRows> kRowNames[] = {
@@ -139,8 +148,11 @@ Result<PromptTemplate> parse_prompt_template(std::string_view text) {
     }
     if (!known) return bad_template("unknown field '" + key + "'");
   }
-  if (parsed.separator.empty() || parsed.instruction.empty() || parsed.lead.empty()) {
-    return bad_template("'lead', 'separator' and 'instruction' must not be empty");
+  if (parsed.separator.empty() || parsed.lead.empty()) {
+    return bad_template("'lead' and 'separator' must not be empty");
+  }
+  if (!value.contains("instruction")) {
+    return bad_template("'instruction' must be there; it may be empty");
   }
   return parsed;
 }

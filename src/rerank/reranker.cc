@@ -122,7 +122,9 @@ class Reranker::Impl {
         heads(std::move(selected)),
         rules(std::move(prompt_rules)),
         decoder(std::move(made)),
-        keeper(std::move(keeps)) {}
+        keeper(std::move(keeps)) {
+    if (keeper != nullptr) rules.known = &keeper->tokens();
+  }
 
   Result<Reading> read(std::string_view query, std::span<const Passage> passages, const ReadWishes& wishes,
                        ProgressSink* progress);

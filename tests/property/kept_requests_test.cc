@@ -155,6 +155,7 @@ TEST(KeptRequestsOptions, EveryReadingHasItsBits) {
       options.heads = HeadSelection::parse("1-3,0-0,1-1").value();
       options.heads.weights = {1.0, -0.5, 2.0};
       options.order = CandidateOrder::kShuffled;
+      if (calibration != Calibration::kRatio) options.prompt_template = "blocks-short";
       Reranker plain = reranker_of(model, options, 0);
       Reranker keeping = reranker_of(model, options, 8 * kMegabyte);
       expect_same(plain, keeping, kQueries[0], passages);

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "rerank/prompt_builder.h"
+#include "rerank/token_memory.h"
 
 namespace headwise {
 namespace {
@@ -150,6 +151,32 @@ TEST_F(PromptTest, BlocksShareOnlyTheLead) {
   const BuiltPrompt swapped = build(rules("blocks", Encoding::kBlocks), {1, 0}).value();
   EXPECT_EQ(swapped.layout.ids, layout.ids);
   EXPECT_EQ(swapped.spans[0].segment, prompt.spans[0].segment);
+}
+
+TEST_F(PromptTest, AShortSuffixHasNoInstruction) {
+  for (const Encoding encoding : {Encoding::kBlocks, Encoding::kList}) {
+    PromptRules chosen = rules("blocks-short", encoding);
+    const BuiltPrompt prompt = build(chosen).value();
+    EXPECT_EQ(prompt.shared_rows.tokens, 0);
+    EXPECT_EQ(rows_text(prompt, prompt.query_rows.front()), "Query: why?<|im_end|>\n<|im_start|>assistant\n");
+    EXPECT_EQ(rows_text(prompt, prompt.content_free_rows), "Query: N/A<|im_end|>\n<|im_start|>assistant\n");
+    if (encoding == Encoding::kList) continue;
+    ASSERT_EQ(prompt.layout.segments.size(), 5u);  // lead, two slots, two queries
+    EXPECT_EQ(prompt.segments.instruction, -1);
+    EXPECT_EQ(prompt.layout.segments[3].context, (std::vector<int>{0, 1, 2}));
+    EXPECT_EQ(prompt.layout.segments[4].context, prompt.layout.segments[3].context);
+  }
+}
+
+TEST_F(PromptTest, PassagesThatAreKnownHaveTheirTokens) {
+  PromptRules chosen = rules("default", Encoding::kList);
+  const BuiltPrompt expected = build(chosen).value();
+  TokenMemory known(10000);
+  chosen.known = &known;
+  for (int round = 0; round < 2; ++round) EXPECT_EQ(build(chosen)->layout.ids, expected.layout.ids);
+  EXPECT_GT(known.bytes(), 0U);
+  chosen.max_tokens = 5;  // cut after what is known
+  EXPECT_EQ(span_text(build(chosen).value(), 0), "[1] T");
 }
 
 TEST_F(PromptTest, CutsPassages) {
