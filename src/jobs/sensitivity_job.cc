@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "base/check.h"
-#include "base/rank_correlation.h"
 #include "jobs/job_header.h"
 
 namespace headwise {
@@ -24,46 +23,20 @@ std::vector<double> LayerLosses::mean() const {
 Result<SensitivityJob> SensitivityJob::open(const Engine& engine, const SensitivityChoice& choice,
                                             DatasetWork work, const std::filesystem::path& output,
                                             bool restart) {
-  for (const double share : choice.kept) {
-    if (!(share >= kLeastShare && share <= 1.0)) {
-      return fail(ErrorCode::kUsage,
-                  "a share that is kept is from 1/32 to 1, found " + std::to_string(share));
-    }
-  }
-  const bool received = choice.tokens == BudgetTokens::kReceived;
-  auto reader = FormReader::create(engine.model, engine.reranker.options(), received);
+  auto reader = LayerSensitivity::open(engine, choice);
   HW_RETURN_IF_ERROR(reader);
   Json header = job_header(engine, "sensitivity", work);
   header["kept"] = choice.kept;
   header["tokens"] = to_string(KeepBudget{.tokens = choice.tokens});
   auto job = DatasetJob::open(std::move(work), output.string() + ".partial", header, restart);
   HW_RETURN_IF_ERROR(job);
-  return SensitivityJob(engine.model->fingerprint(), choice, std::move(*reader), std::move(*job));
+  return SensitivityJob(engine.model->fingerprint(), std::move(*reader), std::move(*job));
 }
 
 Result<std::string> SensitivityJob::answer(const DatasetRequest& request, ProgressSink* stop) {
-  const auto named = [&](const Error& error) {
-    return fail(Error(error).with_context("reading query '" + request.id + "'"));
-  };
-  if (const Status encoded = reader_.encode(request.query, request.passages, stop); !encoded) {
-    return named(encoded.error());
-  }
-  const auto whole = reader_.scores({}, stop);
-  if (!whole) return named(whole.error());
-  Json rows = Json::array();
-  for (const double share : choice_.kept) {
-    Json row = Json::array();
-    for (int layer = 0; layer < reader_.layers(); ++layer) {
-      KeptForm form{.shares = std::vector<float>(static_cast<size_t>(reader_.layers()), 1.0f),
-                    .tokens = choice_.tokens};
-      form.shares[static_cast<size_t>(layer)] = static_cast<float>(share);
-      const auto pruned = reader_.scores(form, stop);
-      if (!pruned) return named(pruned.error());
-      row.push_back(1.0 - kendall_tau(*whole, *pruned));
-    }
-    rows.push_back(std::move(row));
-  }
-  return rows.dump() + "\n";
+  const auto losses = reader_.losses(request.query, request.passages, stop);
+  if (!losses) return fail(Error(losses.error()).with_context("reading query '" + request.id + "'"));
+  return Json(*losses).dump() + "\n";
 }
 
 Status SensitivityJob::run(ProgressSink* progress) {
@@ -73,8 +46,8 @@ Status SensitivityJob::run(ProgressSink* progress) {
 
 Result<LayerLosses> SensitivityJob::losses() const {
   const auto layers = static_cast<size_t>(reader_.layers());
-  LayerLosses sums{model_, job_.done(), choice_.kept, {}};
-  sums.losses.assign(choice_.kept.size(), std::vector<double>(layers, 0.0));
+  LayerLosses sums{model_, job_.done(), reader_.choice().kept, {}};
+  sums.losses.assign(sums.kept.size(), std::vector<double>(layers, 0.0));
   for (const auto& [number, text] : job_.records()) {
     const Json rows = Json::parse(text, nullptr, false);
     if (!rows.is_array() || rows.size() != sums.losses.size()) {

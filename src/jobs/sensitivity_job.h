@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// What this file is: how much each layer of kept passages matters: for every query of a data set the scores
-// with one layer pruned and the others whole, against the unpruned scores (docs/method.md#kept-passages).
-// Each query's passages are encoded once. Finished queries are listed in OUTPUT.partial.
+// What this file is: how much each layer of kept passages matters over a data set: the mean of what
+// engine/layer_sensitivity.h gives for each query. Finished queries are listed in OUTPUT.partial.
 //
-// Thread rule: one thread. Source: DepthKV (2604.24647), reconstructed.
+// Thread rule: one thread.
 #pragma once
 
 #include <cstdint>
@@ -13,16 +12,11 @@
 #include <string>
 #include <vector>
 
+#include "engine/layer_sensitivity.h"
 #include "headwise/engine.h"
 #include "jobs/dataset_job.h"
-#include "rerank/form_reader.h"
 
 namespace headwise {
-
-struct SensitivityChoice {
-  std::vector<double> kept{0.5, 0.75, 0.9};  // shares that the pruned layer keeps
-  BudgetTokens tokens = BudgetTokens::kEvery;
-};
 
 // 1 - tau, mean over queries.
 struct LayerLosses {
@@ -49,16 +43,12 @@ class SensitivityJob {
   void close() { job_.close(); }
 
  private:
-  SensitivityJob(std::string model, SensitivityChoice choice, FormReader reader, DatasetJob job)
-      : model_(std::move(model)),
-        choice_(std::move(choice)),
-        reader_(std::move(reader)),
-        job_(std::move(job)) {}
+  SensitivityJob(std::string model, LayerSensitivity reader, DatasetJob job)
+      : model_(std::move(model)), reader_(std::move(reader)), job_(std::move(job)) {}
   Result<std::string> answer(const DatasetRequest& request, ProgressSink* stop);
 
   std::string model_;
-  SensitivityChoice choice_;
-  FormReader reader_;
+  LayerSensitivity reader_;
   DatasetJob job_;
 };
 
