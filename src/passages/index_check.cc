@@ -259,6 +259,13 @@ Status check_index(std::span<const std::byte> file) {
   return walk.tree(meta->free, true);
 }
 
+Status check_index_head(const std::filesystem::path& path) {
+  const auto file = MappedFile::open(path);
+  HW_RETURN_IF_ERROR(file);
+  HW_RETURN_IF_ERROR(choose_meta(file->bytes()));
+  return {};
+}
+
 Status check_index_file(const std::filesystem::path& path) {
   const auto file = MappedFile::open(path);
   HW_RETURN_IF_ERROR(file);

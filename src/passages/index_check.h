@@ -19,7 +19,9 @@ namespace headwise {
 
 // Nobody may write the file meanwhile. kInvalidInput: rebuild it.
 Status check_index_file(const std::filesystem::path& path);
-// The same of the file's bytes.
+// That it is an LMDB file of ours, no more.
+Status check_index_head(const std::filesystem::path& path);
+// All of it, of the file's bytes.
 Status check_index(std::span<const std::byte> file);
 
 }  // namespace headwise

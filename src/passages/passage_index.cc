@@ -162,8 +162,9 @@ Result<State> read_state(MDB_txn* transaction, MDB_dbi entries) {
 
 }  // namespace
 
-Result<std::shared_ptr<PassageIndex>> PassageIndex::open(const std::filesystem::path& path, Access access) {
-  HW_RETURN_IF_ERROR(check_index_file(path));
+Result<std::shared_ptr<PassageIndex>> PassageIndex::open(const std::filesystem::path& path, Access access,
+                                                         Check check) {
+  HW_RETURN_IF_ERROR(check == Check::kAll ? check_index_file(path) : check_index_head(path));
   auto index = open_file(path, access);
   HW_RETURN_IF_ERROR(index);
   HW_RETURN_IF_ERROR((*index)->check_state());

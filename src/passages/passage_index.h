@@ -47,8 +47,13 @@ class PassageIndex {
     kWrite,
     kRead,  // a folder that this process may not write
   };
-  // Checks the file first (index_check.h): nobody may write meanwhile. kNotFound, kInvalidInput: rebuild.
-  static Result<std::shared_ptr<PassageIndex>> open(const std::filesystem::path& path, Access access);
+  enum class Check {
+    kAll,    // every page is looked at first (index_check.h)
+    kState,  // another process has done so, and has it open
+  };
+  // Nobody may write meanwhile. kNotFound, kInvalidInput: rebuild.
+  static Result<std::shared_ptr<PassageIndex>> open(const std::filesystem::path& path, Access access,
+                                                    Check check);
   // A new one in place of what was there.
   static Result<std::shared_ptr<PassageIndex>> create(const std::filesystem::path& path);
   ~PassageIndex();

@@ -112,7 +112,9 @@ Result<std::shared_ptr<PassageStore>> PassageStore::open_once(const std::filesys
       HW_RETURN_IF_ERROR(*held);
     }
     HW_RETURN_IF_ERROR(store->settle_manifest(context));
-    return store->open_index();
+    HW_RETURN_IF_ERROR(store->open_index(store->enter()));
+    if (store->users_file_.get() >= 0) ::flock(store->users_file_.get(), LOCK_SH | LOCK_NB);
+    return {};
   }();
   if (opened) {
     store->registered_ = true;
@@ -178,10 +180,21 @@ Status PassageStore::check_owner(const KeptContext& context) const {
   return {};
 }
 
-Status PassageStore::open_index() {
+// The folder is held, so that two do not enter at once. While somebody has it open the index is as that one
+// found it: pages are flushed by the system, whoever is killed.
+PassageIndex::Check PassageStore::enter() {
+  const auto path = folder_ / "users";
+  const int flags = read_only_.empty() ? O_RDWR | O_CREAT : O_RDONLY;
+  users_file_ = FileDescriptor(::open(path.c_str(), flags | O_CLOEXEC, 0644));
+  if (users_file_.get() < 0 || ::flock(users_file_.get(), LOCK_EX | LOCK_NB) == 0)
+    return PassageIndex::Check::kAll;
+  return PassageIndex::Check::kState;
+}
+
+Status PassageStore::open_index(PassageIndex::Check check) {
   const auto path = folder_ / "index.mdb";
   if (read_only_.empty()) {
-    auto opened = PassageIndex::open(path, PassageIndex::Access::kWrite);
+    auto opened = PassageIndex::open(path, PassageIndex::Access::kWrite, check);
     if (opened) {
       index_ = std::move(*opened);
       index_->clear_readers();
@@ -193,7 +206,7 @@ Status PassageStore::open_index() {
     if (code != ErrorCode::kIo) return fail(std::move(opened.error()));
     read_only_ = opened.error().message();
   }
-  auto opened = PassageIndex::open(path, PassageIndex::Access::kRead);
+  auto opened = PassageIndex::open(path, PassageIndex::Access::kRead, check);
   HW_RETURN_IF_ERROR(opened);
   index_ = std::move(*opened);
   return {};
@@ -228,7 +241,7 @@ Status PassageStore::make_index(bool check_all) {
   std::filesystem::remove(folder_ / "index.mdb-lock", error);
   std::filesystem::rename(fresh, path, error);
   if (error) return fail(ErrorCode::kIo, "cannot replace '" + path.string() + "': " + error.message());
-  auto opened = PassageIndex::open(path, PassageIndex::Access::kWrite);
+  auto opened = PassageIndex::open(path, PassageIndex::Access::kWrite, PassageIndex::Check::kState);
   HW_RETURN_IF_ERROR(opened);
   const std::lock_guard lock(mutex_);
   index_ = std::move(*opened);
@@ -255,7 +268,8 @@ Result<PassageStore::Held> PassageStore::hold(std::chrono::milliseconds patience
     return fail(ErrorCode::kNotFound, "'" + folder_.string() + "' was dropped");
   }
   if (!index()->current()) {
-    auto opened = PassageIndex::open(folder_ / "index.mdb", PassageIndex::Access::kWrite);
+    auto opened =
+        PassageIndex::open(folder_ / "index.mdb", PassageIndex::Access::kWrite, PassageIndex::Check::kState);
     HW_RETURN_IF_ERROR(opened);
     const std::lock_guard lock(mutex_);
     index_ = std::move(*opened);

@@ -7,6 +7,7 @@
 //   00000001.kept  segment files of up to 256 MiB: records, appended, read in place (segment_file.h)
 //   index.mdb      from keys to places; made again from the segments where it is lost (passage_index.h)
 //   lock           held while one process writes (store_lock.h)
+//   users          held by all that have it open: who finds it free looks at every page of the index first
 //
 // A passage is written, then the index's transaction says so: what put() kept is there after SIGKILL at any
 // moment, and a half-written tail is written over. Nothing is flushed to disk: after a power cut, checksums
@@ -122,7 +123,8 @@ class PassageStore final : public PassageTier {
   Status open_lock();
   Status settle_manifest(const KeptContext* context);
   Status check_owner(const KeptContext& context) const;
-  Status open_index();
+  PassageIndex::Check enter();
+  Status open_index(PassageIndex::Check check);
   void remove_leftovers();
 
   // To write: refused where the folder cannot be written or was dropped; the index is the present one after.
@@ -158,6 +160,7 @@ class PassageStore final : public PassageTier {
   std::atomic<uint64_t> segment_pages_;
   nlohmann::ordered_json manifest_;
   FileDescriptor lock_file_;
+  FileDescriptor users_file_;
   std::string read_only_;  // why; empty: may write
   mutable std::timed_mutex write_mutex_;
 

@@ -263,7 +263,7 @@ Status PassageStore::drop() {
   for (auto entry = std::filesystem::directory_iterator(folder_, error);
        !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
     const std::string name = entry->path().filename().string();
-    if (segment_number(name) != 0 || name.starts_with("index.") || name == "lock")
+    if (segment_number(name) != 0 || name.starts_with("index.") || name == "lock" || name == "users")
       files.push_back(entry->path());
   }
   files.push_back(folder_ / "store.json");

@@ -3,6 +3,7 @@
 
 #include "passages/store_manifest.h"
 
+#include <algorithm>
 #include <string>
 
 #include "base/check.h"
@@ -16,8 +17,19 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kDigest = "digest";
 
+// A digest can be computed of anything; readers of a manifest rely on these.
+bool well_formed(const Json& manifest) {
+  const auto is_text = [&](const char* name) {
+    return manifest.contains(name) && manifest[name].is_string();
+  };
+  const auto prefix = manifest.find("prefix");
+  return is_text("model") && is_text("template") && is_text("type") && prefix != manifest.end() &&
+         prefix->is_array() &&
+         std::ranges::all_of(*prefix, [](const Json& id) { return id.is_number_integer(); });
+}
+
 bool of_a_store(const std::string& name) {
-  return name == "lock" || name.starts_with("store.json") || name.starts_with("index.") ||
+  return name == "lock" || name == "users" || name.starts_with("store.json") || name.starts_with("index.") ||
          segment_number(name) != 0;
 }
 
@@ -34,7 +46,7 @@ Result<Json> read_manifest(const std::filesystem::path& folder) {
     return damaged();
   const auto digest = manifest[kDigest].get<std::string>();
   manifest.erase(kDigest);
-  if (context_digest(manifest) != digest) return damaged();
+  if (context_digest(manifest) != digest || !well_formed(manifest)) return damaged();
   return manifest;
 }
 

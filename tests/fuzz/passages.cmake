@@ -1,0 +1,1 @@
+headwise_fuzz(kept_record kept_record_fuzz.cc)
