@@ -4,10 +4,10 @@
 queries, aligned and frozen.
 
     .venv/bin/python bench/quality/kept_forms_table.py DATA OUT [--only SET ...] [--models aligned frozen] [--budget-file MODEL=FILE ...]
-        [--queries N]
+        [--queries N] [--forms FORM ...] [--threads N]
 
 Needs the target headwise_kept_forms. Each query's passages are encoded once and read in every form. A run that is there is not made again, one that
-was cut short goes on. `depth` splits need a budget file of the model (`headwise heads sensitivity` on training queries). Writes OUT/kept_forms.json.
+was cut short goes on. --forms: these alone, beside what other calls found. `depth` splits need a budget file of the model (`headwise heads sensitivity` on training queries). Writes OUT/kept_forms.json.
 """
 from __future__ import annotations
 
@@ -66,7 +66,8 @@ def read_grades(path: Path) -> dict[str, dict[str, int]]:
 
 
 def make_run(arguments, test: TestSet, model: str, layers: int) -> Path:
-    output = arguments.out / f"kept_forms.{model}.{test.name}.jsonl"
+    chosen = "." + "+".join(arguments.forms).replace("/", "_") if arguments.forms else ""
+    output = arguments.out / f"kept_forms.{model}.{test.name}{chosen}.jsonl"
     if output.exists():
         return output
     folder = arguments.data / test.name
@@ -74,7 +75,7 @@ def make_run(arguments, test: TestSet, model: str, layers: int) -> Path:
     command = ["nice", "-n", "19", str(arguments.program), "--dataset", str(folder), "--run", str(folder / test.run), "--output", str(output),
                "--depth", str(test.depth), "--max-words", str(test.words), "--skip", str(test.skip), "--queries",
                str(min(test.queries, arguments.queries)), "--adapter", ADAPTERS[model], "--budget-file", budget_file,
-               *forms(layers, bool(budget_file))]
+               "--threads", str(arguments.threads), *(arguments.forms or forms(layers, bool(budget_file)))]
     subprocess.run(command, check=True)
     return output
 
@@ -98,6 +99,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=[test.name for test in SETS])
     parser.add_argument("--models", nargs="*", default=list(ADAPTERS))
     parser.add_argument("--budget-file", action="append", default=[], metavar="MODEL=FILE")
+    parser.add_argument("--forms", nargs="*", default=[], help="fp32 must be one of them")
+    parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--queries", type=int, default=1000000, help="at most so many of each set")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -110,8 +113,9 @@ def main() -> None:
         for model in arguments.models:
             lines = [json.loads(line) for line in make_run(arguments, test, model, layers[model]).read_text(encoding="utf-8").splitlines()]
             lines = [line for line in lines if line["query"] in grades]
-            result.setdefault(test.name, {})[model] = {"queries": len(lines), "depth": test.depth, "words": test.words, "rows": rows_of(lines, grades)}
-            for name, row in result[test.name][model]["rows"].items():
+            found = result.setdefault(test.name, {}).setdefault(model, {"depth": test.depth, "words": test.words, "rows": {}})
+            for name, row in rows_of(lines, grades).items():
+                found["rows"][name] = {"queries": len(lines), **row}
                 print(f"{test.name:9} {model:8} {name:32} {row['ndcg@10']:.4f} {row['tau']:.4f} {row['bytes'] / 1024:9.1f} KiB", flush=True)
             kept.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
