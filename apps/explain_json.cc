@@ -6,6 +6,7 @@
 
 #include "common/output.h"
 #include "explain.h"
+#include "rerank_modes.h"
 
 namespace headwise {
 namespace {
@@ -74,6 +75,7 @@ std::string explain_json(const ExplainedAnswer& answer) {
   for (const ExplainedPassage& passage : explanation.passages) {
     json["passages"].push_back(passage_json(passage, answer, ++rank));
   }
+  json["statistics"] = statistics_json(explanation.statistics);
   return json_text(json, -1);
 }
 

@@ -9,7 +9,9 @@
 #include <string>
 
 #include "base/check.h"
+#include "base/digits.h"
 #include "common/output.h"
+#include "passages/server_tier.h"
 #include "passages_store.h"
 
 namespace headwise {
@@ -30,7 +32,17 @@ Status ask(const std::string& question) {
   return fail(ErrorCode::kCancelled, "nothing was dropped");
 }
 
-Status run_drop(const DropFlags& flags) {
+Status drop_server(const DropFlags& flags) {
+  const auto address = parse_server_address(flags.keep);
+  HW_RETURN_IF_ERROR(address);
+  if (!flags.yes) HW_RETURN_IF_ERROR(ask("Drop all kept passages of '" + address->shown() + "'?"));
+  const auto records = drop_from_server(*address, "");
+  if (!records) return fail(Error(records.error()).with_context("asking '" + address->shown() + "'"));
+  if (flags.json) return write_stdout(json_text({{"records", *records}}));
+  return write_stdout("dropped " + grouped_digits(static_cast<int64_t>(*records)) + " records\n");
+}
+
+Status drop_folder(const DropFlags& flags) {
   const auto store = open_folder(flags, "drop");
   HW_RETURN_IF_ERROR(store);
   const auto info = (*store)->info();
@@ -47,7 +59,7 @@ Action add_passages_drop(CLI::App& verb, AppContext&) {
   auto flags = std::make_shared<DropFlags>();
   add_store_choice(verb, *flags, "One JSON object instead of a line");
   verb.add_flag("--yes", flags->yes, "Do not ask")->group("Work");
-  return [flags] { return run_drop(*flags); };
+  return [flags] { return is_server_address(flags->keep) ? drop_server(*flags) : drop_folder(*flags); };
 }
 
 }  // namespace headwise

@@ -4,6 +4,7 @@
 #include "passages_store.h"
 
 #include "base/digits.h"
+#include "passages/server_address.h"
 
 namespace headwise {
 
@@ -14,14 +15,11 @@ void add_store_choice(CLI::App& verb, StoreChoice& choice, const char* json_help
   verb.add_flag("--json", choice.json, json_help)->group("Result");
 }
 
-bool is_server(const std::string& keep) { return keep.starts_with("redis://"); }
-
 Result<std::shared_ptr<PassageStore>> open_folder(const StoreChoice& choice, const std::string& what) {
-  if (is_server(choice.keep)) {
-    return fail(ErrorCode::kUnsupported,
-                "--keep '" + choice.keep + "': " + what +
-                    " is for folders; a server looks after its keys itself, and each "
-                    "value is checked when it is read");
+  if (is_server_address(choice.keep)) {
+    return fail(ErrorCode::kUnsupported, what +
+                                             " is for folders: a server looks after its keys itself, and "
+                                             "each passage is checked when it is read");
   }
   auto store = PassageStore::open(choice.keep);
   if (!store) return fail(std::move(store.error()).with_context("opening --keep '" + choice.keep + "'"));

@@ -21,8 +21,7 @@ struct StoreChoice {
 
 // --keep and --json.
 void add_store_choice(CLI::App& verb, StoreChoice& choice, const char* json_help);
-bool is_server(const std::string& keep);
-// kUnsupported for a server, with `what` is not done there; kNotFound, kInvalidInput for what is no store.
+// kUnsupported for a server, where `what` is not done; kNotFound, kInvalidInput for what is no store.
 Result<std::shared_ptr<PassageStore>> open_folder(const StoreChoice& choice, const std::string& what);
 // "1,234 passages, 2.1 GB".
 std::string size_text(const StoreInfo& info);

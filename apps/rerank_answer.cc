@@ -42,15 +42,8 @@ std::string format_jsonl(const Answer& answer) {
     json["results"].push_back(std::move(result));
   }
   if (answer.timings) {
-    const RankingStatistics& statistics = answer.ranking->statistics;
-    json["statistics"] = {{"prompt_tokens", statistics.prompt_tokens},
-                          {"tokens_run", statistics.tokens_run},
-                          {"passage_tokens", statistics.passage_tokens},
-                          {"passages_kept", statistics.passages_kept},
-                          {"truncated_passages", statistics.truncated_passages},
-                          {"layers_run", statistics.layers_run},
-                          {"heads_read", statistics.heads_read},
-                          {"seconds", answer.seconds}};
+    json["statistics"] = statistics_json(answer.ranking->statistics);
+    json["statistics"]["seconds"] = answer.seconds;
   }
   return json_text(json, -1);
 }
@@ -70,6 +63,16 @@ Result<std::string> format_as_run(const Answer& answer, RunFormat format) {
 }
 
 }  // namespace
+
+Json statistics_json(const RankingStatistics& statistics) {
+  return {{"prompt_tokens", statistics.prompt_tokens},
+          {"tokens_run", statistics.tokens_run},
+          {"passage_tokens", statistics.passage_tokens},
+          {"passages_kept", statistics.passages_kept},
+          {"truncated_passages", statistics.truncated_passages},
+          {"layers_run", statistics.layers_run},
+          {"heads_read", statistics.heads_read}};
+}
 
 AnswerFormat answer_format(const RerankFlags& flags, AnswerFormat otherwise) {
   if (flags.json) return AnswerFormat::kJsonl;

@@ -22,15 +22,16 @@ namespace headwise {
 namespace {
 
 struct Totals {
-  int64_t queries = 0, passages = 0, tokens = 0;
+  int64_t queries = 0, passages = 0, kept = 0, tokens = 0;
 };
 
 void print_summary(const AppContext& context, const Totals& totals, double seconds) {
   if (totals.queries == 0 || seconds <= 0) return;
   char text[200];
+  const std::string kept = totals.kept > 0 ? " (" + std::to_string(totals.kept) + " kept)" : "";
   std::snprintf(text, sizeof text,
-                "%lld queries, %lld passages, %lld tokens in %.1f s (%.3g queries/s, %.0f tokens/s)",
-                static_cast<long long>(totals.queries), static_cast<long long>(totals.passages),
+                "%lld queries, %lld passages%s, %lld tokens in %.1f s (%.3g queries/s, %.0f tokens/s)",
+                static_cast<long long>(totals.queries), static_cast<long long>(totals.passages), kept.c_str(),
                 static_cast<long long>(totals.tokens), seconds, static_cast<double>(totals.queries) / seconds,
                 static_cast<double>(totals.tokens) / seconds);
   print_note(context.verb, context.quiet, text);
@@ -93,7 +94,8 @@ Status rerank_dataset(const RerankFlags& flags, const AppContext& context) {
         if (!text) return text;
         ++totals.queries;
         totals.passages += static_cast<int64_t>(request.passages.size());
-        totals.tokens += ranking->statistics.prompt_tokens;
+        totals.kept += ranking->statistics.passages_kept;
+        totals.tokens += ranking->statistics.tokens_run;
         if (to_file) return text;
         HW_RETURN_IF_ERROR(write_stdout(*text));
         return std::string();

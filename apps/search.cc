@@ -99,6 +99,7 @@ std::string search_json(const Answer& answer) {
     json["results"].push_back(std::move(result));
   }
   json["heads"] = answer.heads;
+  if (!answer.heads.empty()) json["statistics"] = statistics_json(answer.ranking->statistics);
   json["seconds"] = answer.seconds;
   return json_text(json, -1);
 }

@@ -77,8 +77,9 @@ struct KeepStatistics {
   uint64_t evictions = 0;
   uint64_t passages = 0;  // in memory now
   uint64_t bytes = 0;     // likewise
-  uint64_t store_errors =
-      0;  // a store that did not answer, or held what it should not: the passage was encoded again
+  // A store that did not answer, or held what it should not: the passage was encoded again.
+  uint64_t store_errors = 0;
+  std::string store_error{};  // the last of them, in words
 };
 
 }  // namespace headwise

@@ -4,7 +4,9 @@
 #include "jobs/passage_store_job.h"
 
 #include <algorithm>
+#include <chrono>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include "base/check.h"
@@ -18,6 +20,10 @@ namespace {
 constexpr size_t kCallBytes = 32 << 10;
 constexpr size_t kCallPassages = 256;
 constexpr size_t kWordBytes = 8;  // of --max-words, roughly
+
+// How often a store that has not got what it was given is looked at, and how long it is left alone first.
+constexpr int kLooks = 3;
+constexpr std::chrono::milliseconds kPause{300};
 
 // Passages done of the whole job, from what a call tells of those it encodes.
 class CallProgress : public ProgressSink {
@@ -126,34 +132,38 @@ Status PassageStoreJob::keep(std::span<const Passage> passages, const OnFailure&
   return {};
 }
 
-Status PassageStoreJob::cancelled() const {
-  return fail(ErrorCode::kCancelled,
-              "interrupted after " + std::to_string(built_.passages) + " of " + std::to_string(total()) +
-                  " passages; those are kept, and the same command goes on from there");
+std::string PassageStoreJob::so_far() const {
+  return std::to_string(built_.passages) + " of " + std::to_string(total()) +
+         " passages are done, and the same command goes on from there";
+}
+
+// A store does not say whether it took what it was given, and one behind a server may be away for a while: it
+// is asked, and what it has not got is encoded again.
+Status PassageStoreJob::keep_for_good(std::span<const Passage> passages, const OnFailure& on_failure,
+                                      ProgressSink* progress, BuiltPassages& report) {
+  HW_RETURN_IF_ERROR(keep(passages, on_failure, progress, report));
+  if (report.encoded == 0) return {};
+  for (int look = 0; look < kLooks; ++look) {
+    BuiltPassages again;
+    HW_RETURN_IF_ERROR(keep(passages, {}, progress, again));
+    if (again.encoded == 0) return {};
+    report.tokens_run += again.tokens_run;
+    std::this_thread::sleep_for(kPause * (1 << look));
+  }
+  const std::string why = engine_->reranker.kept().store_error;
+  // Its name is in the reason, without the password that an address may have.
+  return fail(ErrorCode::kIo, "the store does not keep what it is given" +
+                                  (why.empty() ? std::string() : " (" + why + ")") + "; " + so_far());
 }
 
 Status PassageStoreJob::step(const OnFailure& on_failure, ProgressSink* progress) {
-  if (progress != nullptr && progress->stop_requested()) return cancelled();
-  const std::span<const Passage> passages = next();
+  const auto interrupted = [this] { return fail(ErrorCode::kCancelled, "interrupted; " + so_far()); };
+  if (progress != nullptr && progress->stop_requested()) return interrupted();
   CallProgress call(progress, built_.passages, total());
-  const uint64_t errors = engine_->reranker.kept().store_errors;
   BuiltPassages report;
-  Status kept = keep(passages, on_failure, &call, report);
-  const uint64_t errors_after = engine_->reranker.kept().store_errors;
-  if (kept && errors_after > errors) {
-    // A store may come back; what it has taken meanwhile costs nothing the second time.
-    BuiltPassages again;
-    kept = keep(passages, {}, &call, again);
-    report.tokens_run += again.tokens_run;
-    if (kept && engine_->reranker.kept().store_errors > errors_after) {
-      return fail(ErrorCode::kIo, "'" + engine_->reranker.options().keep.store +
-                                      "' does not take what was encoded; " + std::to_string(built_.passages) +
-                                      " of " + std::to_string(total()) +
-                                      " passages are done, and the same command goes on from there");
-    }
-  }
-  if (!kept && kept.error().code() == ErrorCode::kCancelled) return cancelled();
-  if (!kept) return fail(std::move(kept.error()));
+  Status kept = keep_for_good(next(), on_failure, &call, report);
+  if (!kept && kept.error().code() == ErrorCode::kCancelled) return interrupted();
+  HW_RETURN_IF_ERROR(kept);
   built_.passages += report.passages;
   built_.encoded += report.encoded;
   built_.kept_before += report.kept_before;

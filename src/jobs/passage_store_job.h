@@ -50,7 +50,7 @@ class PassageStoreJob {
   // A passage that cannot be kept (empty, too long) and why.
   using OnFailure = std::function<void(const Passage& passage, const Error& error)>;
   // Keeps the next passages, some thousands of tokens; those that fail are told and passed over. kIo when the
-  // store does not take what was encoded, twice in a row; kCancelled when the sink asks to stop.
+  // store has not got what it was given, whatever is tried; kCancelled when the sink asks to stop.
   Status step(const OnFailure& on_failure, ProgressSink* progress);
   // Until all are done.
   Status run(const OnFailure& on_failure, ProgressSink* progress);
@@ -67,7 +67,10 @@ class PassageStoreJob {
   // Adds them to `report`; halves are tried until what fails stands alone.
   Status keep(std::span<const Passage> passages, const OnFailure& on_failure, ProgressSink* progress,
               BuiltPassages& report);
-  Status cancelled() const;
+  // The same, and sees to it that the store has them.
+  Status keep_for_good(std::span<const Passage> passages, const OnFailure& on_failure, ProgressSink* progress,
+                       BuiltPassages& report);
+  std::string so_far() const;
 
   Engine* engine_;
   std::vector<Passage> passages_;

@@ -136,13 +136,15 @@ std::vector<bool> PassageCache::exists(Slots slots) {
 
 KeepStatistics PassageCache::statistics() const {
   const TierStatistics memory = shared_->memory.statistics();
+  const TierStatistics store = store_ != nullptr ? store_->statistics() : TierStatistics{};
   return {.hits = shared_->hits,
           .store_hits = shared_->store_hits,
           .misses = shared_->misses,
           .evictions = memory.evictions,
           .passages = memory.passages,
           .bytes = memory.bytes,
-          .store_errors = store_ != nullptr ? store_->statistics().errors : 0};
+          .store_errors = store.errors,
+          .store_error = store.last_error};
 }
 
 uint64_t PassageCache::room() const {
