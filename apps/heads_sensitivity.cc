@@ -108,7 +108,7 @@ Status run_sensitivity(SensitivityFlags& flags, const AppContext& context) {
 Action add_heads_sensitivity(CLI::App& verb, AppContext& context) {
   auto flags = std::make_shared<SensitivityFlags>();
   add_dataset_flags(verb, *flags, "Work");
-  verb.add_option("--kept", flags->choice.kept, "Shares that the pruned layer keeps (0.5 0.75 0.9)")
+  verb.add_option("--kept", flags->choice.kept, "Shares that the pruned layer keeps (0.5 0.25 0.1)")
       ->group("Work");
   verb.add_option("--tokens", flags->tokens, "Which tokens stay: every, received or norm")->group("Work");
   verb.add_option("--output", flags->output, "The budget file")->group("Result");

@@ -23,7 +23,7 @@ namespace headwise {
 class FormReader;
 
 struct SensitivityChoice {
-  std::vector<double> kept{0.5, 0.75, 0.9};  // shares that the pruned layer keeps
+  std::vector<double> kept{0.5, 0.25, 0.1};  // shares that the pruned layer keeps
   BudgetTokens tokens = BudgetTokens::kEvery;
 };
 

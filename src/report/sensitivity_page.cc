@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "report/html.h"
 #include "report/svg.h"
@@ -22,22 +23,39 @@ double layer_x(size_t layer, size_t layers) {
 
 std::string kept_percent(double share) { return fixed_digits(100.0 * share, 0) + " %"; }
 
-// A curve with its name behind its last point.
+// A curve; its name is read out at its points.
 std::string loss_curve(const std::string& kind, const std::string& name, const std::vector<double>& losses,
                        double most) {
   std::string points;
   std::string marks;
-  double y = 0.0;
   for (size_t layer = 0; layer < losses.size(); ++layer) {
     const double x = layer_x(layer, losses.size());
-    y = kLossFrame.y(losses[layer] / most);
+    const double y = kLossFrame.y(losses[layer] / most);
     points += (layer > 0 ? " " : "") + fixed_digits(x, 1) + "," + fixed_digits(y, 1);
     marks += "<circle class=\"" + kind + "\" r=\"3\"" + svg_attribute("cx", x) + svg_attribute("cy", y) +
              "><title>layer " + std::to_string(layer) + ", " + html_text(name) + ": " +
              fixed_digits(losses[layer]) + "</title></circle>";
   }
-  return "<polyline class=\"curve " + kind + "\" points=\"" + points + "\"/>" + marks +
-         svg_text("start", kLossFrame.right + 8.0, y + 4.0, name);
+  return "<polyline class=\"curve " + kind + "\" points=\"" + points + "\"/>" + marks;
+}
+
+struct CurveName {
+  double y;
+  std::string name;
+};
+
+// Names behind the curves' last points, one below the other where those are close.
+std::string curve_names(std::vector<CurveName> names) {
+  constexpr double kLine = 14.0;
+  std::stable_sort(names.begin(), names.end(),
+                   [](const CurveName& a, const CurveName& b) { return a.y > b.y; });
+  std::string body;
+  double below = kLossFrame.bottom + 2.0 * kLine;
+  for (const CurveName& of : names) {
+    below = std::min(of.y, below - kLine);
+    body += svg_text("start", kLossFrame.right + 8.0, below + 4.0, of.name);
+  }
+  return body;
 }
 
 std::string layer_table(const SensitivityReport& report) {
@@ -76,10 +94,16 @@ std::string sensitivity_svg(const SensitivityReport& report) {
     body += svg_line("grid", kLossFrame.left, y, kLossFrame.right, y) +
             svg_text("end", kLossFrame.left - 8.0, y + 4.0, svg_tick(at));
   }
+  std::vector<CurveName> names;
+  const auto add = [&](const char* kind, const std::string& name, const std::vector<double>& losses) {
+    body += loss_curve(kind, name, losses, most);
+    if (!losses.empty()) names.push_back({kLossFrame.y(losses.back() / most), name});
+  };
   for (size_t i = 0; i < report.kept.size(); ++i) {
-    body += loss_curve("even", "kept " + kept_percent(report.kept[i]), report.losses[i], most);
+    add("even", "kept " + kept_percent(report.kept[i]), report.losses[i]);
   }
-  body += loss_curve("gain", "mean", report.mean, most);
+  add("gain", "mean", report.mean);
+  body += curve_names(std::move(names));
   const size_t layers = report.mean.size();
   for (size_t layer = 0; layer<layers; layer += layers> 40 ? 5 : 1) {
     body += svg_text("middle", layer_x(layer, layers), kLossFrame.bottom + 18.0, std::to_string(layer));
