@@ -82,6 +82,6 @@ def build_passages(corpus: Path | Iterable[Path], keep: Path, *, workers: int = 
     passages = gather_passages(corpus, shard)
     actor = ray.remote(num_cpus=threads, max_restarts=-1, max_task_retries=-1)(PassageBuilder)
     pool = ray.util.ActorPool([actor.remote({**builder_settings(keep, settings), "threads": threads}) for _ in range(workers)])
-    parts = range(0, len(passages), batch_size)
+    parts = list(range(0, len(passages), batch_size))
     reports = pool.map_unordered(lambda some, begin: some.build.remote(*passages.part(begin, begin + batch_size)), parts)
     return joined_reports(with_progress(reports, progress, len(parts), unit="batch"))

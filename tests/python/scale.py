@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 from conftest import ENVIRONMENT, FACTS, QUESTIONS
+from where import TINY
 
 QUERIES = 30
 HEADS = "0..5"
@@ -32,3 +33,24 @@ def one_process(binary: Path, folder: Path, output: Path) -> bytes:
     subprocess.run([str(binary), "rerank", "--dataset", str(folder), "--run", str(folder / "run.trec"), "--heads", HEADS, "--output",
                     str(output)], check=True, capture_output=True, env=ENVIRONMENT)
     return output.read_bytes()
+
+
+PASSAGES = 2400
+
+
+def make_passages(folder: Path) -> Path:
+    """A collection of passages, no two alike, that the tiny model takes some seconds for."""
+    with open(folder / "passages.jsonl", "w") as lines:
+        for place in range(PASSAGES):
+            lines.write(json.dumps({"_id": f"d{place}", "text": f"{place} " + " ".join(FACTS)}) + "\n")
+    return folder / "passages.jsonl"
+
+
+def whole_build(binary: Path, corpus: Path, keep: Path) -> dict:
+    """What one process has left to do; with the checksums of what others kept."""
+    def told(*arguments: object) -> dict:
+        done = subprocess.run([str(binary), "passages", *map(str, arguments), "--json"], check=True, capture_output=True, env=ENVIRONMENT)
+        return json.loads(done.stdout)
+
+    assert told("verify", "--keep", keep)["damaged"] == []
+    return told("build", "--model", TINY, "--corpus", corpus, "--keep", keep)

@@ -11,6 +11,7 @@ import time
 
 import pytest
 import scale
+from where import TINY
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +36,7 @@ def run(folder, output, **settings):
     return rerank_run(folder / "run.trec", dataset=folder, output=output, workers=2, heads=scale.HEADS, **settings)
 
 
-def actors() -> list[int]:
+def actors(name: bytes = b"RankBatch") -> list[int]:
     """Processes of the pool; Ray names them after the operator."""
     found = []
     for entry in os.listdir("/proc"):
@@ -44,7 +45,7 @@ def actors() -> list[int]:
                 title = open(f"/proc/{entry}/cmdline", "rb").read()
             except OSError:
                 continue
-            if title.startswith(b"ray::") and b"RankBatch" in title:
+            if title.startswith(b"ray::") and name in title:
                 found.append(int(entry))
     return found
 
@@ -101,3 +102,36 @@ def test_a_killed_driver_goes_on(work, tmp_path, reranker):
     import headwise
     headwise.Reranker(heads=scale.HEADS).rerank_run(folder / "run.trec", dataset=folder, output=tmp_path / "out.trec")
     assert (tmp_path / "out.trec").read_bytes() == whole
+
+
+def test_actors_build_one_store(cluster, binary, tmp_path):
+    from headwise.ray import build_passages
+    made = build_passages(scale.make_passages(tmp_path), tmp_path / "kept", workers=2, model=TINY)
+    assert (made["passages"], made["encoded"], made["failures"]) == (scale.PASSAGES, scale.PASSAGES, [])
+    left = scale.whole_build(binary, tmp_path / "passages.jsonl", tmp_path / "kept")
+    assert (left["encoded"], left["kept_before"]) == (0, scale.PASSAGES)
+
+
+def test_a_killed_builder_loses_nothing(cluster, binary, tmp_path):
+    from headwise.ray import build_passages
+    killed, finished = [], threading.Event()
+
+    def killer():
+        while not finished.is_set() and not killed:
+            for process in actors(b"PassageBuilder")[:1]:
+                time.sleep(0.3)  # into its work
+                os.kill(process, signal.SIGKILL)
+                killed.append(process)
+            time.sleep(0.02)
+
+    thread = threading.Thread(target=killer)
+    thread.start()
+    try:
+        made = build_passages(scale.make_passages(tmp_path), tmp_path / "kept", workers=2, batch_size=64, model=TINY)
+    finally:
+        finished.set()
+        thread.join()
+    assert killed, "no actor was found to kill"
+    assert made["passages"] == scale.PASSAGES
+    left = scale.whole_build(binary, tmp_path / "passages.jsonl", tmp_path / "kept")
+    assert (left["encoded"], left["kept_before"]) == (0, scale.PASSAGES)

@@ -12,10 +12,12 @@ import time
 import pytest
 import scale
 from conftest import ENVIRONMENT, ROOT
+from where import TINY
 
 pytestmark = pytest.mark.slow
 
 SCRIPT = ROOT / "examples" / "02_slurm" / "rerank_array.sh"
+BUILD = SCRIPT.with_name("build_passages_array.sh")
 SHARDS = 4
 # Nobody but this machine's own processes can reach it, so nobody needs a key. A task that was killed waits until its old
 # credentials expire before it starts again.
@@ -123,14 +125,14 @@ def joined(parts) -> bytes:
     return b"".join((parts / f"{shard}.trec").read_bytes() for shard in range(1, SHARDS + 1))
 
 
-def process_that_writes(output) -> int:
+def process_that_writes(output, verb=b"rerank") -> int:
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             try:
                 words = open(f"/proc/{entry}/cmdline", "rb").read().split(b"\0")
             except OSError:
                 continue
-            if b"rerank" in words[1:2] and str(output).encode() in words:
+            if verb in words[1:2] and str(output).encode() in words:
                 return int(entry)
     raise AssertionError(f"no process writes {output}")
 
@@ -152,6 +154,22 @@ def test_a_killed_task_loses_nothing(slurm, binary, work, tmp_path):
     assert joined(tmp_path) == whole
 
 
-def test_the_script_says_how_it_is_used():
-    done = subprocess.run([str(SCRIPT)], capture_output=True, text=True, env={**ENVIRONMENT, "SLURM_ARRAY_TASK_ID": ""})
+def submit_build(slurm, binary, corpus, parts) -> str:
+    return slurm("sbatch", "--parsable", f"--array=1-{SHARDS}", "--cpus-per-task=1", f"--output={parts}/log.%a",
+                 f"--export=ALL,HEADWISE={binary}", BUILD, corpus, parts / "kept", "--model", TINY).strip()
+
+
+def test_tasks_build_one_store_and_a_killed_one_loses_nothing(slurm, binary, tmp_path):
+    corpus = scale.make_passages(tmp_path)
+    job = submit_build(slurm, binary, corpus, tmp_path)
+    until(lambda: list((tmp_path / "kept").glob("*.kept")), "a task has kept a passage")
+    os.kill(process_that_writes(tmp_path / "kept", b"passages"), signal.SIGKILL)
+    wait_for(slurm, job, tmp_path)
+    left = scale.whole_build(binary, corpus, tmp_path / "kept")
+    assert (left["encoded"], left["kept_before"]) == (0, scale.PASSAGES)
+
+
+@pytest.mark.parametrize("script", [SCRIPT, BUILD])
+def test_the_script_says_how_it_is_used(script):
+    done = subprocess.run([str(script)], capture_output=True, text=True, env={**ENVIRONMENT, "SLURM_ARRAY_TASK_ID": ""})
     assert done.returncode == 2 and "sbatch --array=1-N" in done.stderr
