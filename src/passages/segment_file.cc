@@ -129,18 +129,21 @@ Result<RecordView> SegmentFile::record(const Place& place) const {
   return read_record(found);
 }
 
+bool SegmentFile::was_checked(const Place& place) const {
+  return (checked_[place.page / 64].load(std::memory_order_acquire) >> (place.page % 64) & 1) != 0;
+}
+
 bool SegmentFile::whole(const Place& place, const RecordView& record) {
-  std::atomic<uint64_t>& word = checked_[place.page / 64];
-  const uint64_t bit = uint64_t{1} << (place.page % 64);
-  if ((word.load(std::memory_order_acquire) & bit) != 0) return true;
+  if (was_checked(place)) return true;
   if (!whole_record(record)) return false;
-  word.fetch_or(bit, std::memory_order_release);
+  checked_[place.page / 64].fetch_or(uint64_t{1} << (place.page % 64), std::memory_order_release);
   return true;
 }
 
 void SegmentFile::expect(const Place& place) const {
   const auto wanted = bytes(place);
-  if (!wanted.empty()) ::madvise(const_cast<std::byte*>(wanted.data()), wanted.size(), MADV_WILLNEED);
+  if (!wanted.empty() && !was_checked(place))
+    ::madvise(const_cast<std::byte*>(wanted.data()), wanted.size(), MADV_WILLNEED);
 }
 
 void each_record(const SegmentFile& file, uint32_t number, uint32_t pages,

@@ -50,7 +50,7 @@ class SegmentFile : public std::enable_shared_from_this<SegmentFile> {
   Result<RecordView> record(const Place& place) const;
   // Its tokens and image are right; looked at once for each place.
   bool whole(const Place& place, const RecordView& record);
-  // Soon to be read.
+  // Soon to be read; nothing where it was read before.
   void expect(const Place& place) const;
   uint64_t reach() const { return mapped_; }
   uint64_t size() const { return size_; }
@@ -58,6 +58,7 @@ class SegmentFile : public std::enable_shared_from_this<SegmentFile> {
 
  private:
   SegmentFile() = default;
+  bool was_checked(const Place& place) const;
 
   std::filesystem::path path_;
   const std::byte* data_ = nullptr;

@@ -5,6 +5,7 @@
 // Its bytes follow from its tokens, so that whoever gets it back can tell whether each of them is right.
 #pragma once
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <numeric>
@@ -48,7 +49,7 @@ class FakeSegment final : public KeptSegment {
     if (image.size() < 64 || segment.tokens() != static_cast<int64_t>(tokens.size())) return false;
     std::vector<std::byte> expected(image.size() - 64);
     fill(expected, tokens);
-    return std::memcmp(expected.data(), image.data() + 64, expected.size()) == 0;
+    return std::equal(expected.begin(), expected.end(), image.begin() + 64);
   }
 
   int64_t tokens() const override { return head_.tokens; }
