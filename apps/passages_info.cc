@@ -21,7 +21,7 @@ int64_t signed_count(uint64_t count) { return static_cast<int64_t>(count); }
 std::string member_text(const Json& manifest, const char* name) {
   const auto found = manifest.find(name);
   if (found == manifest.end()) return "";
-  return without_controls(found->is_string() ? found->get<std::string>() : json_text(*found, -1));
+  return without_controls(found->is_string() ? found->get<std::string>() : found->dump());
 }
 
 // "int8", "fp32 of avx512"
