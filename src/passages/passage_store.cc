@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <limits>
+#include <thread>
 
 #include "base/check.h"
 #include "passages/passage_key.h"
@@ -259,7 +260,12 @@ Result<PassageStore::Held> PassageStore::hold(std::chrono::milliseconds patience
     return fail(ErrorCode::kUsage,
                 "kept passages were opened by the parent of this process: open them again");
   }
-  std::unique_lock thread(write_mutex_, patience);
+  std::unique_lock thread(write_mutex_, std::try_to_lock);
+  // In steps: ThreadSanitizer of GCC 12 does not know what locks until a time.
+  for (auto left = patience; !thread.owns_lock() && left.count() > 0; --left) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    static_cast<void>(thread.try_lock());
+  }
   if (!thread.owns_lock()) return fail(ErrorCode::kResourceLimit, "another thread is writing kept passages");
   auto process = StoreLock::take(lock_file_.get(), LOCK_EX, patience);
   HW_RETURN_IF_ERROR(process);
@@ -267,14 +273,19 @@ Result<PassageStore::Held> PassageStore::hold(std::chrono::milliseconds patience
   if (::fstat(lock_file_.get(), &info) != 0 || info.st_nlink == 0) {
     return fail(ErrorCode::kNotFound, "'" + folder_.string() + "' was dropped");
   }
-  if (!index()->current()) {
-    auto opened =
-        PassageIndex::open(folder_ / "index.mdb", PassageIndex::Access::kWrite, PassageIndex::Check::kState);
-    HW_RETURN_IF_ERROR(opened);
-    const std::lock_guard lock(mutex_);
-    index_ = std::move(*opened);
-  }
+  if (!index()->current()) HW_RETURN_IF_ERROR(reopen_index());
   return Held{std::move(thread), std::move(*process)};
+}
+
+// Another process made it again, or somebody removed it.
+Status PassageStore::reopen_index() {
+  auto opened =
+      PassageIndex::open(folder_ / "index.mdb", PassageIndex::Access::kWrite, PassageIndex::Check::kState);
+  if (!opened && opened.error().code() == ErrorCode::kNotFound) return make_index(false);
+  HW_RETURN_IF_ERROR(opened);
+  const std::lock_guard lock(mutex_);
+  index_ = std::move(*opened);
+  return {};
 }
 
 Result<std::shared_ptr<PassageIndex>> PassageStore::current_index() {

@@ -99,7 +99,7 @@ class PassageStore final : public PassageTier {
 
  private:
   struct Held {
-    std::unique_lock<std::timed_mutex> thread;
+    std::unique_lock<std::mutex> thread;
     StoreLock process;
   };
   struct Item {
@@ -134,6 +134,7 @@ class PassageStore final : public PassageTier {
   Result<std::shared_ptr<PassageIndex>> current_index();
   Result<PassageIndex::Places> find(std::span<const KeptSlot> slots);
   Status make_index(bool check_all);
+  Status reopen_index();
 
   std::filesystem::path segment_path(uint32_t number) const { return folder_ / segment_name(number); }
   // Null: it is not there.
@@ -162,7 +163,7 @@ class PassageStore final : public PassageTier {
   FileDescriptor lock_file_;
   FileDescriptor users_file_;
   std::string read_only_;  // why; empty: may write
-  mutable std::timed_mutex write_mutex_;
+  mutable std::mutex write_mutex_;
 
   mutable std::mutex mutex_;  // of what follows
   std::shared_ptr<PassageIndex> index_;

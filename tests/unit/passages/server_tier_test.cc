@@ -113,10 +113,10 @@ TEST_F(ServerTierTest, KeepsAndGives) {
 TEST_F(ServerTierTest, PasswordDatabaseAndTimeToLive) {
   const KeyValueServer server({"--requirepass", "open sesame"});
   const std::string login = "redis://:open%20sesame@127.0.0.1:" + std::to_string(server.port());
-  const auto tier = tier_at(login + "/5?ttl_s=1");
+  const auto tier = tier_at(login + "/5?ttl_s=1&timeout_ms=5000");
   put(*tier, 1);
   EXPECT_TRUE(has(*tier, 1)) << tier->statistics().last_error;
-  EXPECT_FALSE(has(*tier_at(login + "/6"), 1));
+  EXPECT_FALSE(has(*tier_at(login + "/6?timeout_ms=5000"), 1));
   const auto locked_out = tier_at(server.address());
   EXPECT_FALSE(has(*locked_out, 1));
   EXPECT_THAT(locked_out->statistics().last_error, HasSubstr("NOAUTH"));

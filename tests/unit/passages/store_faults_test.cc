@@ -173,6 +173,17 @@ TEST_F(StoreFaultsTest, TheIndexIsLost) {
   EXPECT_EQ(store->statistics().errors, 0U);
 }
 
+TEST_F(StoreFaultsTest, TheIndexIsRemovedUnderAnOpenStore) {
+  const auto store = open();
+  for (int number = 0; number < 20; ++number) put(*store, number);
+  std::filesystem::remove(folder / "index.mdb");
+  EXPECT_EQ(count(*store, 0, 20), 20);
+  put(*store, 20);
+  EXPECT_EQ(count(*store, 0, 21), 21);
+  EXPECT_EQ(store->statistics().errors, 0U) << store->statistics().last_error;
+  EXPECT_EQ(store->verify(nullptr)->passages, 21U);
+}
+
 TEST_F(StoreFaultsTest, WithoutAManifestOnlyItsOwnContextTakesItOver) {
   put(*open(), 1);
   std::filesystem::remove(folder / "store.json");
