@@ -4,6 +4,7 @@
 // The verb `passages build`: whole collections encoded into a store of kept passages
 // (jobs/passage_store_job.h).
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <memory>
 #include <utility>
@@ -61,9 +62,11 @@ Json to_json(const BuiltPassages& built, const Json& failures, double seconds) {
 }
 
 std::string to_table(const BuiltPassages& built, double seconds) {
-  const auto rate = [&](int64_t count) {
-    return seconds > 0 ? grouped_digits(static_cast<int64_t>(static_cast<double>(count) / seconds)) + "/s"
-                       : "";
+  const auto rate = [&](int64_t count) -> std::string {
+    if (count == 0 || seconds <= 0) return "";
+    constexpr double kWhole = 100.0;  // and above without a fraction
+    const double a_second = static_cast<double>(count) / seconds;
+    return (a_second < kWhole ? fixed_digits(a_second, 1) : grouped_digits(std::llround(a_second))) + "/s";
   };
   std::vector<TableRow> rows{{"passages", grouped_digits(built.passages)},
                              {"encoded", grouped_digits(built.encoded), rate(built.encoded)},

@@ -67,6 +67,17 @@ def test_bad_requests(searching, fields, says):
     assert answer.status == 400 and says in answer.message, answer.body
 
 
+def test_a_corpus_that_was_encoded_ahead(searching, corpus, tmp_path):
+    subprocess.run([str(BINARY), "passages", "build", "--corpus", str(corpus), "--keep", str(tmp_path / "kept"), "--model", str(TINY)],
+                   check=True, capture_output=True)
+    with Server("--corpus", corpus, "--keep", tmp_path / "kept", "--keep-memory", "0") as kept:
+        for question in ("moon novel", "who wrote Emma?"):
+            plain, answer = (ask(one, query=question) for one in (searching, kept))
+            assert answer["results"] == plain["results"] != []
+            assert answer["statistics"]["passages_kept"] >= len(answer["results"])
+            assert answer["statistics"]["tokens_run"] < answer["statistics"]["prompt_tokens"]
+
+
 def test_a_server_without_a_corpus(server):
     answer = server.post("/v1/headwise/search", {"query": "moon"})
     assert answer.status == 404 and "--corpus" in answer.message and answer.json["error"]["type"] == "not_found_error"
