@@ -103,6 +103,8 @@ struct Engine {
 
   // With the router's heads for this query where there is one.
   Result<Ranking> rank(std::string_view query, std::span<const Passage> passages, ProgressSink* progress);
+  // As Reranker::rank_many; a router's queries, each with heads of its own, are a pass each.
+  std::vector<Result<Ranking>> rank_many(std::span<const RankRequest> requests, ProgressSink* progress);
   Result<Explanation> explain(std::string_view query, std::span<const Passage> passages,
                               ExplainOptions options, ProgressSink* progress);
   // What the ranking read: "all 270 heads of layers 0-29", "36 heads of layers 8-11", "3 heads: 13-18, 14-2,

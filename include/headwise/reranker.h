@@ -117,6 +117,12 @@ struct KeepReport {
   uint64_t bytes = 0;  // of what was encoded
 };
 
+// One of several requests.
+struct RankRequest {
+  std::string_view query;
+  std::span<const Passage> passages;
+};
+
 struct Explanation;  // headwise/explanation.h
 struct ExplainOptions;
 
@@ -134,6 +140,11 @@ class Reranker {
   // kCancelled soon.
   Result<Ranking> rank(std::string_view query, std::span<const Passage> passages,
                        ProgressSink* progress = nullptr);
+  // What `rank` gives for each, bit for bit. Requests with the same passages in the same order, and
+  // CandidateOrder other than kShuffled, are one pass: the passages, the instruction and the content-free
+  // query run once for all. What fails, fails for its own request alone; what is stopped is stopped for all.
+  std::vector<Result<Ranking>> rank_many(std::span<const RankRequest> requests,
+                                         ProgressSink* progress = nullptr);
   // The same with these heads, weights 1, in place of the options' own: what a router asks for. The pass ends
   // at the deepest of them. kUsage when there is none, or one is not in the model or is listed twice.
   Result<Ranking> rank_with(std::span<const HeadId> heads, std::string_view query,

@@ -79,6 +79,16 @@ Result<Ranking> Engine::rank(std::string_view query, std::span<const Passage> pa
   return reranker.rank_with(routed->heads, query, passages, progress);
 }
 
+std::vector<Result<Ranking>> Engine::rank_many(std::span<const RankRequest> requests,
+                                               ProgressSink* progress) {
+  if (!router) return reranker.rank_many(requests, progress);
+  std::vector<Result<Ranking>> rankings;
+  for (const RankRequest& request : requests) {
+    rankings.push_back(rank(request.query, request.passages, progress));
+  }
+  return rankings;
+}
+
 Result<Explanation> Engine::explain(std::string_view query, std::span<const Passage> passages,
                                     ExplainOptions options, ProgressSink* progress) {
   if (router) {

@@ -7,12 +7,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <numeric>
-#include <random>
 
 #include "base/check.h"
-#include "base/fnv.h"
-#include "base/shuffle.h"
 #include "base/stopwatch.h"
 #include "decoder/create.h"
 #include "headwise/explanation.h"
@@ -20,47 +16,12 @@
 #include "rerank/fusion.h"
 #include "rerank/passage_keeper.h"
 #include "rerank/prompt_builder.h"
+#include "rerank/reranker_options.h"
 #include "rerank/scoring.h"
+#include "rerank/shared_pass.h"
 
 namespace headwise {
 namespace {
-
-// A permutation that depends on seed and query alone: the same on every machine, another one for every query.
-std::vector<int> shuffled(std::vector<int> order, uint64_t seed, std::string_view query) {
-  Fnv hash(seed);
-  hash.add(std::span<const char>(query));
-  std::mt19937_64 random(hash.value());
-  shuffle(order, random);
-  return order;
-}
-
-std::vector<int> prompt_order(const RerankerOptions& options, size_t passages, std::string_view query) {
-  std::vector<int> order(passages);
-  std::iota(order.begin(), order.end(), 0);
-  if (options.order == CandidateOrder::kReversed) std::reverse(order.begin(), order.end());
-  if (options.order == CandidateOrder::kShuffled) return shuffled(std::move(order), options.seed, query);
-  return order;
-}
-
-Status check_options(const RerankerOptions& options) {
-  if (options.filter_after_sum && options.calibration != Calibration::kNa) {
-    return fail(ErrorCode::kUsage,
-                "--filter-after-sum works on content-free calibration; add --calibration na");
-  }
-  const std::pair<const char*, int64_t> counts[] = {
-      {"--max-words", options.max_words},   {"--max-tokens", options.max_tokens},
-      {"--block-span", options.block_span}, {"--top-k", options.top_k},
-      {"--threads", options.threads},       {"max_prompt_tokens", options.max_prompt_tokens}};
-  for (const auto& [name, value] : counts) {
-    if (value < 0) return fail(ErrorCode::kUsage, std::string(name) + " must not be negative");
-  }
-  if (options.block_span > 0 && options.encoding != Encoding::kBlocks) {
-    return fail(ErrorCode::kUsage, "--block-span belongs to --encoding blocks");
-  }
-  if (!std::isfinite(options.fusion_weight))
-    return fail(ErrorCode::kUsage, "the weight of --fuse must be a number");
-  return check_keep_options(options);
-}
 
 Result<std::vector<double>> first_stage_scores(const RerankerOptions& options,
                                                std::span<const Passage> passages) {
@@ -104,12 +65,21 @@ struct ReadWishes {
   const ExplainOptions* explain = nullptr;  // Reading::explained, which needs the totals
 };
 
-// What one pass gives.
+// What one pass gives for one query.
 struct Reading {
   HeadScores scores;
   std::vector<double> totals;               // S(d)
   std::vector<ExplainedPassage> explained;  // S(d) split
 };
+
+Status check_finite(const HeadScores& scores) {
+  for (const float value : scores.values) {
+    if (std::isfinite(value)) continue;
+    return fail(ErrorCode::kInvalidInput,
+                "the model gives attention that is not a number; its weights are damaged or overflow fp32");
+  }
+  return {};
+}
 
 }  // namespace
 
@@ -128,6 +98,10 @@ class Reranker::Impl {
 
   Result<Reading> read(std::string_view query, std::span<const Passage> passages, const ReadWishes& wishes,
                        ProgressSink* progress);
+  // One pass for several queries over the same passages; an explanation is of the first one.
+  Result<std::vector<Reading>> read_all(std::span<const std::string_view> queries,
+                                        std::span<const Passage> passages, const ReadWishes& wishes,
+                                        ProgressSink* progress);
   // Gives the pass what is kept of the prompt and says what it is to keep; nothing when it has no use for it.
   Result<std::optional<PassageKeeper::Part>> give_kept(const BuiltPrompt& prompt, DecodeRequest& request,
                                                        RankingStatistics& statistics);
@@ -136,10 +110,17 @@ class Reranker::Impl {
                               const ExplainOptions* explain, ProgressSink* progress);
   Result<Ranking> rank(ReadHeads wanted, std::string_view query, std::span<const Passage> passages,
                        ProgressSink* progress);
+  Result<Ranking> ranked(Reading reading, std::span<const double> first_stage) const;
 
   ReadHeads own_heads() const {
     return {heads,
             options.heads.weights.empty() ? std::vector<double>(heads.size(), 1.0) : options.heads.weights};
+  }
+  ReadWishes totals() const {
+    return {.heads = own_heads(),
+            .content_free = options.calibration != Calibration::kNone,
+            .totals = true,
+            .explain = nullptr};
   }
   // A caller's own list, weights 1.
   Result<ReadHeads> listed_heads(std::span<const HeadId> list) const {
@@ -162,27 +143,32 @@ class Reranker::Impl {
 
 Result<Reading> Reranker::Impl::read(std::string_view query, std::span<const Passage> passages,
                                      const ReadWishes& wishes, ProgressSink* progress) {
+  auto readings = read_all(std::span(&query, 1), passages, wishes, progress);
+  HW_RETURN_IF_ERROR(readings);
+  return std::move(readings->front());
+}
+
+Result<std::vector<Reading>> Reranker::Impl::read_all(std::span<const std::string_view> queries,
+                                                      std::span<const Passage> passages,
+                                                      const ReadWishes& wishes, ProgressSink* progress) {
   const auto start = std::chrono::steady_clock::now();
   rules.content_free = wishes.content_free;
-  const std::vector<int> order = prompt_order(options, passages.size(), query);
-  auto prompt = build_prompt(model->tokenizer(), rules, query, passages, order);
+  const std::vector<int> order = prompt_order(options, passages.size(), queries.front());
+  auto prompt = build_prompt(model->tokenizer(), rules, queries, passages, order);
   HW_RETURN_IF_ERROR(prompt);
-  Reading reading;
-  HeadScores& scores = reading.scores;
-  scores.heads = wishes.heads.heads;
-  scores.passages = static_cast<int64_t>(passages.size());
-  scores.prompt_order = order;
-  RankingStatistics& statistics = scores.statistics;
-  statistics.prompt_tokens = prompt->layout.tokens();
-  statistics.tokens_run = statistics.prompt_tokens;
-  statistics.passage_tokens = prompt->passage_tokens;
-  statistics.truncated_passages = prompt->truncated_passages;
-  statistics.heads_read = static_cast<int>(scores.heads.size());
-  statistics.tokenize_seconds = seconds_since(start);
+  RankingStatistics whole;
+  whole.prompt_tokens = whole.tokens_run = prompt->layout.tokens();
+  whole.passage_tokens = prompt->passage_tokens;
+  whole.truncated_passages = prompt->truncated_passages;
+  whole.heads_read = static_cast<int>(wishes.heads.heads.size());
+  whole.tokenize_seconds = seconds_since(start);
 
-  ScoreCollector collector(*prompt, scores.heads, options.token_filter);
   const bool after_sum = wishes.totals && options.filter_after_sum;
-  if (after_sum) collector.keep_token_sums(wishes.heads.weights);
+  std::vector<ScoreCollector> collectors;
+  for (size_t q = 0; q < queries.size(); ++q) {
+    collectors.emplace_back(*prompt, wishes.heads.heads, options.token_filter, q);
+    if (after_sum) collectors.back().keep_token_sums(wishes.heads.weights);
+  }
   std::optional<Attribution> attribution;
   if (wishes.explain != nullptr) {
     attribution.emplace(*prompt, AttributionRules{.calibration = options.calibration,
@@ -190,39 +176,47 @@ Result<Reading> Reranker::Impl::read(std::string_view query, std::span<const Pas
                                                   .filter_after_sum = options.filter_after_sum,
                                                   .head_weights = wishes.heads.weights,
                                                   .per_head = wishes.explain->per_head});
-    collector.observe([&](const HeadReading& head) { attribution->add(head); });
+    collectors.front().observe([&](const HeadReading& head) { attribution->add(head); });
   }
-  const RowGroup groups[] = {prompt->shared_rows, prompt->query_rows.front(), prompt->content_free_rows};
+  const std::vector<RowGroup> groups = row_groups(*prompt);
   DecodeRequest request;
   request.prompt = &prompt->layout;
-  request.heads = scores.heads;
-  request.rows = std::span(groups, wishes.content_free ? 3 : 2);
+  request.heads = wishes.heads.heads;
+  request.rows = groups;
   request.full_depth = options.full_depth;
-  request.on_layer = [&](const LayerAttention& attention) { collector.add(attention); };
+  request.on_layer = [&](const LayerAttention& attention) {
+    for (ScoreCollector& collector : collectors) collector.add(attention);
+  };
   request.progress = progress;
   const auto pass_start = std::chrono::steady_clock::now();
-  auto kept = give_kept(*prompt, request, statistics);
+  auto kept = give_kept(*prompt, request, whole);
   HW_RETURN_IF_ERROR(kept);
   auto decoded = decoder->run(request);
   HW_RETURN_IF_ERROR(decoded);
-  statistics.read_seconds = decoded->read_seconds;
-  statistics.prefill_seconds = seconds_since(pass_start) - decoded->read_seconds;
-  statistics.layers_run = decoded->layers_run;
-  scores.values = collector.take_values();
-  for (float value : scores.values) {
-    if (!std::isfinite(value)) {
-      return fail(ErrorCode::kInvalidInput,
-                  "the model gives attention that is not a number; its weights are damaged or overflow fp32");
-    }
+  whole.read_seconds = decoded->read_seconds;
+  whole.prefill_seconds = seconds_since(pass_start) - decoded->read_seconds;
+  whole.layers_run = decoded->layers_run;
+  std::vector<Reading> readings;
+  for (size_t q = 0; q < queries.size(); ++q) {
+    readings.emplace_back();
+    HeadScores& scores = readings.back().scores;
+    scores.heads = wishes.heads.heads;
+    scores.passages = static_cast<int64_t>(passages.size());
+    scores.prompt_order = order;
+    scores.statistics = share_of(whole, *prompt, q);
+    scores.values = collectors[q].take_values();
+    HW_RETURN_IF_ERROR(check_finite(scores));
+    if (!wishes.totals) continue;
+    readings.back().totals = after_sum ? collectors[q].scores_filtered_after_sum()
+                                       : combine_heads(scores, options.calibration, wishes.heads.weights);
   }
   if (*kept) keeper->take(*prompt, **kept, *decoded);
-  if (!wishes.totals) return reading;
-  reading.totals = after_sum ? collector.scores_filtered_after_sum()
-                             : combine_heads(scores, options.calibration, wishes.heads.weights);
   if (attribution) {
-    reading.explained = attribution->finish(model->tokenizer(), reading.totals, collector.token_sums());
+    Reading& reading = readings.front();
+    reading.explained =
+        attribution->finish(model->tokenizer(), reading.totals, collectors.front().token_sums());
   }
-  return reading;
+  return readings;
 }
 
 Result<std::optional<PassageKeeper::Part>> Reranker::Impl::give_kept(const BuiltPrompt& prompt,
@@ -243,12 +237,10 @@ Result<std::optional<PassageKeeper::Part>> Reranker::Impl::give_kept(const Built
 Result<Reading> Reranker::Impl::read_totals(ReadHeads wanted, std::string_view query,
                                             std::span<const Passage> passages, const ExplainOptions* explain,
                                             ProgressSink* progress) {
-  return read(query, passages,
-              {.heads = std::move(wanted),
-               .content_free = options.calibration != Calibration::kNone,
-               .totals = true,
-               .explain = explain},
-              progress);
+  ReadWishes wishes = totals();
+  wishes.heads = std::move(wanted);
+  wishes.explain = explain;
+  return read(query, passages, wishes, progress);
 }
 
 Result<Reranker> Reranker::create(std::shared_ptr<const Model> model, RerankerOptions options) {
@@ -316,15 +308,59 @@ Result<Ranking> Reranker::Impl::rank(ReadHeads wanted, std::string_view query,
   if (!first_stage) return fail(first_stage.error());
   auto reading = read_totals(std::move(wanted), query, passages, nullptr, progress);
   HW_RETURN_IF_ERROR(reading);
-  std::vector<double> total = std::move(reading->totals);
-  if (options.fusion != Fusion::kNone) total = fusion_parts(options, total, *first_stage).sums();
+  return ranked(std::move(*reading), *first_stage);
+}
+
+Result<Ranking> Reranker::Impl::ranked(Reading reading, std::span<const double> first_stage) const {
+  std::vector<double> total = std::move(reading.totals);
+  if (options.fusion != Fusion::kNone) total = fusion_parts(options, total, first_stage).sums();
   Ranking ranking;
-  ranking.heads = std::move(reading->scores.heads);
-  ranking.statistics = reading->scores.statistics;
+  ranking.heads = std::move(reading.scores.heads);
+  ranking.statistics = reading.scores.statistics;
   for (int index : best_first(options, total)) {
     ranking.passages.push_back({index, total[static_cast<size_t>(index)]});
   }
   return ranking;
+}
+
+std::vector<Result<Ranking>> Reranker::rank_many(std::span<const RankRequest> requests,
+                                                 ProgressSink* progress) {
+  constexpr size_t kMostOfOnePass = 16;  // their sums of attention are held at once
+  const bool shares = impl_->options.order != CandidateOrder::kShuffled;  // each query has its own shuffle
+  std::vector<Result<Ranking>> rankings(requests.size(), Result<Ranking>(Ranking{}));
+  std::vector<bool> done(requests.size(), false);
+  for (size_t first = 0; first < requests.size(); ++first) {
+    if (done[first]) continue;
+    std::vector<size_t> together;
+    std::vector<std::string_view> queries;
+    for (size_t i = first; i < requests.size() && together.size() < kMostOfOnePass; ++i) {
+      if (i > first && (!shares || done[i])) continue;
+      if (!same_passages(requests[first].passages, requests[i].passages)) continue;
+      together.push_back(i);
+      queries.push_back(requests[i].query);
+    }
+    auto readings = together.size() < 2
+                        ? Result<std::vector<Reading>>(std::vector<Reading>{})
+                        : impl_->read_all(queries, requests[first].passages, impl_->totals(), progress);
+    // What is wrong with one of them is told to that one alone.
+    const bool alone = together.size() < 2 || (!readings && readings.error().code() != ErrorCode::kCancelled);
+    for (size_t place = 0; place < together.size(); ++place) {
+      const RankRequest& request = requests[together[place]];
+      Result<Ranking>& ranking = rankings[together[place]];
+      done[together[place]] = true;
+      const auto first_stage = first_stage_scores(impl_->options, request.passages);
+      if (alone) {
+        ranking = rank(request.query, request.passages, progress);
+      } else if (!readings) {
+        ranking = fail(readings.error());
+      } else if (!first_stage) {
+        ranking = fail(first_stage.error());
+      } else {
+        ranking = impl_->ranked(std::move((*readings)[place]), *first_stage);
+      }
+    }
+  }
+  return rankings;
 }
 
 Result<Explanation> Reranker::explain(std::string_view query, std::span<const Passage> passages,

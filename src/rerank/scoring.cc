@@ -77,10 +77,12 @@ double head_value(const HeadChannels& channels, Calibration calibration) {
   return log_ratio(channels.query, channels.content_free);
 }
 
-ScoreCollector::ScoreCollector(const BuiltPrompt& prompt, std::span<const HeadId> heads, TokenFilter filter)
+ScoreCollector::ScoreCollector(const BuiltPrompt& prompt, std::span<const HeadId> heads, TokenFilter filter,
+                               size_t query)
     : prompt_(prompt),
       heads_(heads.begin(), heads.end()),
       filter_(filter),
+      query_(query),
       values_(3 * heads.size() * prompt.spans.size(), 0.0f) {}
 
 void ScoreCollector::keep_token_sums(std::vector<double> head_weights) {
@@ -93,7 +95,7 @@ void ScoreCollector::keep_token_sums(std::vector<double> head_weights) {
 
 void ScoreCollector::add(const LayerAttention& attention) {
   const auto count = [](const RowGroup& group) { return static_cast<double>(group.tokens); };
-  const Rows rows{count(prompt_.shared_rows), count(prompt_.query_rows.front()),
+  const Rows rows{count(prompt_.shared_rows), count(prompt_.query_rows[query_]),
                   count(prompt_.content_free_rows)};
   for (size_t place = 0; place < attention.heads.size(); ++place) {
     const HeadId id{attention.layer, attention.heads[place]};
@@ -110,7 +112,7 @@ void ScoreCollector::read(const LayerAttention& attention, size_t place, size_t 
                           const Rows& rows) {
   const auto at = static_cast<int64_t>(place);
   const bool content_free = rows.content_free > 0.0;
-  const MeanAttention query{attention.of(at, kSharedRows), attention.of(at, kQueryRows),
+  const MeanAttention query{attention.of(at, kSharedRows), attention.of(at, row_group_of(query_)),
                             rows.shared + rows.query};
   const SpanKeys keys = attention.keys_of(prompt_.spans[passage]);
   double query_sum = 0.0;

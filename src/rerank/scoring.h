@@ -19,6 +19,10 @@ namespace headwise {
 
 // Order of the row groups that the decoder is asked for.
 enum RowGroupPlace : int64_t { kSharedRows = 0, kQueryRows = 1, kContentFreeRows = 2 };
+// Of the prompt's queries; those behind the first one come last.
+inline int64_t row_group_of(size_t query) {
+  return query == 0 ? int64_t{kQueryRows} : int64_t{kContentFreeRows} + static_cast<int64_t>(query);
+}
 
 // A token is kept when its calibrated attention lies above this: mean - 2 std when filtering (Chen et al.
 // 2025, section 3.3; std with n - 1), minus infinity (all are kept) otherwise and with fewer than two tokens.
@@ -76,9 +80,10 @@ struct HeadReading {
 // Collects one pass, layer by layer.
 class ScoreCollector {
  public:
-  // `heads` in the caller's order. Channels as in HeadScores; without content-free rows channels 1 and 2 stay
-  // zero.
-  ScoreCollector(const BuiltPrompt& prompt, std::span<const HeadId> heads, TokenFilter filter);
+  // `heads` in the caller's order; `query` is a place among the prompt's. Channels as in HeadScores; without
+  // content-free rows channels 1 and 2 stay zero.
+  ScoreCollector(const BuiltPrompt& prompt, std::span<const HeadId> heads, TokenFilter filter,
+                 size_t query = 0);
   // Also keeps the calibrated attention of every passage token, summed over heads with these weights: for
   // `filter_after_sum`.
   void keep_token_sums(std::vector<double> head_weights);
@@ -103,6 +108,7 @@ class ScoreCollector {
   const BuiltPrompt& prompt_;
   std::vector<HeadId> heads_;
   TokenFilter filter_;
+  size_t query_;
   std::vector<float> values_;          // [3, heads, passages]
   std::vector<double> token_weights_;  // one per head; empty: token sums are not kept
   std::vector<TokenSums> token_sums_;  // per passage

@@ -60,42 +60,60 @@ Error with_server_bounds(Error&& error, const EngineSettings& settings) {
                                  (most > 0 ? std::to_string(most) : "not set") + ")");
 }
 
-Result<QueryAnswer> answer_query(Engine& engine, const RerankQuery& query,
-                                 const std::optional<ExplainWish>& wish, ProgressSink& progress) {
+// The passages as the engine takes them.
+std::vector<Passage> placed(const Engine& engine, const RerankQuery& query) {
+  std::vector<Passage> passages = query.passages;
+  rank_by_place(engine.settings, passages);
+  return passages;
+}
+
+Result<QueryAnswer> explain_query(Engine& engine, const RerankQuery& query, const ExplainWish& wish,
+                                  ProgressSink& progress) {
   const auto start = std::chrono::steady_clock::now();
-  std::vector<Passage> ranked;
-  std::span<const Passage> passages = query.passages;
-  if (engine.settings.fuse->fusion == Fusion::kReciprocalRank) {
-    ranked = query.passages;
-    rank_by_place(engine.settings, ranked);
-    passages = ranked;
+  const std::vector<Passage> passages = placed(engine, query);
+  if (wish.per_head > 0 && passages.size() > kMostPerHead) {
+    return fail(ErrorCode::kInvalidInput, "\"explain.per_head\" is for at most " +
+                                              std::to_string(kMostPerHead) + " documents of a query");
   }
+  auto explanation =
+      engine.explain(query.text, passages, {.heads = {}, .per_head = wish.per_head > 0}, &progress);
+  if (!explanation) return fail(std::move(explanation.error()));
   QueryAnswer answer;
-  if (wish) {
-    if (wish->per_head > 0 && passages.size() > kMostPerHead) {
-      return fail(ErrorCode::kInvalidInput, "\"explain.per_head\" is for at most " +
-                                                std::to_string(kMostPerHead) + " documents of a query");
-    }
-    auto explanation =
-        engine.explain(query.text, passages, {.heads = {}, .per_head = wish->per_head > 0}, &progress);
-    if (!explanation) return fail(std::move(explanation.error()));
-    for (const ExplainedPassage& passage : explanation->passages) {
-      answer.results.push_back({.index = passage.index, .score = passage.score});
-    }
-    answer.heads = explanation->heads;
-    answer.statistics = explanation->statistics;
-    const auto shown = static_cast<size_t>(wish->passages);
-    if (explanation->passages.size() > shown) explanation->passages.resize(shown);
-    answer.explanation = std::move(*explanation);
-  } else {
-    auto ranking = engine.rank(query.text, passages, &progress);
-    if (!ranking) return fail(std::move(ranking.error()));
-    answer.results = std::move(ranking->passages);
-    answer.heads = std::move(ranking->heads);
-    answer.statistics = ranking->statistics;
+  for (const ExplainedPassage& passage : explanation->passages) {
+    answer.results.push_back({.index = passage.index, .score = passage.score});
   }
+  answer.heads = explanation->heads;
+  answer.statistics = explanation->statistics;
+  const auto shown = static_cast<size_t>(wish.passages);
+  if (explanation->passages.size() > shown) explanation->passages.resize(shown);
+  answer.explanation = std::move(*explanation);
   answer.seconds = seconds_since(start);
   return answer;
+}
+
+// All at once, so that queries over the same passages share a pass.
+std::vector<Result<QueryAnswer>> rank_queries(Engine& engine, std::span<const RerankQuery> queries,
+                                              ProgressSink& progress) {
+  const auto start = std::chrono::steady_clock::now();
+  std::vector<std::vector<Passage>> passages;
+  std::vector<RankRequest> requests;
+  for (const RerankQuery& query : queries) passages.push_back(placed(engine, query));
+  for (size_t i = 0; i < queries.size(); ++i) requests.push_back({queries[i].text, passages[i]});
+  std::vector<Result<Ranking>> rankings = engine.rank_many(requests, &progress);
+  const double seconds = seconds_since(start) / static_cast<double>(queries.size());
+  std::vector<Result<QueryAnswer>> answers;
+  for (Result<Ranking>& ranking : rankings) {
+    if (!ranking) {
+      answers.emplace_back(fail(std::move(ranking.error())));
+      continue;
+    }
+    answers.emplace_back(QueryAnswer{.results = std::move(ranking->passages),
+                                     .heads = std::move(ranking->heads),
+                                     .statistics = ranking->statistics,
+                                     .explanation = std::nullopt,
+                                     .seconds = seconds});
+  }
+  return answers;
 }
 
 }  // namespace
@@ -221,15 +239,23 @@ Result<std::vector<Passage>> ModelEngine::find(std::string_view query, int depth
 Result<RerankAnswer> ModelEngine::answer(const RerankRequest& request, ProgressSink& progress) {
   auto engine = engine_for(request.settings);
   if (!engine) return fail(std::move(engine.error()));
+  std::vector<Result<QueryAnswer>> answers;
+  if (request.explain) {
+    for (const RerankQuery& query : request.queries) {
+      answers.push_back(explain_query(**engine, query, *request.explain, progress));
+      if (!answers.back()) break;
+    }
+  } else {
+    answers = rank_queries(**engine, request.queries, progress);
+  }
   RerankAnswer answer;
-  for (size_t i = 0; i < request.queries.size(); ++i) {
-    auto one = answer_query(**engine, request.queries[i], request.explain, progress);
-    if (!one) {
-      Error error = with_server_bounds(std::move(one.error()), settings_);
+  for (size_t i = 0; i < answers.size(); ++i) {
+    if (!answers[i]) {
+      Error error = with_server_bounds(std::move(answers[i].error()), settings_);
       if (request.queries.size() == 1) return fail(std::move(error));
       return fail(std::move(error).with_context("ranking query " + std::to_string(i + 1)));
     }
-    answer.queries.push_back(std::move(*one));
+    answer.queries.push_back(std::move(*answers[i]));
   }
   return answer;
 }

@@ -149,3 +149,25 @@ def test_the_page_is_the_binarys(reranker, binary, tmp_path, options):
     explanation = reranker.explain("who wrote Emma?", documents, **options)
     assert explanation.to_html() == page.read_text()
     assert pickle.loads(pickle.dumps(explanation)).to_html() == page.read_text()
+
+
+def test_passages_are_kept_and_scores_stay(model):
+    plain = headwise.Reranker(heads=LOW, keep_memory=0)
+    assert plain.kept["bytes"] == 0
+    with pytest.raises(headwise.UsageError):
+        plain.keep_passages(FACTS)
+    keeping = headwise.Reranker(heads=LOW)  # 1 GiB, unasked
+    done = keeping.keep_passages(FACTS)
+    assert done["encoded"] + done["kept_before"] == len(FACTS)
+    assert keeping.keep_passages(FACTS)["kept_before"] == len(FACTS)
+    for question in ("who wrote Emma?", "what is glass made of?"):
+        ranking, expected = keeping.rank(question, FACTS), plain.rank(question, FACTS)
+        assert pairs(ranking) == pairs(expected)
+        assert ranking.statistics["passages_kept"] == len(FACTS) and expected.statistics["passages_kept"] == 0
+        assert ranking.statistics["tokens_run"] < expected.statistics["tokens_run"] == expected.statistics["prompt_tokens"]
+    assert keeping.kept["hits"] >= 2 * len(FACTS) and keeping.kept["bytes"] > 0
+    with pytest.raises(headwise.UsageError):
+        headwise.Reranker(heads=LOW, encoding="list", keep_memory="1GiB")
+    assert headwise.Reranker(heads=LOW, encoding="list").kept["passages"] == 0  # what nobody asked for gives way
+    with pytest.raises(headwise.UsageError):
+        headwise.Reranker(heads=LOW, keep_memory="1GB")
