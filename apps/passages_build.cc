@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "base/check.h"
@@ -21,6 +22,8 @@
 #include "common/signals.h"
 #include "common/terminal.h"
 #include "jobs/passage_store_job.h"
+#include "passages/server_address.h"
+#include "passages_store.h"
 
 namespace headwise {
 namespace {
@@ -80,6 +83,29 @@ std::string to_table(const BuiltPassages& built, double seconds) {
   return aligned_table(rows, 1);
 }
 
+// What the folder has now, of whatever builds and requests; nothing of a server.
+std::optional<StoreInfo> store_now(const std::string& keep) {
+  if (is_server_address(keep)) return std::nullopt;
+  const auto store = PassageStore::open(keep);
+  if (!store) return std::nullopt;
+  auto info = (*store)->info();
+  return info ? std::optional<StoreInfo>(std::move(*info)) : std::nullopt;
+}
+
+Status print_result(const BuildFlags& flags, const AppContext& context, const BuiltPassages& built,
+                    const Json& failures, double seconds) {
+  const auto store = store_now(flags.engine.keep);
+  if (store && store->passages < static_cast<uint64_t>(built.encoded)) {
+    print_note(context.verb, context.quiet,
+               "the store has less than was encoded: --keep-store-bytes drops what is oldest");
+  }
+  Json json = to_json(built, failures, seconds);
+  if (store) json["store"] = {{"passages", store->passages}, {"bytes", store->bytes}};
+  const std::string table =
+      to_table(built, seconds) + (store ? "the store has " + size_text(*store) + "\n" : "");
+  return write_stdout(flags.json ? json_text(json) : table);
+}
+
 Status run_build(const BuildFlags& flags, const AppContext& context) {
   if (flags.engine.keep.empty()) {
     return fail(ErrorCode::kUsage,
@@ -112,8 +138,7 @@ Status run_build(const BuildFlags& flags, const AppContext& context) {
   const double seconds = seconds_since(begun);
   const BuiltPassages& built = job->built();
   if (!done) return done;
-  HW_RETURN_IF_ERROR(
-      write_stdout(flags.json ? json_text(to_json(built, failures, seconds)) : to_table(built, seconds)));
+  HW_RETURN_IF_ERROR(print_result(flags, context, built, failures, seconds));
   if (built.failed == 0) return {};
   return fail(ErrorCode::kInvalidInput, std::to_string(built.failed) + " of " +
                                             std::to_string(built.passages) +

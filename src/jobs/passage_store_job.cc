@@ -150,7 +150,10 @@ Status PassageStoreJob::keep_for_good(std::span<const Passage> passages, const O
     report.tokens_run += again.tokens_run;
     std::this_thread::sleep_for(kPause * (1 << look));
   }
-  const std::string why = engine_->reranker.kept().store_error;
+  std::string why = engine_->reranker.kept().store_error;
+  if (why.empty() && engine_->reranker.options().keep.store_bytes > 0) {
+    why = "--keep-store-bytes is too small for one call's passages";
+  }
   // Its name is in the reason, without the password that an address may have.
   return fail(ErrorCode::kIo, "the store does not keep what it is given" +
                                   (why.empty() ? std::string() : " (" + why + ")") + "; " + so_far());

@@ -3,6 +3,7 @@
 """`passages build | info | verify | compact | drop`, and rankings that read what they keep: the same scores, bit for bit."""
 import json
 import random
+import resource
 import signal
 import subprocess
 import time
@@ -167,6 +168,32 @@ def test_sigkill_at_random_moments_loses_nothing_that_was_kept(headwise, tmp_pat
     asked = ["rerank", "--query", "who wrote Emma?", "--documents", "some.jsonl", "--json"]
     (tmp_path / "some.jsonl").write_text("\n".join((tmp_path / "large.jsonl").read_text().splitlines()[::97]))
     assert scores(headwise.ok(*asked, "--keep", "kept")) == scores(headwise.ok(*asked, "--keep", "whole")) == scores(headwise.ok(*asked))
+
+
+def limited(most: int):
+    """For preexec: no file grows beyond that many bytes, as on a full disk."""
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    return limit
+
+
+def test_a_full_disk_ends_a_build_and_spoils_nothing(headwise, corpus):
+    said = headwise.fails(3, "passages", "build", "--corpus", "set", "--keep", "kept", preexec=limited(1 << 20))
+    assert "does not keep what it is given (cannot write " in said and "File too large" in said
+    before = kept_passages(headwise)
+    headwise.ok("passages", "verify", "--keep", "kept")
+    assert counts(build(headwise)) == (40, 40 - before, before, 0)
+
+
+def test_a_bound_drops_the_oldest_and_the_build_says_so(headwise, tmp_path):
+    write_large(tmp_path, 700)
+    done = headwise(*large(headwise, "--json", "--keep-store-bytes", "96MiB"))
+    made = json.loads(done.stdout)
+    assert done.returncode == 0 and "--keep-store-bytes drops what is oldest" in done.stderr
+    assert counts(made) == (700, 700, 0, 0) and made["store"]["passages"] < 700 and made["store"]["bytes"] <= 96 << 20
+    small = ["passages", "build", "--corpus", "large.jsonl", "--keep", "small", "--keep-store-bytes", "4MiB"]
+    assert "--keep-store-bytes is too small" in headwise.fails(3, *small)
 
 
 def scores(answer: str) -> list[tuple[str, float]]:
