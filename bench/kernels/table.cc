@@ -26,8 +26,8 @@ namespace {
 
 using kernels::KernelTable;
 using kernels::kKeyTile;
-using kernels::kQueryTile;
 
+constexpr int64_t kQueryTile = 24;
 constexpr int64_t kHeadWidth = 64;
 constexpr int64_t kWidth = 576;
 constexpr int64_t kFfn = 1536;
@@ -75,9 +75,10 @@ Operation attend() {
             const kernels::KeyBlock keys = block_of(b, 0, kKeys - kKeyTile);
             kernels::AttendArgs args;
             args.queries = b.queries.data();
-            args.query_stride = args.out_stride = args.head_width = kHeadWidth;
-            args.rows = kQueryTile;
-            args.visible = {{&keys, 1}, block_of(b, kKeys - kKeyTile, kQueryTile), 0};
+            args.head_width = kHeadWidth;
+            args.shared = {&keys, 1};
+            const kernels::QueryRows rows{kQueryTile, 0, {}, block_of(b, kKeys - kKeyTile, kQueryTile)};
+            args.parts = {&rows, 1};
             args.out = b.out.data();
             args.scratch = b.scratch.data();
             table.attend(args);

@@ -5,8 +5,9 @@
 // softmax on it, and (attend) a second product with the values. Include a vec_*.h and elementwise-inl.h
 // first.
 //
-// Bound: attend does 4*D flops per (row, key) pair on 64-column tiles that live in the second-level cache, so
-// it is bound by FMA throughput, plus one exp per pair (about 1/10 of the time at D = 64).
+// Bound: attend does 4*D flops per (row, key) pair; a tile is read once for all rows of a call and then
+// stands in the first-level cache, so it is bound by FMA throughput, plus one exp per pair (about 1/10 of the
+// time at D = 64).
 #pragma once
 
 #include <algorithm>
@@ -39,22 +40,22 @@ template <int64_t R, int64_t V, bool kAccumulate>
 inline void block_product(const float* a, int64_t a_stride, const float* b, int64_t b_stride, int64_t depth,
                           float* out, int64_t out_stride) {
   Vec sums[R][V];
-  for (int64_t r = 0; r < R; ++r) {
-    for (int64_t v = 0; v < V; ++v) {
+  unrolled<R>([&](auto r) {
+    unrolled<V>([&](auto v) {
       sums[r][v] = kAccumulate ? Vec::load(out + r * out_stride + v * Vec::kLanes) : Vec::zero();
-    }
-  }
+    });
+  });
   for (int64_t k = 0; k < depth; ++k) {
     Vec columns[V];
-    for (int64_t v = 0; v < V; ++v) columns[v] = Vec::load(b + k * b_stride + v * Vec::kLanes);
-    for (int64_t r = 0; r < R; ++r) {
+    unrolled<V>([&](auto v) { columns[v] = Vec::load(b + k * b_stride + v * Vec::kLanes); });
+    unrolled<R>([&](auto r) {
       const Vec factor = Vec::set(a[r * a_stride + k]);
-      for (int64_t v = 0; v < V; ++v) sums[r][v] = Vec::fma(factor, columns[v], sums[r][v]);
-    }
+      unrolled<V>([&](auto v) { sums[r][v] = Vec::fma(factor, columns[v], sums[r][v]); });
+    });
   }
-  for (int64_t r = 0; r < R; ++r) {
-    for (int64_t v = 0; v < V; ++v) sums[r][v].store(out + r * out_stride + v * Vec::kLanes);
-  }
+  unrolled<R>([&](auto r) {
+    unrolled<V>([&](auto v) { sums[r][v].store(out + r * out_stride + v * Vec::kLanes); });
+  });
 }
 
 template <int64_t R, bool kAccumulate>
@@ -120,30 +121,41 @@ struct SeenTile {
   int64_t first;    // its first key in the block
   int64_t stride;   // its width
   int64_t columns;  // whole grains of it that some row sees
-  int64_t keys;     // visible to every row; causal: to row 0, may be <= 0, one more to each row after it
-  bool causal;
+  // Of the rows' own block, where row r sees the keys up to place (first_row + r) / heads; 0 of others.
+  int64_t heads;
+  int64_t first_row;
 
   int64_t keys_of_row(int64_t row) const {
-    return causal ? std::clamp<int64_t>(keys + row, 0, columns) : keys;
+    if (heads == 0) return std::min(columns, block.count - first);
+    return std::clamp<int64_t>((first_row + row) / heads + 1 - first, 0, columns);
   }
 };
 
-// Calls visit(tile) for the key tiles a call sees, in order.
+// Calls visit(tile) for the tiles of whole blocks, in order.
 template <typename Visit>
-inline void for_each_tile(const Visibility& visible, int64_t rows, const Visit& visit) {
-  for (const KeyBlock& block : visible.context) {
+inline void for_each_tile(std::span<const KeyBlock> blocks, const Visit& visit) {
+  for (const KeyBlock& block : blocks) {
     for (int64_t key = 0; key < block.count; key += kKeyTile) {
       const int64_t width = tile_width(block.count, key);
-      visit(SeenTile{block, key, width, width, std::min(kKeyTile, block.count - key), false});
+      visit(SeenTile{block, key, width, width, 0, 0});
     }
   }
-  const int64_t own_end = visible.first_row + rows;  // keys of its own segment that the last row sees
-  for (int64_t own = 0; own < own_end; own += kKeyTile) {
-    const int64_t by_first = visible.first_row + 1 - own;
-    const int64_t columns = tile_width(own_end, own);
-    visit(SeenTile{visible.own, own, tile_width(visible.own.count, own), columns, std::min(columns, by_first),
-                   by_first < columns});
+}
+
+// The same for what `rows` rows see of their own block.
+template <typename Visit>
+inline void for_each_own_tile(const KeyBlock& own, int64_t heads, int64_t first_row, int64_t rows,
+                              const Visit& visit) {
+  const int64_t end = (first_row + rows - 1) / heads + 1;
+  for (int64_t key = 0; key < end; key += kKeyTile) {
+    visit(SeenTile{own, key, tile_width(own.count, key), tile_width(end, key), heads, first_row});
   }
+}
+
+template <typename Visit>
+inline void for_each_tile(const Visibility& visible, int64_t rows, const Visit& visit) {
+  for_each_tile(visible.context, visit);
+  for_each_own_tile(visible.own, 1, visible.first_row, rows, visit);
 }
 
 // Hides the keys of a tile row past the first `keys`.
@@ -157,70 +169,127 @@ inline float row_maximum(const float* x, int64_t count) {
   return largest.maximum();
 }
 
-// x = exp(x - shift); returns the sum. count is a multiple of kKeyGrain. The sum is the one of a whole tile
-// whose other keys are hidden: they would add exact zeros.
-inline float exponentiate(float* x, int64_t count, float shift) {
+// x = exp(x - shift); returns the sum by lanes. count is a multiple of kKeyGrain. The sum is the one of a
+// whole tile whose other keys are hidden: they would add exact zeros.
+inline Vec exponentiate(float* x, int64_t count, float shift) {
+  constexpr int64_t kSide = 4;  // vectors
   const Vec s = Vec::set(shift);
   Vec even = Vec::zero();
   Vec odd = Vec::zero();
   int64_t i = 0;
-  for (; i + 2 * Vec::kLanes <= count; i += 2 * Vec::kLanes) {
-    const Vec a = exponential(Vec::load(x + i) - s);
-    const Vec b = exponential(Vec::load(x + i + Vec::kLanes) - s);
-    a.store(x + i);
-    b.store(x + i + Vec::kLanes);
-    even = even + a;
-    odd = odd + b;
+  const auto take = [&]<int64_t N>() {
+    Vec terms[N];
+    unrolled<N>([&](auto v) { terms[v] = Vec::load(x + i + v * Vec::kLanes) - s; });
+    exponentials(terms);
+    unrolled<N>([&](auto v) {
+      terms[v].store(x + i + v * Vec::kLanes);
+      if constexpr (v % 2 == 0) {
+        even = even + terms[v];
+      } else {
+        odd = odd + terms[v];
+      }
+    });
+    i += N * Vec::kLanes;
+  };
+  while (i + kSide * Vec::kLanes <= count) take.template operator()<kSide>();
+  if (i + 2 * Vec::kLanes <= count) take.template operator()<2>();
+  if (i < count) take.template operator()<1>();
+  return even + odd;
+}
+
+// Query rows on their way through the tiles.
+struct OnlineRows {
+  const float* queries;  // [rows, D]
+  int64_t head_width;
+  float* logits;   // [rows, 64], of the tile in hand
+  float* sums;     // [rows, padded D], unnormalised outputs
+  float* largest;  // [rows]
+  float* total;    // [rows]
+  float* room;     // a tile of narrow keys or values as fp32
+
+  OnlineRows from(int64_t row) const {
+    return {queries + row * head_width,
+            head_width,
+            logits + row * kKeyTile,
+            sums + row * padded_width(head_width),
+            largest + row,
+            total + row,
+            room};
   }
-  if (i < count) {
-    const Vec a = exponential(Vec::load(x + i) - s);
-    a.store(x + i);
-    even = even + a;
+};
+
+// Takes the logits of up to kBlockRows rows into their softmax, and makes them its terms. Step by step for
+// all of them: the steps of one row wait for each other.
+inline void take_logits(const OnlineRows& rows, int64_t first, int64_t count, const SeenTile& tile) {
+  float top[kBlockRows];
+  for (int64_t r = 0; r < count; ++r) {
+    float* x = rows.logits + (first + r) * kKeyTile;
+    hide_after(x, tile.keys_of_row(first + r), tile.columns);
+    top[r] = std::max(rows.largest[first + r], row_maximum(x, tile.columns));
   }
-  return (even + odd).sum();
+  for (int64_t r = 0; r < count; ++r) {
+    // A row that sees nothing of this tile keeps its maximum: the correction is exactly 1 and every term 0.
+    float& largest = rows.largest[first + r];
+    if (top[r] == largest) continue;
+    const float correction = std::exp(largest - top[r]);
+    rows.total[first + r] *= correction;
+    const int64_t width = padded_width(rows.head_width);
+    const Vec c = Vec::set(correction);
+    float* sums = rows.sums + (first + r) * width;
+    for (int64_t d = 0; d < width; d += Vec::kLanes) (Vec::load(sums + d) * c).store(sums + d);
+    largest = top[r];
+  }
+  Vec terms[kBlockRows];
+  for (int64_t r = 0; r < count; ++r) {
+    terms[r] = exponentiate(rows.logits + (first + r) * kKeyTile, tile.columns, top[r]);
+  }
+  for (int64_t r = 0; r < count; ++r) rows.total[first + r] += terms[r].sum();
+}
+
+// One tile for `count` rows. The tile of keys stays in the first-level cache while the rows pass, then the
+// one of values does.
+void attend_tile(const OnlineRows& rows, int64_t count, const SeenTile& tile) {
+  const int64_t D = rows.head_width;
+  const int64_t width = padded_width(D);
+  const float* keys = key_tile(tile.block, tile.first, D, rows.room);
+  for (int64_t first = 0; first < count; first += kBlockRows) {
+    const int64_t end = std::min(first + kBlockRows, count);
+    small_product<false>(rows.queries + first * D, D, end - first, keys, tile.stride, D,
+                         rows.logits + first * kKeyTile, kKeyTile, tile.columns);
+    take_logits(rows, first, end - first, tile);
+  }
+  const float* values = value_tile(tile.block, tile.first, D, rows.room);
+  small_product<true>(rows.logits, kKeyTile, count, values, width, tile.columns, rows.sums, width, width);
 }
 
 void attend(const AttendArgs& args) {
   const int64_t width = padded_width(args.head_width);
-  float* logits = args.scratch;                  // [rows, 64]
-  float* sums = logits + kQueryTile * kKeyTile;  // [rows, width], unnormalised outputs
-  float* largest = sums + kQueryTile * width;    // [rows]
-  float* total = largest + kQueryTile;           // [rows]
-  float* room = total + kQueryTile;              // a tile of narrow keys or values as fp32
-  std::fill(sums, sums + args.rows * width, 0.0f);
-  std::fill(largest, largest + args.rows, -INFINITY);
-  std::fill(total, total + args.rows, 0.0f);
+  int64_t count = 0;
+  for (const QueryRows& part : args.parts) count += part.rows;
+  OnlineRows rows{args.queries, args.head_width, args.scratch, nullptr, nullptr, nullptr, nullptr};
+  rows.sums = rows.logits + kAttendRows * kKeyTile;
+  rows.largest = rows.sums + kAttendRows * width;
+  rows.total = rows.largest + kAttendRows;
+  rows.room = rows.total + kAttendRows;
+  std::fill(rows.sums, rows.sums + count * width, 0.0f);
+  std::fill(rows.largest, rows.largest + count, -INFINITY);
+  std::fill(rows.total, rows.total + count, 0.0f);
 
-  for_each_tile(args.visible, args.rows, [&](const SeenTile& tile) {
-    small_product<false>(args.queries, args.query_stride, args.rows,
-                         key_tile(tile.block, tile.first, args.head_width, room), tile.stride,
-                         args.head_width, logits, kKeyTile, tile.columns);
-    for (int64_t row = 0; row < args.rows; ++row) {
-      float* x = logits + row * kKeyTile;
-      hide_after(x, tile.keys_of_row(row), tile.columns);
-      const float top = std::max(largest[row], row_maximum(x, tile.columns));
-      // A row that sees nothing of this tile keeps its maximum: the correction is exactly 1 and every term 0.
-      if (top != largest[row]) {
-        const float correction = std::exp(largest[row] - top);
-        total[row] *= correction;
-        const Vec c = Vec::set(correction);
-        for (int64_t d = 0; d < width; d += Vec::kLanes) {
-          (Vec::load(sums + row * width + d) * c).store(sums + row * width + d);
-        }
-        largest[row] = top;
-      }
-      total[row] += exponentiate(x, tile.columns, top);
-    }
-    small_product<true>(logits, kKeyTile, args.rows,
-                        value_tile(tile.block, tile.first, args.head_width, room), width, tile.columns, sums,
-                        width, width);
-  });
+  for_each_tile(args.shared, [&](const SeenTile& tile) { attend_tile(rows, count, tile); });
+  int64_t first = 0;
+  for (const QueryRows& part : args.parts) {
+    const OnlineRows own = rows.from(first);
+    const auto visit = [&](const SeenTile& tile) { attend_tile(own, part.rows, tile); };
+    for_each_tile(part.context, visit);
+    for_each_own_tile(part.own, args.heads, part.first, part.rows, visit);
+    first += part.rows;
+  }
 
-  for (int64_t row = 0; row < args.rows; ++row) {
-    const Vec scale = Vec::set(1.0f / total[row]);
-    float* out = args.out + row * args.out_stride;
+  for (int64_t row = 0; row < count; ++row) {
+    const Vec scale = Vec::set(1.0f / rows.total[row]);
+    float* out = args.out + row * args.head_width;
     for_each_vector(args.head_width, [&](int64_t d, int64_t lanes) {
-      (Vec::load(sums + row * width + d) * scale).store_first(out + d, lanes);
+      (Vec::load(rows.sums + row * width + d) * scale).store_first(out + d, lanes);
     });
   }
 }
@@ -249,7 +318,7 @@ void read(const ReadArgs& args) {
     float* terms = all_logits;
     for_each_tile(visible, rows, [&](const SeenTile& tile) {
       for (int64_t row = 0; row < rows; ++row) {
-        total[row] += exponentiate(terms + row * stride, tile.columns, largest[row]);
+        total[row] += exponentiate(terms + row * stride, tile.columns, largest[row]).sum();
       }
       terms += tile.columns;
     });

@@ -29,11 +29,9 @@ namespace headwise::kernels {
 inline constexpr int64_t kKeyTile = 64;
 // The last tile of a block is only as wide as its keys need, in steps of this.
 inline constexpr int64_t kKeyGrain = 16;
-// Most query rows of one attention call: 24 keep queries, logits, sums and a tile of keys and values near the
-// first-level cache (D = 64: 50 KiB); 48 took 1.07 x the time of the whole pass.
-inline constexpr int64_t kQueryTile = 24;
 
-constexpr int64_t round_up(int64_t n, int64_t step) { return (n + step - 1) / step * step; }
+constexpr int64_t divide_up(int64_t n, int64_t by) { return (n + by - 1) / by; }
+constexpr int64_t round_up(int64_t n, int64_t step) { return divide_up(n, step) * step; }
 // Keys, and rows of values, that a block of `count` keys has memory for.
 constexpr int64_t stored_keys(int64_t count) { return round_up(count, kKeyGrain); }
 // Columns of the tile that begins with key `first`, a multiple of kKeyTile. It stands `first * D` numbers
@@ -73,20 +71,31 @@ constexpr int64_t keys_seen(const Visibility& visible, int64_t rows) {
   return keys;
 }
 
-struct AttendArgs {
-  const float* queries = nullptr;  // [rows, query_stride], after rotary, scaled by 1/sqrt(D)
-  int64_t query_stride = 0;
-  int64_t rows = 0;  // 1..kQueryTile
-  int64_t head_width = 0;
-  Visibility visible;
-  float* out = nullptr;  // [rows, out_stride], D values each
-  int64_t out_stride = 0;
-  float* scratch = nullptr;  // attend_scratch(D) floats
-};
 // Room for one tile of keys, or of values, of a block that is not fp32.
 constexpr int64_t tile_scratch(int64_t head_width) { return kKeyTile * padded_width(head_width); }
+
+// Query rows of one segment in a call. Heads that share keys are attended together: a segment's query rows
+// are its rows in order and of each its `heads`, so that query row j sees the segment's own keys up to j /
+// heads.
+struct QueryRows {
+  int64_t rows = 0;
+  int64_t first = 0;                  // place of the first one among the segment's query rows
+  std::span<const KeyBlock> context;  // behind the blocks that the whole call sees
+  KeyBlock own;
+};
+struct AttendArgs {
+  const float* queries = nullptr;  // [query rows, D], after rotary, scaled by 1/sqrt(D); part after part
+  int64_t head_width = 0;
+  int64_t heads = 1;
+  std::span<const KeyBlock> shared;  // what all rows see first: passed once for all of them
+  std::span<const QueryRows> parts;  // up to kAttendRows query rows together
+  float* out = nullptr;              // [query rows, D]
+  float* scratch = nullptr;          // attend_scratch(D) floats
+};
+// Their logits and sums fit the second-level cache beside a tile (D = 64: 92 KiB).
+inline constexpr int64_t kAttendRows = 120;
 constexpr int64_t attend_scratch(int64_t head_width) {
-  return kQueryTile * (kKeyTile + padded_width(head_width) + 2) + tile_scratch(head_width);
+  return kAttendRows * (kKeyTile + padded_width(head_width) + 2) + tile_scratch(head_width);
 }
 
 struct ReadArgs {
@@ -138,7 +147,7 @@ struct KernelTable {
   void (*add)(float* x, const float* y, int64_t count);
   // x[i] += scale * y[i], rounded twice: the same bits in every table.
   void (*add_scaled)(float* x, const float* y, float scale, int64_t count);
-  // Softmax attention of a tile of query rows over the keys they see, online over key tiles (Milakov and
+  // Softmax attention of query rows over the keys they see, online over key tiles (Milakov and
   // Gimelshein 2018; Dao 2022): memory does not grow with the number of keys.
   void (*attend)(const AttendArgs& args);
   // The attention probabilities themselves, summed over rows: docs/method.md#scores.

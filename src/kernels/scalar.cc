@@ -70,13 +70,23 @@ float logit(const float* query, const KeyBlock& block, int64_t key, int64_t head
   return sum;
 }
 
-// Calls visit(block, key) for every key that row `row` of the call sees, block by block.
+// What one row sees: whole blocks, and keys [0, own_keys) of its own.
+struct RowView {
+  std::span<const KeyBlock> shared;
+  std::span<const KeyBlock> context;
+  const KeyBlock& own;
+  int64_t own_keys;
+};
+
+// Calls visit(block, key) for every key that a row sees, block by block.
 template <typename Visit>
-void for_each_visible(const Visibility& visible, int64_t row, const Visit& visit) {
-  for (const KeyBlock& block : visible.context) {
-    for (int64_t key = 0; key < block.count; ++key) visit(block, key);
+void for_each_visible(const RowView& view, const Visit& visit) {
+  for (const auto blocks : {view.shared, view.context}) {
+    for (const KeyBlock& block : blocks) {
+      for (int64_t key = 0; key < block.count; ++key) visit(block, key);
+    }
   }
-  for (int64_t key = 0; key <= visible.first_row + row; ++key) visit(visible.own, key);
+  for (int64_t key = 0; key < view.own_keys; ++key) visit(view.own, key);
 }
 
 // Largest logit and the sum of exp(logit - largest) of one row.
@@ -85,38 +95,45 @@ struct SoftmaxTerms {
   double sum = 0.0;
 };
 
-SoftmaxTerms softmax_terms(const float* query, int64_t head_width, const Visibility& visible, int64_t row) {
+SoftmaxTerms softmax_terms(const float* query, int64_t head_width, const RowView& view) {
   SoftmaxTerms terms;
-  for_each_visible(visible, row, [&](const KeyBlock& block, int64_t key) {
+  for_each_visible(view, [&](const KeyBlock& block, int64_t key) {
     terms.largest = std::max(terms.largest, logit(query, block, key, head_width));
   });
-  for_each_visible(visible, row, [&](const KeyBlock& block, int64_t key) {
+  for_each_visible(view, [&](const KeyBlock& block, int64_t key) {
     terms.sum += std::exp(logit(query, block, key, head_width) - terms.largest);
   });
   return terms;
 }
 
+void attend_row(const float* query, int64_t head_width, const RowView& view, float* out) {
+  const SoftmaxTerms terms = softmax_terms(query, head_width, view);
+  std::fill(out, out + head_width, 0.0f);
+  for_each_visible(view, [&](const KeyBlock& block, int64_t key) {
+    const auto probability =
+        static_cast<float>(std::exp(logit(query, block, key, head_width) - terms.largest) / terms.sum);
+    for (int64_t d = 0; d < head_width; ++d) out[d] += probability * value_number(block, key, d, head_width);
+  });
+}
+
 void attend(const AttendArgs& args) {
-  for (int64_t row = 0; row < args.rows; ++row) {
-    const float* query = args.queries + row * args.query_stride;
-    float* out = args.out + row * args.out_stride;
-    const SoftmaxTerms terms = softmax_terms(query, args.head_width, args.visible, row);
-    std::fill(out, out + args.head_width, 0.0f);
-    for_each_visible(args.visible, row, [&](const KeyBlock& block, int64_t key) {
-      const auto probability =
-          static_cast<float>(std::exp(logit(query, block, key, args.head_width) - terms.largest) / terms.sum);
-      for (int64_t d = 0; d < args.head_width; ++d) {
-        out[d] += probability * value_number(block, key, d, args.head_width);
-      }
-    });
+  const float* query = args.queries;
+  float* out = args.out;
+  for (const QueryRows& part : args.parts) {
+    for (int64_t row = part.first; row < part.first + part.rows; ++row) {
+      attend_row(query, args.head_width, {args.shared, part.context, part.own, row / args.heads + 1}, out);
+      query += args.head_width;
+      out += args.head_width;
+    }
   }
 }
 
 void read(const ReadArgs& args) {
   for (int64_t row = 0; row < args.rows; ++row) {
     const float* query = args.queries + row * args.query_stride;
-    const SoftmaxTerms terms = softmax_terms(query, args.head_width, args.visible, row);
-    for_each_visible(args.visible, row, [&](const KeyBlock& block, int64_t key) {
+    const RowView view{{}, args.visible.context, args.visible.own, args.visible.first_row + row + 1};
+    const SoftmaxTerms terms = softmax_terms(query, args.head_width, view);
+    for_each_visible(view, [&](const KeyBlock& block, int64_t key) {
       args.attention_sum[block.place + key] +=
           static_cast<float>(std::exp(logit(query, block, key, args.head_width) - terms.largest) / terms.sum);
     });

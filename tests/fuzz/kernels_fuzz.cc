@@ -159,7 +159,7 @@ void fuzz_add_low_rank(Source& source) {
 AttentionCase draw_case(Source& source) {
   AttentionCase c;
   c.width = source.between(1, 70);
-  c.rows = source.between(1, kQueryTile);
+  c.rows = source.between(1, 24);
   c.first_row = source.between(0, 80);
   for (int64_t ranges = source.between(0, 2); ranges > 0; --ranges) {
     c.context.push_back({c.own_begin, c.own_begin + source.between(1, 130)});

@@ -166,29 +166,25 @@ AttentionNumbers random_numbers(const AttentionCase& c, float key_deviation) {
 }
 
 CallResult attend(const KernelTable& table, const AttentionCase& c, const AttentionNumbers& numbers) {
-  Operand queries = queries_of(c, numbers), keys = keys_of(c, numbers), values = values_of(c, numbers);
-  Operand out(c.rows * (c.width + c.gap), c.shift, kUntouched);
+  AttentionCase close = c;
+  close.gap = 0;  // rows of attend stand one behind the other
+  Operand queries = queries_of(close, numbers), keys = keys_of(c, numbers), values = values_of(c, numbers);
+  Operand out(c.rows * c.width, c.shift, kUntouched);
   Operand scratch(attend_scratch(c.width), c.shift, NAN);
   AttendArgs args;
   args.queries = queries.data();
-  args.query_stride = c.width + c.gap;
-  args.rows = c.rows;
   args.head_width = c.width;
   const std::vector<KeyBlock> blocks = blocks_of(c, keys.data(), values.data());
-  args.visible = visibility(c, blocks);
+  const Visibility visible = visibility(c, blocks);
+  const QueryRows part{c.rows, c.first_row, visible.context, visible.own};
+  args.parts = {&part, 1};
   args.out = out.data();
-  args.out_stride = c.width + c.gap;
   args.scratch = scratch.data();
   table.attend(args);
   CallResult result;
   result.overrun =
       !(queries.intact() && keys.intact() && values.intact() && out.intact() && scratch.intact());
-  for (int64_t row = 0; row < c.rows; ++row) {
-    const float* begin = out.data() + row * (c.width + c.gap);
-    result.values.insert(result.values.end(), begin, begin + c.width);
-    result.overrun |=
-        std::any_of(begin + c.width, begin + c.width + c.gap, [](float x) { return x != kUntouched; });
-  }
+  result.values.assign(out.data(), out.data() + c.rows * c.width);
   return result;
 }
 

@@ -100,28 +100,56 @@ void LayerPass::finish_head(const Product& product, int64_t begin, int64_t rows,
 }
 
 void LayerPass::attend() {
-  const std::vector<QueryTile>& all = tools_.plan.query_tiles;
-  const auto tiles = static_cast<int64_t>(all.size());
+  const std::vector<AttendTask>& all = tools_.plan.attend_tasks;
+  const auto tasks = static_cast<int64_t>(all.size());
   // Heads outermost, longest rows first: neighbours in time share a head's keys, and the tail is short.
-  tools_.pool.parallel_for(config_.heads * tiles, [&](int64_t task, int w) {
-    attend_tile(task / tiles, all[static_cast<size_t>(tiles - 1 - task % tiles)],
+  tools_.pool.parallel_for(config_.kv_heads * tasks, [&](int64_t i, int w) {
+    attend_task(i / tasks, all[static_cast<size_t>(tasks - 1 - i % tasks)],
                 tools_.scratch.workers[static_cast<size_t>(w)]);
   });
 }
 
-void LayerPass::attend_tile(int64_t head, const QueryTile& tile, WorkerScratch& worker) {
+// Calls visit(query row of the part, row of the pass, head) for a part's rows, in order.
+template <typename Visit>
+void LayerPass::for_each_query_row(int64_t kv_head, const AttendPart& part, const Visit& visit) const {
+  const int64_t heads = heads_of_kv_head();
+  const int64_t begin = tools_.plan.segment(part.segment).row;
+  for (int64_t i = 0; i < part.rows; ++i) {
+    const int64_t query = part.first + i;
+    visit(i, begin + query / heads, kv_head * heads + query % heads);
+  }
+}
+
+void LayerPass::attend_task(int64_t kv_head, const AttendTask& task, WorkerScratch& worker) {
   const int64_t D = config_.head_width;
-  const int64_t row = tools_.plan.segment(tile.segment).row + tile.first_row;
-  kernels::AttendArgs args;
-  args.queries = queries_of(head) + row * D;
-  args.query_stride = D;
-  args.rows = tile.rows;
-  args.head_width = D;
-  args.visible = tools_.scratch.keys.seen_by(tile.segment, kv_head_of(head), tile.first_row);
-  args.out_stride = config_.heads * D;
-  args.out = tools_.scratch.mixed_THD.data() + row * args.out_stride + head * D;
-  args.scratch = worker.attention.data();
+  float* queries = worker.queries.data();
+  float* out = queries + kernels::kAttendRows * D;
+  kernels::AttendArgs args{.queries = queries,
+                           .head_width = D,
+                           .heads = heads_of_kv_head(),
+                           .shared = {},
+                           .parts = {},
+                           .out = out,
+                           .scratch = worker.attention.data()};
+  worker.parts.clear();
+  for (const AttendPart& part : task.parts) {
+    const kernels::Visibility visible = tools_.scratch.keys.seen_by(part.segment, kv_head, 0);
+    const auto shared = static_cast<size_t>(task.shared);
+    args.shared = visible.context.first(shared);
+    worker.parts.push_back({part.rows, part.first, visible.context.subspan(shared), visible.own});
+    for_each_query_row(kv_head, part, [&](int64_t i, int64_t row, int64_t head) {
+      std::copy_n(queries_of(head) + row * D, D, queries + i * D);
+    });
+    queries += part.rows * D;
+  }
+  args.parts = worker.parts;
   tools_.ops.attend(args);
+  for (const AttendPart& part : task.parts) {
+    for_each_query_row(kv_head, part, [&](int64_t i, int64_t row, int64_t head) {
+      std::copy_n(out + i * D, D, tools_.scratch.mixed_THD.data() + (row * config_.heads + head) * D);
+    });
+    out += part.rows * D;
+  }
 }
 
 void LayerPass::finish_tile(const RowTile& tile, WorkerScratch& worker) {

@@ -38,7 +38,9 @@ class LayerPass {
   void list_products(const LayerDemand& demand, const RowTile& tile, WorkerScratch& worker,
                      std::vector<Product>& products);
   void attend();
-  void attend_tile(int64_t head, const QueryTile& tile, WorkerScratch& worker);
+  void attend_task(int64_t kv_head, const AttendTask& task, WorkerScratch& worker);
+  template <typename Visit>
+  void for_each_query_row(int64_t kv_head, const AttendPart& part, const Visit& visit) const;
   // Output projection and residual, norm, MLP and residual of a row tile.
   void finish_tile(const RowTile& tile, WorkerScratch& worker);
   void norm_rows(LayerTensor norm, const RowTile& tile, float* out);
@@ -49,7 +51,8 @@ class LayerPass {
   float* queries_of(int64_t head) {
     return tools_.scratch.query_HTD.data() + head * tools_.scratch.padded_rows * config_.head_width;
   }
-  int64_t kv_head_of(int64_t head) const { return head / (config_.heads / config_.kv_heads); }
+  int64_t heads_of_kv_head() const { return config_.heads / config_.kv_heads; }
+  int64_t kv_head_of(int64_t head) const { return head / heads_of_kv_head(); }
 
   ProductTools tools_;
   const ModelConfig& config_;

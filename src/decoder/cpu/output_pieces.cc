@@ -5,21 +5,25 @@
 
 #include <algorithm>
 
+#include "kernels/kernels.h"
+
 namespace headwise {
 namespace {
+
+using kernels::divide_up;
 
 // Fewer rows are not worth a piece: a product reads its weights once for all of them.
 constexpr int64_t kFewestRows = 6;
 // Wider pieces begin to leave threads without one.
 constexpr int64_t kPiecesOfAThread = 4;
 
-constexpr int64_t share(int64_t all, int64_t parts) { return (all + parts - 1) / parts; }
-
 // In how many parts the rows of `left` pieces are best cut: the longest thread does the least.
 int64_t row_parts(int64_t left, int64_t rows, int64_t threads) {
   int64_t best = 1;
-  const auto longest = [&](int64_t parts) { return share(left * parts, threads) * share(rows, parts); };
-  for (int64_t parts = 2; share(rows, parts) >= kFewestRows; ++parts) {
+  const auto longest = [&](int64_t parts) {
+    return divide_up(left * parts, threads) * divide_up(rows, parts);
+  };
+  for (int64_t parts = 2; divide_up(rows, parts) >= kFewestRows; ++parts) {
     if (longest(parts) < longest(best)) best = parts;
   }
   return best;
@@ -30,7 +34,7 @@ int64_t row_parts(int64_t left, int64_t rows, int64_t threads) {
 std::vector<OutputPiece> cut_outputs(const OutputCut& cut) {
   // The widest pieces of which every thread still gets a few.
   int64_t width = cut.most_outputs;
-  while (width > cut.grain && share(cut.outputs, width) * cut.products < kPiecesOfAThread * cut.threads) {
+  while (width > cut.grain && divide_up(cut.outputs, width) * cut.products < kPiecesOfAThread * cut.threads) {
     width -= cut.grain;
   }
   std::vector<OutputPiece> whole;
@@ -44,7 +48,7 @@ std::vector<OutputPiece> cut_outputs(const OutputCut& cut) {
   const int64_t parts = row_parts(count - kept, cut.rows, cut.threads);
   std::vector<OutputPiece> pieces(whole.begin(), whole.begin() + kept);
   for (int64_t i = kept; i < count; ++i) {
-    const int64_t step = share(cut.rows, parts);
+    const int64_t step = divide_up(cut.rows, parts);
     for (int64_t row = 0; row < cut.rows; row += step) {
       OutputPiece piece = whole[static_cast<size_t>(i)];
       piece.row = row;

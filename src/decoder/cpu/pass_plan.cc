@@ -14,7 +14,6 @@
 namespace headwise {
 namespace {
 
-using kernels::kQueryTile;
 using kernels::kRowTile;
 using kernels::round_up;
 
@@ -56,9 +55,6 @@ void place_segments(const PromptLayout& prompt, PassPlan& plan) {
     plan.ids.insert(plan.ids.end(), prompt.ids.begin() + first, prompt.ids.begin() + end);
     plan.positions.insert(plan.positions.end(), prompt.positions.begin() + first,
                           prompt.positions.begin() + end);
-    for (int64_t row = 0; row < segment.tokens; row += kQueryTile) {
-      plan.query_tiles.push_back({static_cast<int>(s), row, std::min(kQueryTile, segment.tokens - row)});
-    }
   }
 }
 
@@ -144,6 +140,9 @@ Result<PassPlan> plan_pass(const DecodeRequest& request, const ModelConfig& conf
   HW_RETURN_IF_ERROR(take_given(request, config, plan));
   place_segments(prompt, plan);
   HW_CHECK(plan.rows() > 0);
+  std::vector<char> runs;
+  for (const SegmentPlace& place : plan.segments) runs.push_back(place.given == nullptr ? 1 : 0);
+  plan.attend_tasks = cut_attention(prompt, runs, config, threads);
   plan.groups = read_rows(request, plan);
   plan.whole_tiles = cut_rows(plan, 1, kRowTile);
   plan.long_tiles = cut_rows(plan, 1, 1);

@@ -8,19 +8,13 @@
 #include <cstdint>
 #include <vector>
 
+#include "decoder/cpu/attend_plan.h"
 #include "decoder/cpu/cpu_kept_segment.h"
 #include "decoder/decode_request.h"
 #include "headwise/error.h"
 #include "headwise/model_config.h"
 
 namespace headwise {
-
-// Rows of one attention call: a piece of a segment.
-struct QueryTile {
-  int segment;
-  int64_t first_row;  // in the segment
-  int64_t rows;
-};
 
 // Rows of one call of the linear layers, over segments' ends.
 struct RowTile {
@@ -61,7 +55,7 @@ struct PassPlan {
   std::vector<ReadRows> groups;  // by the request's row groups
   int64_t stored_keys = 0;       // slots of the key store
   int64_t key_count = 0;         // keys of the sums
-  std::vector<QueryTile> query_tiles;
+  std::vector<AttendTask> attend_tasks;
   std::vector<RowTile> whole_tiles;  // of kRowTile rows
   std::vector<RowTile> long_tiles;   // likewise, unpadded
   std::vector<RowTile> even_tiles;   // the last ones smaller: the same work for every thread

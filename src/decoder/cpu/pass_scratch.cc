@@ -38,6 +38,7 @@ void PassScratch::prepare(const ModelConfig& config, const PromptLayout& prompt,
     reserve(worker.projected, kRowTile * std::max(C, F));
     reserve(worker.gate, kRowTile * F);
     reserve(worker.pieces, 2 * kRowTile * kernels::kMostColumns);
+    reserve(worker.queries, 2 * kernels::kAttendRows * D);
     reserve(worker.attention, attention);
   }
 }

@@ -29,15 +29,17 @@ struct Product {
 struct WorkerScratch {
   kernels::Linear linear;
   kernels::StoredScratch stored;
-  AlignedBuffer<float> weights;    // rows to be packed
-  AlignedBuffer<float> normed;     // [64, C]
-  AlignedBuffer<float> keys;       // [K, 64, D], before they are stored
-  AlignedBuffer<float> values;     // [K, 64, D], likewise
-  AlignedBuffer<float> projected;  // [64, max(C, F)]
-  AlignedBuffer<float> gate;       // [64, F]
-  AlignedBuffer<float> pieces;     // [2, 64, kMostColumns]: outputs before they are added or stored
-  AlignedBuffer<float> attention;  // attend_scratch or read_scratch
-  std::vector<Product> products;   // of the tile in hand
+  AlignedBuffer<float> weights;           // rows to be packed
+  AlignedBuffer<float> normed;            // [64, C]
+  AlignedBuffer<float> keys;              // [K, 64, D], before they are stored
+  AlignedBuffer<float> values;            // [K, 64, D], likewise
+  AlignedBuffer<float> projected;         // [64, max(C, F)]
+  AlignedBuffer<float> gate;              // [64, F]
+  AlignedBuffer<float> pieces;            // [2, 64, kMostColumns]: outputs before they are added or stored
+  AlignedBuffer<float> queries;           // [2, kAttendRows, D]: queries of one call and what comes of them
+  AlignedBuffer<float> attention;         // attend_scratch or read_scratch
+  std::vector<kernels::QueryRows> parts;  // of the call in hand
+  std::vector<Product> products;          // of the tile in hand
 };
 
 struct PassScratch {

@@ -47,6 +47,54 @@ void expect_within_bounds(const KernelTable& table, const AttentionCase& c) {
   }
 }
 
+// Query rows [first, first + rows) of a segment.
+struct Piece {
+  size_t segment;
+  int64_t first;
+  int64_t rows;
+};
+
+// Three segments that see the same two blocks, one of them a third.
+struct Together {
+  Together(int64_t width_, int64_t heads_) : width(width_), heads(heads_) {
+    for (size_t i = 0; i < counts.size(); ++i) {
+      const int64_t slots = stored_keys(counts[i]);
+      keys.push_back(random_values(slots * width, static_cast<uint32_t>(31 + i), 2.0f));
+      values.push_back(random_values(slots * padded_width(width), static_cast<uint32_t>(41 + i)));
+      blocks.push_back({.keys = keys[i].data(), .values = values[i].data(), .count = counts[i]});
+    }
+    for (uint32_t s = 0; s < 3; ++s) queries.push_back(random_values(40 * heads * width, 51 + s));
+  }
+
+  // What the pieces see: blocks 0 and 1, of segment 2 block 2, and of segment s block 3 + s as its own.
+  std::vector<float> attend(const KernelTable& table, size_t shared, const std::vector<Piece>& pieces) const {
+    std::vector<QueryRows> parts;
+    std::vector<float> rows;
+    for (const Piece& piece : pieces) {
+      const std::span<const KeyBlock> context(blocks.data(), piece.segment == 2 ? 3 : 2);
+      parts.push_back({piece.rows, piece.first, context.subspan(shared), blocks[3 + piece.segment]});
+      const float* begin = queries[piece.segment].data() + piece.first * width;
+      rows.insert(rows.end(), begin, begin + piece.rows * width);
+    }
+    std::vector<float> out(rows.size());
+    std::vector<float> scratch(static_cast<size_t>(attend_scratch(width)));
+    table.attend({.queries = rows.data(),
+                  .head_width = width,
+                  .heads = heads,
+                  .shared = {blocks.data(), shared},
+                  .parts = parts,
+                  .out = out.data(),
+                  .scratch = scratch.data()});
+    return out;
+  }
+
+  int64_t width;
+  int64_t heads;
+  std::vector<int64_t> counts{32, 150, 16, 40, 40, 90};
+  std::vector<std::vector<float>> keys, values, queries;
+  std::vector<KeyBlock> blocks;
+};
+
 class Attention : public EveryTable {};
 INSTANTIATE_TEST_SUITE_P(Isa, Attention, testing::ValuesIn(built_tables()), table_test_name);
 
@@ -60,7 +108,7 @@ TEST_P(Attention, EveryWidth) {
 }
 
 TEST_P(Attention, EveryNumberOfRowsMisalignedAndWithGaps) {
-  for (int64_t rows = 1; rows <= kQueryTile; ++rows) {
+  for (int64_t rows = 1; rows <= 30; ++rows) {
     for (const int64_t shift : {0, 1, 3})
       expect_within_bounds(table(), {64, rows, 0, {}, 0, shift, 5 * shift});
   }
@@ -76,7 +124,7 @@ TEST_P(Attention, EveryRemainderOfATile) {
 }
 
 TEST_P(Attention, ManyTiles) {
-  expect_within_bounds(table(), {64, kQueryTile, 700, {{0, 130}, {192, 321}}, 384, 0, 64});
+  expect_within_bounds(table(), {64, 24, 700, {{0, 130}, {192, 321}}, 384, 0, 64});
 }
 
 TEST_P(Attention, HiddenKeysGetNothing) {
@@ -144,8 +192,42 @@ TEST_P(Attention, BlocksMayStandAnywhere) {
   for (size_t key = 128; key < 138; ++key) EXPECT_EQ(found[key], expected[key]);
 }
 
+// Segments and heads that go together have the bits that each of them has alone.
+TEST_P(Attention, SegmentsTogetherAreAsAlone) {
+  for (const int64_t width : {16, 40, 64}) {
+    for (const int64_t heads : {1, 3}) {
+      Together together(width, heads);
+      const std::vector<float> at_once = together.attend(table(), 2, {{0, 0, 13}, {1, 0, 5}, {2, 4, 21}});
+      std::vector<float> alone;
+      for (const Piece& piece : {Piece{0, 0, 6}, {0, 6, 7}, {1, 0, 5}, {2, 4, 1}, {2, 5, 20}}) {
+        const std::vector<float> some = together.attend(table(), 0, {piece});
+        alone.insert(alone.end(), some.begin(), some.end());
+      }
+      EXPECT_EQ(at_once, alone) << "width " << width << ", heads " << heads;
+    }
+  }
+}
+
+// Heads stand in turn: each sees what it would see in a call of its own.
+TEST_P(Attention, HeadsOfARowSeeTheSameKeys) {
+  Together three(16, 3);
+  const std::vector<float> out = three.attend(table(), 2, {{0, 0, 39}});
+  for (size_t head = 0; head < 3; ++head) {
+    Together one(16, 1);
+    one.queries[0].clear();
+    std::vector<float> expected;
+    for (size_t row = 0; row < 13; ++row) {
+      const auto at = static_cast<std::ptrdiff_t>((row * 3 + head) * 16);
+      one.queries[0].insert(one.queries[0].end(), three.queries[0].begin() + at,
+                            three.queries[0].begin() + at + 16);
+      expected.insert(expected.end(), out.begin() + at, out.begin() + at + 16);
+    }
+    EXPECT_EQ(one.attend(table(), 2, {{0, 0, 13}}), expected) << "head " << head;
+  }
+}
+
 TEST_P(Attention, ARowDoesNotDependOnItsNeighbours) {
-  const AttentionCase whole{64, kQueryTile, 40, {{0, 70}}, 128, 0, 0};
+  const AttentionCase whole{64, 24, 40, {{0, 70}}, 128, 0, 0};
   const AttentionNumbers numbers = random_numbers(whole, 2.0f);
   const CallResult together = attend(table(), whole, numbers);
   for (int64_t first = 0; first < whole.rows; first += 5) {

@@ -171,7 +171,8 @@ TEST(KeyTiles, AttentionReadsThemAsTheNumbersTheyStandFor) {
         place += stored_keys(rows);
         Floats scratch(static_cast<size_t>(std::max(attend_scratch(width), read_scratch(width, place))));
         std::vector<float> out(static_cast<size_t>(rows * width + place), 0.0f);
-        table.attend({queries.data(), width, rows, width, visible, out.data(), width, scratch.data()});
+        const QueryRows part{rows, 0, visible.context, visible.own};
+        table.attend({queries.data(), width, 1, {}, {&part, 1}, out.data(), scratch.data()});
         table.read({queries.data(), width, rows, width, visible, out.data() + rows * width, scratch.data()});
         return out;
       };
@@ -223,7 +224,8 @@ TEST(KeyTiles, TokensThatAreNotKeptAreHidden) {
       Floats scratch(static_cast<size_t>(std::max(attend_scratch(width), read_scratch(width, room))));
       std::vector<float> out(n);
       std::vector<float> sums(static_cast<size_t>(room), 0.0f);
-      table->attend({query.data(), width, 1, width, visible, out.data(), width, scratch.data()});
+      const QueryRows part{1, 0, visible.context, visible.own};
+      table->attend({query.data(), width, 1, {}, {&part, 1}, out.data(), scratch.data()});
       table->read({query.data(), width, 1, width, visible, sums.data(), scratch.data()});
       for (size_t d = 0; d < n; ++d) {
         double expected = 0.0;
