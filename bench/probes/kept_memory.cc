@@ -5,7 +5,7 @@
 // of 20,000 to 100,000 bytes, some asked for more often than others: the process's memory while it runs, and
 // the hits beside those of a list that does the same with sizes alone.
 //
-//   headwise_kept_memory [--bound BYTES] [--steps N] > kept_memory.json
+//   headwise_kept_memory [BYTES [STEPS]] > kept_memory.json
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
@@ -63,11 +63,8 @@ class List {
 }  // namespace
 
 int main(int argc, char** argv) {
-  uint64_t bound = uint64_t{1} << 30;
-  uint64_t steps = 300000;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    (std::string(argv[i]) == "--bound" ? bound : steps) = std::strtoull(argv[i + 1], nullptr, 10);
-  }
+  const uint64_t bound = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : uint64_t{1} << 30;
+  const uint64_t steps = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 300000;
   const auto passages = static_cast<int64_t>(10 * bound / kMeanBytes);
   MemoryTier tier(bound);
   List list(bound);

@@ -5,7 +5,7 @@
 // an opening take, how much memory the index does; then readers in processes of their own, and one that
 // writes and drops old segments, for a while: no byte may be wrong.
 //
-//   headwise_kept_store FOLDER [--passages 1000000] [--readers 8] [--seconds 60] > kept_store.json
+//   headwise_kept_store FOLDER [PASSAGES [READERS [SECONDS]]] > kept_store.json
 //
 // FOLDER must not be there; it is removed at the end.
 #include <fcntl.h>
@@ -258,21 +258,12 @@ void run_together(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   Arguments arguments;
-  for (int i = 1; i < argc; ++i) {
-    const std::string word = argv[i];
-    int* value = word == "--passages"  ? &arguments.passages
-                 : word == "--readers" ? &arguments.readers
-                 : word == "--seconds" ? &arguments.seconds
-                                       : nullptr;
-    if (value == nullptr) {
-      arguments.folder = word;
-    } else if (++i < argc) {
-      *value = std::atoi(argv[i]);
-    }
-  }
+  if (argc > 1) arguments.folder = argv[1];
+  int* const numbers[] = {&arguments.passages, &arguments.readers, &arguments.seconds};
+  for (int i = 2; i < argc && i < 5; ++i) *numbers[i - 2] = std::atoi(argv[i]);
   if (arguments.folder.empty() || std::filesystem::exists(arguments.folder)) {
     std::fprintf(stderr,
-                 "usage: headwise_kept_store FOLDER [--passages N] [--readers N] [--seconds N]\n"
+                 "usage: headwise_kept_store FOLDER [PASSAGES [READERS [SECONDS]]]\n"
                  "FOLDER must not be there\n");
     return 2;
   }

@@ -17,6 +17,16 @@
 
 namespace headwise {
 
+// What an entry of an index is like: the first byte of its key, and how long both are.
+struct EntryShape {
+  unsigned char first = 0;
+  size_t key_bytes = 0;
+  size_t value_bytes = 0;
+};
+inline constexpr EntryShape kStateShape{0, 1, 24};     // how far numbers of segments are used up
+inline constexpr EntryShape kSegmentShape{0, 5, 24};   // a segment
+inline constexpr EntryShape kPassageShape{1, 17, 12};  // where a passage stands
+
 // Nobody may write the file meanwhile. kInvalidInput: rebuild it.
 Status check_index_file(const std::filesystem::path& path);
 // That it is an LMDB file of ours, no more.

@@ -35,6 +35,10 @@ struct Row {
   uint64_t sum;
 };
 
+static_assert(sizeof(State) == kStateShape.value_bytes && sizeof(Row) == kSegmentShape.value_bytes &&
+              sizeof(Place) == kPassageShape.value_bytes);
+static_assert(kPassageShape.first == kPassages && kSegmentShape.first == kSegments);
+
 template <typename T>
 uint64_t sum_of(const T& value) {
   const Checksum sum = checksum(std::as_bytes(std::span(&value, 1)).first(offsetof(T, sum)));

@@ -79,7 +79,8 @@ class StoreDamageTest : public StoreTest {
   }
 
   std::filesystem::path pristine;
-  std::mt19937 random{3};
+  // Other damage with --gtest_shuffle --gtest_random_seed=N.
+  std::mt19937 random{3U + static_cast<unsigned>(::testing::UnitTest::GetInstance()->random_seed())};
 };
 
 TEST_F(StoreDamageTest, ABitIsFlipped) {
