@@ -322,15 +322,17 @@ void read(const ReadArgs& args) {
       }
       terms += tile.columns;
     });
+    float scales[kReadRows];
+    for (int64_t row = 0; row < rows; ++row) scales[row] = static_cast<float>(1.0 / total[row]);
     const float* probabilities = all_logits;
     for_each_tile(visible, rows, [&](const SeenTile& tile) {
-      float* sum = args.attention_sum + tile.block.place + tile.first;
-      for (int64_t row = 0; row < rows; ++row) {
-        const Vec scale = Vec::set(static_cast<float>(1.0 / total[row]));
-        const float* x = probabilities + row * stride;
-        for (int64_t i = 0; i < tile.columns; i += Vec::kLanes) {
-          Vec::fma(Vec::load(x + i), scale, Vec::load(sum + i)).store(sum + i);
+      float* sums = args.attention_sum + tile.block.place + tile.first;
+      for (int64_t i = 0; i < tile.columns; i += Vec::kLanes) {
+        Vec sum = Vec::load(sums + i);
+        for (int64_t row = 0; row < rows; ++row) {
+          sum = Vec::fma(Vec::load(probabilities + row * stride + i), Vec::set(scales[row]), sum);
         }
+        sum.store(sums + i);
       }
       probabilities += tile.columns;
     });

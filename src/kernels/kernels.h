@@ -108,8 +108,8 @@ struct ReadArgs {
   float* attention_sum = nullptr;
   float* scratch = nullptr;  // read_scratch(D, keys_seen(visible, rows)) floats
 };
-// Rows whose logits are held at once by `read`.
-inline constexpr int64_t kReadRows = 6;
+// Rows whose logits are held at once by `read`: over 10,000 keys they still fit the second-level cache.
+inline constexpr int64_t kReadRows = 12;
 constexpr int64_t read_scratch(int64_t head_width, int64_t keys_seen) {
   return kReadRows * keys_seen + tile_scratch(head_width);
 }
