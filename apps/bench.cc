@@ -181,7 +181,9 @@ Status run_bench(const BenchFlags& flags, const AppContext& context) {
                      {"load_seconds", load_seconds}};
   report["request"] = {{"passages", passages},
                        {"prompt_tokens", statistics.prompt_tokens},
+                       {"tokens_run", statistics.tokens_run},
                        {"passage_tokens", statistics.passage_tokens},
+                       {"passages_kept", statistics.passages_kept},
                        {"layers_run", statistics.layers_run},
                        {"heads_read", statistics.heads_read},
                        {"full_depth", engine->reranker.options().full_depth},

@@ -74,11 +74,14 @@ RankingWork work_of(const ModelConfig& config, const RerankerOptions& options,
     weights += static_cast<double>(matrix_values(spec.layers[static_cast<size_t>(layer)], config));
   }
   RankingWork work;
-  work.linear = 2 * tokens * weights;
+  const auto run = static_cast<double>(statistics.tokens_run);
+  work.linear = 2 * run * weights;
   double pairs = tokens * tokens / 2;
   if (options.encoding == Encoding::kBlocks && passages > 0) {
-    const double rest = tokens - in_passages;
-    pairs = in_passages * in_passages / passages / 2 + rest * in_passages;
+    // What was kept is seen, and sees nothing itself.
+    const double fresh = 1.0 - static_cast<double>(statistics.passages_kept) / passages;
+    const double rest = std::min(run, tokens - in_passages);
+    pairs = fresh * in_passages * in_passages / passages / 2 + rest * in_passages;
   }
   work.attention = 4 * static_cast<double>(values_in("HD", config)) * pairs * whole_layers;
   return work;
