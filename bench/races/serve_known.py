@@ -129,7 +129,7 @@ def main() -> None:
               "passages": arguments.passages, "tokens_a_passage": arguments.tokens, "pool": arguments.pool}
     report["nothing kept"], plain = load("nothing kept", requests, arguments, "--keep-memory", "0")
     report["kept"], kept = load("kept", requests, arguments, "--keep-memory", arguments.keep_memory)
-    report["kept, blocks-short"], _ = load("kept, blocks-short", requests, arguments, "--keep-memory", arguments.keep_memory, "--template", "blocks-short")
+    report["kept, blocks-short"], _ = load("kept, blocks-short", requests, arguments, "--keep-memory", arguments.keep_memory, "--template", "blocks-short", "--adapter", "default")
     both = plain.keys() & kept.keys()
     report["answers_compared"] = len(both)
     report["answers_that_differ"] = sum(plain[place] != kept[place] for place in both)
