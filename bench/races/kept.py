@@ -85,7 +85,7 @@ def passages_of(corpus: Path, count: int, tokens: int) -> list[str]:
 def contenders(arguments, tokens: int) -> Iterator[Contender]:
     def ours(name: str, *flags: str, **more) -> Contender:
         command = [str(arguments.headwise), "rerank", "--format", "jsonl", "--max-tokens", str(tokens), "--threads", str(arguments.threads), "--weights", "fp32", *flags]
-        return Contender(name, command, arguments.requests, 10, **more)
+        return Contender(name, command, arguments.requests, 25, **more)
 
     keep = ("--keep-memory", "6GiB", "--adapter", "default")  # with the shipped heads, whatever the template
     above = (18 - 13) / 18
@@ -100,7 +100,7 @@ def contenders(arguments, tokens: int) -> Iterator[Contender]:
     yield plain
     workers = str(arguments.python)
     encoder = [workers, str(HERE / "worker_bi_encoder.py"), "--threads", str(arguments.threads)]
-    yield Contender("bi-encoder, passages kept", [*encoder, "--keep"], arguments.requests, 10)
+    yield Contender("bi-encoder, passages kept", [*encoder, "--keep"], arguments.requests, 25)
     yield Contender("bi-encoder, nothing kept", encoder, max(3, arguments.requests // 40), 1, kept=False)
     if arguments.gguf:
         prefix = [workers, str(HERE / "worker_prefix_cache.py"), "--gguf", str(arguments.gguf), "--threads", str(arguments.threads)]
@@ -112,15 +112,14 @@ def percentile(values: list[float], part: float) -> float:
     return ordered[min(len(ordered) - 1, int(part * len(ordered)))]
 
 
-def summary(contender: Contender, seconds: list[float], last: dict, bounds: dict, keys: int) -> dict:
+def summary(contender: Contender, seconds: list[float], rows: list[int], bounds: dict, keys: int) -> dict:
     made = {"requests": len(seconds), "milliseconds": {"median": round(1000 * statistics.median(seconds), 2), "p99": round(1000 * percentile(seconds, 0.99), 2),
                                                        "fastest": round(1000 * min(seconds), 2)}}
-    counts = last.get("statistics", {})
-    if "tokens_run" in counts and contender.kept:
-        rows = counts["tokens_run"]
-        gflop = rows * (bounds["linear_flop_a_row"] + ATTENTION_FLOPS * contender.keys_share * keys) / 1e9
-        bound = gflop / bounds["fp32_gflops"]
-        made |= {"rows": rows, "gflop": round(gflop, 2), "bound_milliseconds": round(1000 * bound, 2), "share_of_bound": round(bound / statistics.median(seconds), 3)}
+    if rows and contender.kept:
+        gflop = [count * (bounds["linear_flop_a_row"] + ATTENTION_FLOPS * contender.keys_share * keys) / 1e9 for count in rows]
+        bound = [work / bounds["fp32_gflops"] for work in gflop]
+        made |= {"rows": statistics.median(rows), "gflop": round(statistics.median(gflop), 2), "bound_milliseconds": round(1000 * statistics.median(bound), 2),
+                 "share_of_bound": round(statistics.median(least / taken for least, taken in zip(bound, seconds)), 3)}
     return made
 
 
@@ -128,7 +127,7 @@ def race(arguments, shape: str, bounds: dict, questions: list[str]) -> dict:
     count, tokens = SHAPES[shape]
     documents = passages_of(arguments.corpus, count, tokens)
     seconds: dict[str, list[float]] = {}
-    last: dict[str, dict] = {}
+    rows: dict[str, list[int]] = {}
     running: dict[str, tuple[Contender, Process]] = {}
     left_out = {}
     for contender in contenders(arguments, tokens):
@@ -143,17 +142,19 @@ def race(arguments, shape: str, bounds: dict, questions: list[str]) -> dict:
             print(f"{shape}: {contender.name}: left out: {error}", file=sys.stderr)
             continue
         running[contender.name] = contender, process
-        seconds[contender.name] = []
+        seconds[contender.name], rows[contender.name] = [], []
         print(f"{shape}: {contender.name}: ready", file=sys.stderr)
     draw = random.Random(5)
     while any(len(seconds[name]) < contender.requests for name, (contender, _) in running.items()):
         for name, (contender, process) in running.items():
             for _ in range(min(contender.per_turn, contender.requests - len(seconds[name]))):
-                taken, last[name] = process.ask(json.dumps({"query": draw.choice(questions), "documents": documents}))
+                taken, answer = process.ask(json.dumps({"query": draw.choice(questions), "documents": documents}))
                 seconds[name].append(taken)
+                if "tokens_run" in answer.get("statistics", {}):
+                    rows[name].append(answer["statistics"]["tokens_run"])
     for _, process in running.values():
         process.close()
-    results = {name: summary(contender, seconds[name], last[name], bounds, count * tokens) for name, (contender, _) in running.items()}
+    results = {name: summary(contender, seconds[name], rows[name], bounds, count * tokens) for name, (contender, _) in running.items()}
     if "not kept" in results:
         plain = results["not kept"]["milliseconds"]["median"]
         for result in results.values():
