@@ -6,6 +6,7 @@
 #include "passages/passage_store.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>

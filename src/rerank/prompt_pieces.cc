@@ -3,6 +3,7 @@
 
 #include "rerank/prompt_pieces.h"
 
+#include "base/check.h"
 #include "rerank/passage_text.h"
 #include "rerank/token_memory.h"
 

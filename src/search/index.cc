@@ -15,9 +15,9 @@
 
 #include "base/check.h"
 #include "base/fingerprint.h"
+#include "formats/corpus.h"
 #include "headwise/home.h"
 #include "search/bm25.h"
-#include "formats/corpus.h"
 #include "search/terms.h"
 #include "search/word_frequencies.h"
 

@@ -14,6 +14,7 @@
 #include <iterator>
 #include <vector>
 
+#include "base/aligned_buffer.h"
 #include "support/attention_case.h"
 #include "support/kernel_reference.h"
 
@@ -230,10 +231,38 @@ void fuzz_dequantize(Source& source) {
   }
 }
 
+// A block of any type with any bytes in it, and one of its tiles.
+void fuzz_decode(Source& source, const char* name,
+                 void (*KernelTable::*decode)(const KeyBlock&, int64_t, int64_t, float*)) {
+  constexpr KeptType kTypes[] = {KeptType::kFloat32, KeptType::kBfloat16, KeptType::kInt8};
+  const int64_t width = source.between(1, 70), count = source.between(1, 150);
+  const int64_t first = source.between(0, (count - 1) / kKeyTile) * kKeyTile;
+  const auto bytes = static_cast<size_t>(stored_keys(count) * padded_width(width)) * sizeof(float);
+  AlignedBuffer<std::byte> numbers(bytes);
+  for (size_t i = 0; i < bytes; ++i) numbers[i] = static_cast<std::byte>(source.byte());
+  const auto key_scales = source.values(width), value_scales = source.values(count);
+  KeyBlock block;
+  block.type = kTypes[source.between(0, 2)];
+  block.keys = block.values = numbers.data();
+  block.count = count;
+  block.key_scales = key_scales.data();
+  block.value_scales = value_scales.data();
+  std::vector<float> scalar(static_cast<size_t>(tile_scratch(width)), 0.0f), out(scalar.size(), 0.0f);
+  (available_kernels().front()->*decode)(block, first, width, scalar.data());
+  for (const KernelTable* table : available_kernels()) {
+    (table->*decode)(block, first, width, out.data());
+    check_exact(name, *table, out, scalar);
+  }
+}
+
+void fuzz_decode_keys(Source& source) { fuzz_decode(source, "decode_keys", &KernelTable::decode_keys); }
+void fuzz_decode_values(Source& source) { fuzz_decode(source, "decode_values", &KernelTable::decode_values); }
+
 // One for each entry of KernelTable, in its order.
-constexpr void (*kOperations[])(Source&) = {
-    fuzz_rms_norm, fuzz_rotate, fuzz_silu_multiply, fuzz_add,          fuzz_add_scaled,
-    fuzz_attend,   fuzz_read,   fuzz_multiply_rows, fuzz_add_low_rank, fuzz_dequantize};
+constexpr void (*kOperations[])(Source&) = {fuzz_rms_norm,   fuzz_rotate,        fuzz_silu_multiply,
+                                            fuzz_add,        fuzz_add_scaled,    fuzz_attend,
+                                            fuzz_read,       fuzz_multiply_rows, fuzz_add_low_rank,
+                                            fuzz_dequantize, fuzz_decode_keys,   fuzz_decode_values};
 static_assert(sizeof(KernelTable) == sizeof(std::string_view) + std::size(kOperations) * sizeof(void (*)()),
               "an entry of the kernel table is not fuzzed");
 

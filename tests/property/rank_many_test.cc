@@ -78,8 +78,9 @@ TEST(RankMany, EachHasTheBitsThatItHasAlone) {
       run += together[i]->statistics.tokens_run;
       whole += alone.statistics.tokens_run;
     }
-    if (options.order != CandidateOrder::kShuffled)
+    if (options.order != CandidateOrder::kShuffled) {
       EXPECT_LT(run, whole - 100) << "three of four share a pass";
+    }
   }
 }
 
