@@ -123,7 +123,7 @@ Status run_build(const BuildFlags& flags, const AppContext& context) {
   BuildBar progress(bar, *job);
   Json failures = Json::array();
   const auto begun = std::chrono::steady_clock::now();
-  const Status done = job->run(
+  Status done = job->run(
       [&](const Passage& passage, const Error& error) {
         const std::string reason = reason_of(passage, error);
         bar.finish();

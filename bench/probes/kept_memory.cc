@@ -19,7 +19,7 @@
 #include "passages/memory_tier.h"
 #include "support/fake_segment.h"
 
-using namespace headwise;
+using namespace headwise;  // NOLINT(google-build-using-namespace): a program of its own, not a header
 using headwise::testing::FakeSegment;
 
 namespace {

@@ -26,7 +26,7 @@
 #include "passages/passage_store.h"
 #include "support/fake_segment.h"
 
-using namespace headwise;
+using namespace headwise;  // NOLINT(google-build-using-namespace): a program of its own, not a header
 using headwise::bench::timed;
 using headwise::testing::FakeSegment;
 using headwise::testing::made_up_tokens;

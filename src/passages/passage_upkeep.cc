@@ -136,7 +136,8 @@ Result<StoreCheck> PassageStore::verify(ProgressSink* progress) const {
   StoreCheck check;
   std::shared_ptr<SegmentFile> file;
   uint32_t number = 0;
-  for (const auto& [place, key] : entries) {
+  for (const Entry& entry : entries) {
+    const Place& place = entry.place;
     if (place.segment != number) {
       auto opened = SegmentFile::open(segment_path(place.segment), 0);
       file = opened ? std::move(*opened) : nullptr;
@@ -149,7 +150,7 @@ Result<StoreCheck> PassageStore::verify(ProgressSink* progress) const {
         file == nullptr ? fail(ErrorCode::kNotFound, "the file is missing") : file->record(place);
     if (!record) {
       damaged(record.error().message());
-    } else if (record->key != key) {
+    } else if (record->key != entry.key) {
       damaged("another passage stands there");
     } else if (!whole_record(*record)) {
       damaged("its checksum is wrong");

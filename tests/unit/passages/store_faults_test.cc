@@ -82,7 +82,10 @@ TEST_F(StoreFaultsTest, KilledWhileWriting) {
   EXPECT_TRUE(check->damage.empty());
   const uint64_t passages = check->passages;
   ASSERT_TRUE(store->rebuild());
-  EXPECT_EQ(store->verify(nullptr)->passages, passages);
+  // Who reads the segments may find one that the last child wrote whole and had no time to commit.
+  const uint64_t found = store->verify(nullptr)->passages;
+  EXPECT_GE(found, passages);
+  EXPECT_LE(found, passages + 1);
 }
 
 TEST_F(StoreFaultsTest, KilledWhileSegmentsGo) {
