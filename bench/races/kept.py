@@ -61,7 +61,7 @@ class Process:
         line = self.process.stdout.readline()
         seconds = time.perf_counter() - start
         if not line:
-            raise RuntimeError(f"{self.process.args[0]} ended with status {self.process.wait()}; run it by hand to see why")
+            raise RuntimeError(f"ended with status {self.process.wait()}; run it by hand to see why")
         return seconds, json.loads(line)
 
     def close(self) -> None:
