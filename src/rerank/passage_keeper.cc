@@ -114,7 +114,7 @@ Result<std::unique_ptr<PassageKeeper>> PassageKeeper::open(std::shared_ptr<const
 
 void PassageKeeper::find_prefix() {
   if (prefix_ == nullptr) prefix_ = cache_->find_prefix();
-  if (prefix_ != nullptr && prefix_->layers() != cache_->context().deepest_layer + 1) prefix_ = nullptr;
+  if (!reaches(prefix_)) prefix_ = nullptr;
 }
 
 void PassageKeeper::take_prefix(Segment segment) {
@@ -127,22 +127,18 @@ bool PassageKeeper::serves(std::span<const HeadId> heads) const {
                      [&](const HeadId id) { return id.layer <= cache_->context().deepest_layer; });
 }
 
-// Whoever stores segments compares tokens and checksums; a segment that is none the less not of this place
-// costs an encoding, not the request.
-bool PassageKeeper::fits(const KeptSegment& segment, Slot slot) const {
-  const KeptContext& context = cache_->context();
-  return segment.tokens() == static_cast<int64_t>(slot.size()) &&
-         segment.first_position() == static_cast<int64_t>(context.prefix.size()) &&
-         segment.layers() == context.deepest_layer + 1;
-}
-
 std::vector<PassageKeeper::Segment> PassageKeeper::find(std::span<const Slot> slots) {
   std::vector<Segment> found = cache_->find(slots);
   HW_CHECK(found.size() == slots.size());
-  for (size_t i = 0; i < slots.size(); ++i) {
-    if (found[i] != nullptr && !fits(*found[i], slots[i])) found[i] = nullptr;
+  for (Segment& segment : found) {
+    if (!reaches(segment)) segment = nullptr;
   }
   return found;
+}
+
+// The cache has seen to tokens and place; one that ends too early costs an encoding, not the request.
+bool PassageKeeper::reaches(const Segment& segment) const {
+  return segment != nullptr && segment->layers() == cache_->context().deepest_layer + 1;
 }
 
 uint64_t PassageKeeper::bytes_as_run(Slot slot) const {

@@ -69,9 +69,9 @@ class PassageKeeper {
   // The prefix of an earlier pass, of any engine's.
   void find_prefix();
   void take_prefix(Segment segment);
-  // What the cache found, but for segments that do not fit their place.
+  // What the cache found, but for segments that are not kept as deep as its context says.
   std::vector<Segment> find(std::span<const Slot> slots);
-  bool fits(const KeptSegment& segment, Slot slot) const;
+  bool reaches(const Segment& segment) const;
   // In the cache's form, in passes of their own; each pass's segments are kept at once.
   Result<std::vector<Segment>> encode(std::span<const Slot> slots, ProgressSink* progress);
   // One pass.

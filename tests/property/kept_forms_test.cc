@@ -13,6 +13,7 @@
 
 #include "decoder/cpu/cpu_kept_segment.h"
 #include "decoder/create.h"
+#include "support/model_name.h"
 #include "support/paths.h"
 
 namespace headwise {
@@ -225,11 +226,7 @@ TEST_P(KeptForms, EmptyLayersAreNotSeen) {
 
 INSTANTIATE_TEST_SUITE_P(Models, KeptForms,
                          ::testing::Values("tiny-qwen3", "tiny-llama", "tiny-qwen2", "tiny-mistral"),
-                         [](const auto& param) {
-                           std::string name = param.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+                         kModelName);
 
 }  // namespace
 }  // namespace headwise

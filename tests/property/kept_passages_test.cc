@@ -14,6 +14,7 @@
 
 #include "base/aligned_buffer.h"
 #include "decoder/create.h"
+#include "support/model_name.h"
 #include "support/paths.h"
 
 namespace headwise {
@@ -214,11 +215,7 @@ TEST_P(KeptPassages, KeepUntilIsOneImage) {
 
 INSTANTIATE_TEST_SUITE_P(Models, KeptPassages,
                          ::testing::Values("tiny-qwen3", "tiny-llama", "tiny-qwen2", "tiny-mistral"),
-                         [](const auto& param) {
-                           std::string name = param.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+                         kModelName);
 
 }  // namespace
 }  // namespace headwise

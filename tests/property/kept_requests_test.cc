@@ -14,6 +14,7 @@
 
 #include "headwise/explanation.h"
 #include "headwise/reranker.h"
+#include "support/model_name.h"
 #include "support/paths.h"
 
 namespace headwise {
@@ -136,12 +137,7 @@ INSTANTIATE_TEST_SUITE_P(Models, KeptRequests,
                          ::testing::Values("tiny-qwen3", "tiny-llama", "tiny-llama-llama3",
                                            "tiny-llama-linear-f32.gguf", "tiny-llama-yarn", "tiny-qwen2",
                                            "tiny-mistral"),
-                         [](const auto& param) {
-                           std::string name = param.param;
-                           std::replace_if(
-                               name.begin(), name.end(), [](char c) { return c == '-' || c == '.'; }, '_');
-                           return name;
-                         });
+                         kModelName);
 
 TEST(KeptRequestsOptions, EveryReadingHasItsBits) {
   const auto model = model_of("tiny-llama");

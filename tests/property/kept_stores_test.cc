@@ -15,6 +15,7 @@
 #include "headwise/reranker.h"
 #include "passages/passage_store.h"
 #include "support/key_value_server.h"
+#include "support/model_name.h"
 #include "support/paths.h"
 
 namespace headwise {
@@ -141,11 +142,7 @@ TEST_P(KeptStores, ADamagedFolderGivesTheSameBits) {
 
 INSTANTIATE_TEST_SUITE_P(Models, KeptStores,
                          ::testing::Values("tiny-qwen3", "tiny-llama", "tiny-qwen2", "tiny-mistral"),
-                         [](const auto& param) {
-                           std::string name = param.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+                         kModelName);
 
 }  // namespace
 }  // namespace headwise
