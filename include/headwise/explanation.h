@@ -52,6 +52,10 @@ struct ExplainedPassage {
     double first_stage = 0.0;
   };
   std::optional<Fused> fused;
+  // As ScoredPassage has them; the tokens are the best window's, and an empty passage has none.
+  bool truncated = false;
+  bool empty = false;
+  std::optional<PassageWindow> window{};
   std::string text;  // what the summed tokens spell, one after the other: the passage as the model read it
   std::vector<ExplainedToken> tokens;
   std::vector<double> head_shares;                // by Explanation::heads: each head's part of S

@@ -40,6 +40,9 @@ enum class TokenFilter { kNone, kLow };
 enum class QueryRows { kAll, kInstructionAndQuery, kQuery };
 enum class CandidateOrder { kGiven, kReversed, kShuffled };
 enum class Fusion { kNone, kWeighted, kReciprocalRank };
+// A passage that is longer than max_words or max_tokens: what comes behind is left out, or it is read in
+// windows that overlap (docs/method.md#long-passages).
+enum class LongPassages { kCut, kChunk };
 
 // Every default is the one the command line has, but that all heads are read: default_head_set() of
 // head_catalogue.h has the set that the command line takes for a model.
@@ -56,7 +59,9 @@ struct RerankerOptions {
   uint64_t seed = 0;    // for kShuffled
   int max_words = 300;  // a passage is cut after this many words, 0: not cut
   int max_tokens = 0;   // and after this many tokens, 0: not cut
-  int block_span = 0;   // positions reserved for a slot with kBlocks, 0: the longest slot of the request
+  LongPassages long_passages = LongPassages::kCut;
+  int max_windows = 32;  // read of one passage with kChunk, at least 1
+  int block_span = 0;    // positions reserved for a slot with kBlocks, 0: the longest slot of the request
   Fusion fusion = Fusion::kNone;
   double fusion_weight = 0.7;     // weight of the first stage's z-score with kWeighted
   int top_k = 0;                  // passages returned, 0: all
@@ -69,9 +74,23 @@ struct RerankerOptions {
   int keep_layer = -1;
 };
 
+// A part of a long passage that was read like a passage of its own.
+struct PassageWindow {
+  int number = 0;  // from 0, in the order of the text
+  int count = 0;   // windows that were read of the passage
+  // Its bytes in Passage::text: whole characters; the title stands before every window.
+  size_t begin = 0;
+  size_t end = 0;
+};
+
 struct ScoredPassage {
-  int index = 0;       // place in the request
-  double score = 0.0;  // S, or F when fused: higher is better; finite
+  int index = 0;           // place in the request
+  double score = 0.0;      // S, or F when fused: higher is better; finite
+  bool truncated = false;  // some of the passage's words were not read
+  // Nothing in it can be read: it was not part of the prompt and stands behind all others, one mean step
+  // below the lowest score; 0 where all are empty.
+  bool empty = false;
+  std::optional<PassageWindow> window{};  // the best one, whose score this is; where there were several
 };
 
 struct RankingStatistics {
@@ -80,6 +99,8 @@ struct RankingStatistics {
   int64_t passage_tokens = 0;
   int64_t passages_kept = 0;  // passages that were not run
   int64_t truncated_passages = 0;
+  int64_t empty_passages = 0;
+  int64_t windows = 0;  // of passages that were read in several
   int layers_run = 0;
   int heads_read = 0;
   double tokenize_seconds = 0.0;
