@@ -5,7 +5,11 @@
 # binary, the server as a systemd unit, the script that fetches the default model), headwise-dev (library, headers, CMake
 # files) and, where libtorch was found, headwise-align.
 install(FILES packaging/headwise.service DESTINATION lib/systemd/system COMPONENT headwise)
+# A link in bin/ beside the program leads to the script, which finds its other half beside itself.
 install(PROGRAMS scripts/fetch_model.py DESTINATION ${CMAKE_INSTALL_DATADIR}/headwise COMPONENT headwise)
+install(FILES scripts/package_index.py DESTINATION ${CMAKE_INSTALL_DATADIR}/headwise COMPONENT headwise)
+file(CREATE_LINK ../share/headwise/fetch_model.py ${PROJECT_BINARY_DIR}/headwise-fetch-model SYMBOLIC)
+install(FILES ${PROJECT_BINARY_DIR}/headwise-fetch-model DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT headwise)
 install(FILES packaging/copyright DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT headwise)
 
 set(CPACK_GENERATOR DEB)
@@ -25,7 +29,7 @@ set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_ENABLE_COMPONENT_DEPENDS OFF)
 set(CPACK_DEBIAN_HEADWISE_PACKAGE_NAME headwise)
 set(CPACK_DEBIAN_HEADWISE_PACKAGE_SECTION utils)
-set(CPACK_DEBIAN_HEADWISE_PACKAGE_RECOMMENDS "python3-pip, ca-certificates")
+set(CPACK_DEBIAN_HEADWISE_PACKAGE_RECOMMENDS "python3, ca-certificates")
 set(CPACK_COMPONENT_HEADWISE_DESCRIPTION "re-rank passages by a language model's attention heads
  Command line and HTTP server that order passages for a question by what the
  attention heads of a decoder language model look at. Nothing is generated.")

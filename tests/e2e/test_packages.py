@@ -57,6 +57,12 @@ def test_what_lies_where(root):
     assert "GPL" in (root / "usr" / "share" / "doc" / "headwise" / "copyright").read_text()
 
 
+def test_the_model_can_be_fetched(root, model):
+    """By the script beside the program, which needs no pip; the model is there already, so nobody is asked."""
+    script = root / "usr" / "bin" / "headwise-fetch-model"
+    assert must_run(script, env={"PATH": "/usr/bin:/bin", "HEADWISE_HOME": str(model.parent.parent)}) == f"{model}\n"
+
+
 def test_the_unit_is_sound(root, tmp_path):
     if shutil.which("systemd-analyze") is None:
         pytest.skip("no systemd-analyze")

@@ -18,7 +18,6 @@ import check_docs  # noqa: E402
 import check_includes  # noqa: E402
 import check_tree  # noqa: E402
 import function_lengths  # noqa: E402
-import fetch_model  # noqa: E402
 import program_flags  # noqa: E402
 import run_tests  # noqa: E402
 import tree  # noqa: E402
@@ -38,13 +37,6 @@ def test_second_setup_is_silent_and_quick():
 def test_setup_names_an_unknown_step():
     done = run(ROOT / "scripts" / "setup", "everything")
     assert done.returncode == 2 and "unknown step 'everything'" in done.stderr and "packages" in done.stderr
-
-
-def test_model_with_a_wrong_checksum_is_refused(tmp_path):
-    file = tmp_path / "model.gguf"
-    file.write_bytes(b"not a model")
-    with pytest.raises(SystemExit, match="expected sha256 b179c952.* found "):
-        fetch_model.check(file, fetch_model.MODEL_SHA256)
 
 
 def test_demo_files():

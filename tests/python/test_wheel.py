@@ -47,7 +47,7 @@ def fenced_blocks(page: str) -> str:
 
 def test_contents(wheel):
     names = zipfile.ZipFile(wheel).namelist()
-    for name in ("py.typed", "_core.pyi", "__init__.py", "fetch_model.py", "pyterrier.py", "ray.py", "spark.py"):
+    for name in ("py.typed", "_core.pyi", "__init__.py", "fetch_model.py", "package_index.py", "pyterrier.py", "ray.py", "spark.py"):
         assert f"headwise/{name}" in names
     assert sum(name.endswith(".so") for name in names) == 1
     assert not [name for name in names if not name.startswith(("headwise/", "headwise-"))]
@@ -70,7 +70,7 @@ def test_an_extra_that_is_missing_says_so(empty, tmp_path):
 
 def test_fetch_model_comes_along(empty, model, tmp_path):
     done = subprocess.run([empty, "-m", "headwise.fetch_model"], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr  # the model is there: nothing is downloaded
+    assert done.returncode == 0 and done.stdout.endswith(".gguf\n"), done.stderr  # it is there: nothing is downloaded
 
 
 def test_docs_examples(model, collection, tmp_path):
