@@ -23,6 +23,7 @@
 #include "common/output.h"
 #include "common/progress_bar.h"
 #include "common/signals.h"
+#include "formats/record_names.h"
 #include "rerank_modes.h"
 
 namespace headwise {
@@ -106,22 +107,25 @@ Result<Passage> parse_passage(const Json& value, size_t place) {
   }
   if (!value.is_object())
     return bad(where + " must be a string or an object with \"text\", found " + value.type_name());
-  const Json* text = field(value, {"text", "contents"});
-  if (text == nullptr) return bad(where + " has no \"text\"");
+  const Json* text = record_member(value, RecordMember::kText);
+  const Json* title = record_member(value, RecordMember::kTitle);
+  if (text == nullptr && title == nullptr) {
+    return bad(where + " has neither a title nor " + names_of(RecordMember::kText));
+  }
   const struct {
     const Json* value;
     const char* name;
     std::string* target;
   } parts[] = {{text, "text", &passage.text},
-               {field(value, {"id", "_id", "docid"}), "id", &passage.id},
-               {field(value, {"title"}), "title", &passage.title}};
+               {record_member(value, RecordMember::kId), "id", &passage.id},
+               {title, "title", &passage.title}};
   for (const auto& part : parts) {
     if (part.value == nullptr) continue;
     auto read = text_of(*part.value, where + "." + part.name);
     if (!read) return fail(std::move(read.error()));
     *part.target = std::move(*read);
   }
-  if (const Json* score = field(value, {"score"})) {
+  if (const Json* score = record_member(value, RecordMember::kScore)) {
     if (!score->is_number()) return bad(where + ".score must be a number");
     passage.first_stage_score = score->get<double>();
   }

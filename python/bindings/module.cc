@@ -10,6 +10,7 @@ NB_MODULE(_core, module) {
   module.attr("VERSION") = HEADWISE_VERSION;
   headwise::python::translate_failures();
   headwise::python::bind_options(module);
+  headwise::python::bind_records(module);
   headwise::python::bind_engine(module);
   headwise::python::bind_explanations(module);
   headwise::python::bind_runs(module);

@@ -57,6 +57,7 @@ nb::dict to_python(const Explanation& explanation);
 
 // options.cc
 void bind_options(nb::module_& module);
+void bind_records(nb::module_& module);
 void bind_engine(nb::module_& module);
 void bind_explanations(nb::module_& module);
 void bind_head_stores(nb::module_& module);

@@ -3,15 +3,13 @@
 """Passages as callers have them (text, mapping or tuple) to the lists that the engine reads."""
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Union
 
+from . import _core
 from ._errors import DataError, UsageError
 
 Document = Union[str, Mapping[str, Any], tuple[Any, ...]]
-
-ID_KEYS = ("id", "_id", "docid", "doc_id", "docno")
-TEXT_KEYS = ("text", "contents")
-_OWN_KEYS = frozenset((*ID_KEYS, *TEXT_KEYS, "title", "score"))
 
 
 @dataclass
@@ -25,7 +23,10 @@ class Documents:
 
     def metadata(self, index: int) -> dict[str, Any]:
         source = self.sources[index]
-        return {key: value for key, value in source.items() if key not in _OWN_KEYS} if isinstance(source, Mapping) else {}
+        if not isinstance(source, Mapping):
+            return {}
+        own = members(source).values()
+        return {key: value for key, value in source.items() if key not in own}
 
 
 def is_number(value: object) -> bool:
@@ -33,8 +34,22 @@ def is_number(value: object) -> bool:
     return hasattr(value, "__float__") and not isinstance(value, (bool, str, bytes))
 
 
-def _first(document: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
-    return next((document[key] for key in keys if document.get(key) is not None), None)
+@lru_cache(maxsize=1024)
+def _meaning(key: str) -> tuple[str, int]:
+    return _core.record_key(key)
+
+
+def members(document: Mapping[Any, Any]) -> dict[str, Any]:
+    """The keys that say id, title, text and score: the winner of each by the engine's table of names; None counts as absent."""
+    best: dict[str, tuple[bool, int, str]] = {}
+    for key, value in document.items():
+        if not isinstance(key, str) or not key.isascii():
+            continue
+        member, place = _meaning(key)
+        found = (value is None, place, key)
+        if member and (member not in best or found < best[member]):
+            best[member] = found
+    return {member: key for member, (_, _, key) in best.items()}
 
 
 def read_documents(documents: Iterable[Document], scores: Sequence[float] | None = None) -> Documents:
@@ -49,11 +64,12 @@ def read_documents(documents: Iterable[Document], scores: Sequence[float] | None
         identity: Any = None
         title, text, score = "", document, None
         if isinstance(document, Mapping):
-            identity, text, title = _first(document, ID_KEYS), _first(document, TEXT_KEYS), document.get("title") or ""
-            score = document.get("score")
-            if text is None:
+            found_keys = members(document)
+            identity, text, title, score = (document[found_keys[name]] if name in found_keys else None for name in ("id", "text", "title", "score"))
+            if text is None and title is None:
                 keys = ", ".join(sorted(map(repr, document))) or "none"
-                raise DataError(f"documents[{index}]: expected 'text' (or 'contents'), found the keys {keys}")
+                raise DataError(f"documents[{index}]: expected {_core.TEXT_NAMES}, or a title; found the keys {keys}")
+            text, title = "" if text is None else text, "" if title is None else title
         elif isinstance(document, tuple):
             if len(document) == 2:
                 identity, text = document

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/file.h"
 #include "formats/json_record.h"
+#include "formats/record_names.h"
 #include "formats/text_lines.h"
 #include "headwise/dataset.h"
 
@@ -41,11 +42,12 @@ Result<std::optional<Record>> parse_json_line(const TextLine& line, std::string_
   if (!*parsed) return std::nullopt;
   JsonRecord& found = **parsed;
   if (!found.id || found.id->empty()) {
-    return fail_at_line(source, line.number, "expected an id under '_id' (or id, docid, doc_id), found none");
+    return fail_at_line(source, line.number,
+                        "expected an id under " + names_of(RecordMember::kId) + ", found none");
   }
   if (!found.text && found.title.empty()) {
     return fail_at_line(source, line.number,
-                        "record " + in_quotes(*found.id) + " has no 'text' (or 'contents')");
+                        "record " + in_quotes(*found.id) + " has no " + names_of(RecordMember::kText));
   }
   return std::optional<Record>(
       Record{std::move(*found.id), std::move(found.title), std::move(found.text).value_or("")});

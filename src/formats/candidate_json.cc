@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "formats/record_names.h"
 #include "formats/text_lines.h"
 
 namespace headwise {
@@ -38,25 +39,25 @@ Status read_query(const json& value, const JsonPlace& place, CandidateRequest& r
 
 Result<CandidateHit> read_hit(const json& value, const JsonPlace& place) {
   CandidateHit hit;
-  const json* id = first_member(value, {"docid", "doc_id", "document_id", "idx", "_id", "id"});
+  const json* id = record_member(value, RecordMember::kId);
   if (id == nullptr) {
-    return place.fail("a candidate has no id: expected an object with one of docid, doc_id, idx, _id, id");
+    return place.fail("a candidate has no id: expected an object with " + names_of(RecordMember::kId));
   }
   std::optional<std::string> name = id_text(*id);
   if (!name) return place.fail("a candidate's id is neither a string nor a whole number");
   hit.id = *name;
-  if (const json* score = first_member(value, {"score"})) {
+  if (const json* score = record_member(value, RecordMember::kScore)) {
     if (!score->is_number())
       return place.fail("the score of candidate " + in_quotes(hit.id) + " is not a number");
     hit.score = score->get<double>();
   }
   const json* doc = first_member(value, {"doc"});
   const json& holder = doc != nullptr && doc->is_object() ? *doc : value;
-  if (const json* title = first_member(holder, {"title"}); title != nullptr && title->is_string()) {
+  if (const json* title = record_member(holder, RecordMember::kTitle);
+      title != nullptr && title->is_string()) {
     hit.title = title->get<std::string>();
   }
-  if (const json* text = first_member(
-          holder, {"text", "paragraph_text", "contents", "content", "segment", "passage", "body"})) {
+  if (const json* text = record_member(holder, RecordMember::kText)) {
     if (!text->is_string())
       return place.fail("the text of candidate " + in_quotes(hit.id) + " is not a string");
     hit.text = text->get<std::string>();

@@ -15,10 +15,11 @@
 
 namespace headwise {
 
+// What each member is called: formats/record_names.h.
 struct JsonRecord {
-  std::optional<std::string> id;  // _id, id, docid, doc_id
+  std::optional<std::string> id;
   std::string title;
-  std::optional<std::string> text;  // text, contents
+  std::optional<std::string> text;
 };
 
 // Nothing when `wanted` is given and the record's id is not among them. kInvalidInput, without a place,

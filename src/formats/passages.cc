@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/file.h"
 #include "formats/candidate_json.h"
+#include "formats/record_names.h"
 #include "formats/run_builder.h"
 #include "formats/text_lines.h"
 #include "headwise/dataset.h"
@@ -38,18 +39,18 @@ Result<Document> passage_of(const json& value, const JsonPlace& place) {
     passage.text = value.get<std::string>();
     return passage;
   }
-  const json* text = first_member(value, {"text", "contents"});
-  const json* title = first_member(value, {"title"});
+  const json* text = record_member(value, RecordMember::kText);
+  const json* title = record_member(value, RecordMember::kTitle);
   if (!value.is_object() || (text == nullptr && title == nullptr)) {
-    return place.fail(
-        "expected an object with 'text' (or 'contents'), and optionally '_id' or 'id' and 'title'");
+    return place.fail("expected text, or an object with " + names_of(RecordMember::kText) +
+                      ", and optionally '_id' or 'id' and 'title'");
   }
   for (const json* part : {text, title}) {
     if (part != nullptr && !part->is_string()) return place.fail("text and title must be strings");
   }
   if (text != nullptr) passage.text = text->get<std::string>();
   if (title != nullptr) passage.title = title->get<std::string>();
-  if (const json* id = first_member(value, {"_id", "id", "docid", "doc_id"})) {
+  if (const json* id = record_member(value, RecordMember::kId)) {
     std::optional<std::string> name = id_text(*id);
     if (!name || name->empty()) return place.fail("the id is neither a string nor a whole number, or empty");
     passage.id = std::move(*name);
@@ -121,9 +122,10 @@ Result<CandidateFile> parse_candidates(std::string_view text, std::string_view s
       CandidateHit& hit = request->hits[i];
       HW_RETURN_IF_ERROR(builder.add(request->query_id, hit.id, (*scores)[i], place.number));
       judged.judgements.push_back({hit.id, hit.relevant ? 1 : 0});
-      if (!hit.text) return place.fail("candidate " + in_quotes(hit.id) + " has no text");
+      if (!hit.text && hit.title.empty())
+        return place.fail("candidate " + in_quotes(hit.id) + " has no text");
       // A document given twice is found by the builder, which knows where.
-      documents.add({hit.id, std::move(hit.title), std::move(*hit.text)});
+      documents.add({hit.id, std::move(hit.title), std::move(hit.text).value_or("")});
     }
     if (!request->hits.empty()) file.documents.push_back(std::move(documents));
     if (request->judged) file.qrels.queries.push_back(std::move(judged));

@@ -244,7 +244,7 @@ def test_a_stream_answers_in_order_and_survives_bad_requests(headwise):
     assert sorted((hit["index"], hit["id"]) for hit in answers[12]["results"]) == [(0, "1"), (1, "5")]
     errors = {answer["line"]: answer["error"]["message"] for answer in answers if "error" in answer}
     for line, message in {2: "not JSON: byte 2", 4: "the query is empty", 5: 'no "query"', 6: "no passages", 7: '"documents"',
-                          8: "the id 'x'", 9: 'documents[0] has no "text"', 10: "documents[0]", 11: '"query" must be a string',
+                          8: "the id 'x'", 9: "documents[0] has neither a title nor 'text'", 10: "documents[0]", 11: '"query" must be a string',
                           12: "a request is a JSON object", 15: "not UTF-8: byte 11"}.items():
         assert message in errors[line], (line, errors[line])
     assert "11 of 14 requests failed (lines 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, …)" in done.stderr

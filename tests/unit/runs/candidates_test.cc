@@ -53,10 +53,10 @@ TEST(Passages, BadInput) {
   EXPECT_THAT(problem("ok\nbad \xC0\n"), HasSubstr("x:2: byte 5 is not valid UTF-8"));
   EXPECT_THAT(problem("{\"id\": \"a\", \"text\": \"x\"}\n{\"id\": \"a\", \"text\": \"y\"}"),
               HasSubstr("x:2: id 'a' is given twice, first on line 1"));
-  EXPECT_THAT(problem("{\"id\": \"a\"}"), HasSubstr("expected an object with 'text'"));
+  EXPECT_THAT(problem("{\"id\": \"a\"}"), HasSubstr("or an object with 'text'"));
   EXPECT_THAT(problem("{\"id\": \"a\", \"text\": 1}"), HasSubstr("must be strings"));
   EXPECT_THAT(problem("{\"id\": 1.5, \"text\": \"x\"}"), HasSubstr("the id is neither"));
-  EXPECT_THAT(problem("[{\"text\": \"x\"}, 7]"), HasSubstr("x: item 2: expected an object"));
+  EXPECT_THAT(problem("[{\"text\": \"x\"}, 7]"), HasSubstr("x: item 2: expected text, or an object"));
 }
 
 TEST(Candidates, IcrMarksBecomeJudgements) {
