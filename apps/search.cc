@@ -65,7 +65,10 @@ Result<SearchIndex> open_index(const SearchFlags& flags, const AppContext& conte
   ProgressBar bar(context.verb, context.quiet);
   auto index = SearchIndex::open(flags.place, &bar);
   bar.finish();
-  if (index && index->built_now()) {
+  if (index && index->build_reason() == BuildReason::kOlderVersion) {
+    print_note(context.verb, context.quiet, "the index was one of an earlier headwise; it was built anew");
+  }
+  if (index && index->build_reason() != BuildReason::kNone) {
     print_note(context.verb, context.quiet,
                "indexed " + std::to_string(index->documents()) + " documents; the index is kept in '" +
                    index->file().string() + "'");

@@ -71,10 +71,14 @@ if(HEADWISE_APPS)
   # cpp-httplib: HTTP/1.1 for `serve`. Debian builds it as a library, with OpenSSL; the definitions that its pkg-config file
   # names decide how its types are laid out.
   headwise_pkg_config(httplib cpp-httplib libcpp-httplib-dev)
-  if(HEADWISE_SEARCH)
-    # Xapian: the BM25 index of `search`. ICU: where its words begin and end.
-    headwise_pkg_config(xapian xapian-core libxapian-dev ", or configure with -DHEADWISE_SEARCH=OFF")
-    headwise_pkg_config(icu icu-uc libicu-dev ", or configure with -DHEADWISE_SEARCH=OFF")
+  # The BM25 index of `search`. SQLite: its file. ICU: where words begin and end. Snowball's libstemmer: their stems; by file,
+  # as above.
+  headwise_pkg_config(sqlite sqlite3 libsqlite3-dev)
+  headwise_pkg_config(icu icu-uc libicu-dev)
+  find_path(HEADWISE_STEMMER_INCLUDE NAMES libstemmer.h)
+  find_library(HEADWISE_STEMMER_LIBRARY NAMES stemmer)
+  if(NOT HEADWISE_STEMMER_INCLUDE OR NOT HEADWISE_STEMMER_LIBRARY)
+    message(FATAL_ERROR "libstemmer not found: run scripts/setup, or install libstemmer-dev")
   endif()
 endif()
 

@@ -3,6 +3,8 @@
 
 // Collections: BEIR folders, and their corpus and query files by themselves, which may also be MS MARCO's
 // "id <tab> text" tables.
+#include "formats/beir.h"
+
 #include <algorithm>
 
 #include "base/check.h"
@@ -74,18 +76,21 @@ Status require_all(const ById<Item>& items, const std::optional<IdSet>& wanted, 
                                             std::string(what) + " asked for: " + some_of(missing));
 }
 
+// Pages of a mapping that were read are given back in pieces of this size.
+constexpr size_t kReadBytes = size_t{16} << 20;
+
 // Maps the file, for a corpus may be larger than memory, and hands on the records that are wanted.
-template <typename Item, typename Make>
-Result<ById<Item>> read_records(const std::filesystem::path& path, const std::optional<IdSet>& wanted,
-                                Missing missing, std::string_view what, std::string_view plural,
-                                const Make& make) {
+using UseRecord = std::function<Status(Record)>;
+Status for_each_record(const std::filesystem::path& path, const std::optional<IdSet>& wanted,
+                       std::string_view what, const UseRecord& use) {
   Result<MappedFile> file = MappedFile::open(path);
   HW_RETURN_IF_ERROR(file);
   const std::string source = path.string();
-  LineReader lines({reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size()});
-  ById<Item> items;
+  const std::string_view text(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
+  LineReader lines(text);
   IdMap<size_t> seen;
   bool any = false;
+  size_t released = 0;
   while (std::optional<TextLine> line = lines.next_filled()) {
     any = true;
     const bool json = line->text[line->text.find_first_not_of(" \t")] == '{';
@@ -99,14 +104,34 @@ Result<ById<Item>> read_records(const std::filesystem::path& path, const std::op
                           "id " + in_quotes((*record)->id) + " is given twice, first on line " +
                               std::to_string(before->second));
     }
-    items.add(make(std::move(**record)));
+    HW_RETURN_IF_ERROR(use(std::move(**record)));
+    const auto read = static_cast<size_t>(line->text.data() - text.data());
+    if (read > released + kReadBytes) {
+      release_pages(file->bytes().data() + released, read - released);
+      released = read;
+    }
   }
-  if (!any) {
-    return fail(ErrorCode::kInvalidInput,
-                source + " is empty: expected one " + std::string(what) + " a line");
+  if (any) return {};
+  return fail(ErrorCode::kInvalidInput, source + " is empty: expected one " + std::string(what) + " a line");
+}
+
+template <typename Item, typename Make>
+Result<ById<Item>> read_records(const std::filesystem::path& path, const std::optional<IdSet>& wanted,
+                                Missing missing, std::string_view what, std::string_view plural,
+                                const Make& make) {
+  ById<Item> items;
+  HW_RETURN_IF_ERROR(for_each_record(path, wanted, what, [&](Record record) -> Status {
+    items.add(make(std::move(record)));
+    return {};
+  }));
+  if (missing == Missing::kError) {
+    HW_RETURN_IF_ERROR(require_all(items, wanted, path.string(), plural));
   }
-  if (missing == Missing::kError) HW_RETURN_IF_ERROR(require_all(items, wanted, source, plural));
   return items;
+}
+
+Document document_of(Record record) {
+  return {.id = std::move(record.id), .title = std::move(record.title), .text = std::move(record.text)};
 }
 
 Status require_file(const std::filesystem::path& path, std::string_view what) {
@@ -130,9 +155,13 @@ Result<Queries> read_queries(const std::filesystem::path& path, const std::optio
 
 Result<Documents> read_documents(const std::filesystem::path& path, const std::optional<IdSet>& wanted,
                                  Missing missing) {
-  return read_records<Document>(path, wanted, missing, "document", "documents", [](Record record) {
-    return Document{std::move(record.id), std::move(record.title), std::move(record.text)};
-  });
+  return read_records<Document>(path, wanted, missing, "document", "documents", &document_of);
+}
+
+Status for_each_line_document(const std::filesystem::path& path,
+                              const std::function<Status(const Document&)>& use) {
+  return for_each_record(path, std::nullopt, "document",
+                         [&](Record record) { return use(document_of(std::move(record))); });
 }
 
 Result<Dataset> read_beir(const std::filesystem::path& folder, const BeirOptions& options) {

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/fingerprint.h"
 #include "base/utf8.h"
+#include "formats/beir.h"
 
 namespace headwise {
 namespace {
@@ -44,17 +45,18 @@ Result<Corpus> find_folder(const fs::path& folder) {
 }
 
 // Text up to a line without a letter is a paragraph; its number in the file, from 1, is part of its id.
-Status add_paragraphs(const std::string& text, const std::string& name, Documents& documents) {
+Status add_paragraphs(const std::string& text, const std::string& name, const UseDocument& use) {
   if (const auto at = first_invalid_utf8(text)) {
     return fail(ErrorCode::kInvalidInput, "'" + name + "' is not UTF-8: byte " + std::to_string(*at) +
                                               " starts no valid character; convert it, e.g. with iconv");
   }
   std::string paragraph;
   int number = 0;
-  const auto finish = [&] {
-    if (paragraph.empty()) return;
-    documents.add({.id = name + "#" + std::to_string(++number), .title = {}, .text = std::move(paragraph)});
+  const auto finish = [&]() -> Status {
+    if (paragraph.empty()) return {};
+    const Document document{.id = name + "#" + std::to_string(++number), .title = {}, .text = paragraph};
     paragraph.clear();
+    return use(document);
   };
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = std::min(text.find('\n', begin), text.size());
@@ -63,13 +65,12 @@ Status add_paragraphs(const std::string& text, const std::string& name, Document
     while (!line.empty() && (line.back() == '\r' || line.back() == ' ' || line.back() == '\t'))
       line.pop_back();
     if (line.empty()) {
-      finish();
+      HW_RETURN_IF_ERROR(finish());
     } else {
       paragraph += (paragraph.empty() ? "" : "\n") + line;
     }
   }
-  finish();
-  return {};
+  return finish();
 }
 
 }  // namespace
@@ -86,16 +87,28 @@ Result<Corpus> find_corpus(const fs::path& given) {
                 .root = given.parent_path()};
 }
 
-Result<Documents> read_corpus(const Corpus& corpus) {
-  if (corpus.kind == Corpus::Kind::kLines) return read_documents(corpus.files.front());
-  if (corpus.kind == Corpus::Kind::kPassages) return read_passages(corpus.files.front());
-  Documents documents;
+Status for_each_document(const Corpus& corpus, const UseDocument& use) {
+  if (corpus.kind == Corpus::Kind::kLines) return for_each_line_document(corpus.files.front(), use);
+  if (corpus.kind == Corpus::Kind::kPassages) {
+    const auto documents = read_passages(corpus.files.front());
+    HW_RETURN_IF_ERROR(documents);
+    for (const Document& document : documents->items()) HW_RETURN_IF_ERROR(use(document));
+    return {};
+  }
   for (const fs::path& file : corpus.files) {
     auto text = read_text_file(file);
-    if (!text) return fail(std::move(text.error()));
-    const std::string name = file.lexically_relative(corpus.root).string();
-    HW_RETURN_IF_ERROR(add_paragraphs(*text, name, documents));
+    HW_RETURN_IF_ERROR(text);
+    HW_RETURN_IF_ERROR(add_paragraphs(*text, file.lexically_relative(corpus.root).string(), use));
   }
+  return {};
+}
+
+Result<Documents> read_corpus(const Corpus& corpus) {
+  Documents documents;
+  HW_RETURN_IF_ERROR(for_each_document(corpus, [&](const Document& document) -> Status {
+    documents.add(document);
+    return {};
+  }));
   return documents;
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,10 @@ struct Corpus {
 
 // kNotFound: nothing there; kInvalidInput: a folder with neither corpus.jsonl nor a text file.
 Result<Corpus> find_corpus(const std::filesystem::path& given);
+// One document after another, in the corpus's order, without holding them all where the files are lines or a
+// folder; `use` may stop with an error of its own.
+using UseDocument = std::function<Status(const Document&)>;
+Status for_each_document(const Corpus& corpus, const UseDocument& use);
 Result<Documents> read_corpus(const Corpus& corpus);
 // Changes when a file is added, taken away, or written to.
 Result<std::string> signature_of(const Corpus& corpus);

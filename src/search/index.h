@@ -40,6 +40,14 @@ struct SearchPlace {
   std::filesystem::path word_frequencies;
 };
 
+// Why open() built the index, if it did.
+enum class BuildReason {
+  kNone,           // it was there
+  kNew,            // there was none
+  kCorpusChanged,  // it belonged to the corpus as it was before
+  kOlderVersion    // an earlier headwise built it, in another form
+};
+
 class SearchIndex {
  public:
   // Reads the index where it belongs to the corpus as it is now (names, sizes and times of its files);
@@ -59,7 +67,7 @@ class SearchIndex {
 
   int64_t documents() const;
   const std::filesystem::path& file() const;
-  bool built_now() const;
+  BuildReason build_reason() const;
 
  private:
   struct State;

@@ -3,10 +3,11 @@
 
 #include "search/terms.h"
 
+#include <libstemmer.h>
 #include <unicode/brkiter.h>
 #include <unicode/locid.h>
+#include <unicode/uchar.h>
 #include <unicode/utext.h>
-#include <xapian.h>
 
 #include <algorithm>
 #include <array>
@@ -14,11 +15,12 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/utf8.h"
 
 namespace headwise {
 namespace {
 
-// A longer word is no word; the index holds terms of at most 245 bytes.
+// A longer word is no word.
 constexpr size_t kLongestTerm = 64;
 
 // Lucene's EnglishAnalyzer has the same list. Sorted.
@@ -30,10 +32,24 @@ constexpr std::array<std::string_view, 33> kStopWords{
 // Apostrophes before the possessive s: typewriter's, printer's, full width.
 constexpr std::array<std::string_view, 3> kPossessives{"'s", "\u2019s", "\uff07s"};
 
+// Of a word that is not empty; ICU finds words in what is valid UTF-8 alone.
+DecodedCodePoint first_letter(std::string_view word) {
+  return decode_utf8(word).value_or(DecodedCodePoint{U'\uFFFD', 1});
+}
+
+char32_t small_letter(char32_t letter) {
+  return static_cast<char32_t>(u_tolower(static_cast<UChar32>(letter)));
+}
+char32_t capital_letter(char32_t letter) {
+  return static_cast<char32_t>(u_toupper(static_cast<UChar32>(letter)));
+}
+
 std::string small_letters(std::string_view word) {
   std::string small;
-  for (Xapian::Utf8Iterator at(word.data(), word.size()); at != Xapian::Utf8Iterator(); ++at) {
-    Xapian::Unicode::append_utf8(small, Xapian::Unicode::tolower(*at));
+  while (!word.empty()) {
+    const DecodedCodePoint letter = first_letter(word);
+    append_utf8(small, small_letter(letter.value));
+    word.remove_prefix(letter.bytes);
   }
   return small;
 }
@@ -52,12 +68,20 @@ bool has_measure(std::string_view part) {
 }
 
 // Porter's own program differs from his paper in two endings of step 2, bli -> ble and logi -> log, and
-// leaves words of two letters alone; Lucene has that program, Xapian the paper. Making these endings before
+// leaves words of two letters alone; Lucene has that program, Snowball the paper. Making these endings before
 // the first step comes to the same.
 constexpr std::array<std::array<std::string_view, 2>, 6> kDepartures{
     {{"bli", "ble"}, {"bly", "ble"}, {"blies", "ble"}, {"logi", "log"}, {"logy", "log"}, {"logies", "log"}}};
 
-std::string stem_of(std::string word, const Xapian::Stem& stem) {
+// Snowball's stemmers keep what they work on: each thread has its own.
+sb_stemmer& stemmer_of_this_thread() {
+  thread_local const std::unique_ptr<sb_stemmer, void (*)(sb_stemmer*)> stemmer(
+      sb_stemmer_new("porter", "UTF_8"), &sb_stemmer_delete);
+  HW_CHECK(stemmer != nullptr);
+  return *stemmer;
+}
+
+std::string stem_of(std::string word) {
   if (word.size() <= 2) return word;
   for (const auto& [ending, other] : kDepartures) {
     if (word.ends_with(ending) &&
@@ -66,11 +90,15 @@ std::string stem_of(std::string word, const Xapian::Stem& stem) {
       break;
     }
   }
-  return stem(word);
+  sb_stemmer& stemmer = stemmer_of_this_thread();
+  const sb_symbol* stem = sb_stemmer_stem(&stemmer, reinterpret_cast<const sb_symbol*>(word.data()),
+                                          static_cast<int>(word.size()));
+  HW_CHECK(stem != nullptr);
+  return {reinterpret_cast<const char*>(stem), static_cast<size_t>(sb_stemmer_length(&stemmer))};
 }
 
 // Empty where a word is no term.
-std::string term_of(std::string_view found, const Xapian::Stem& stem) {
+std::string term_of(std::string_view found) {
   if (found.size() > 2 * kLongestTerm) return {};
   std::string word = small_letters(found);
   for (const std::string_view ending : kPossessives) {
@@ -83,7 +111,7 @@ std::string term_of(std::string_view found, const Xapian::Stem& stem) {
       std::binary_search(kStopWords.begin(), kStopWords.end(), std::string_view(word))) {
     return {};
   }
-  return stem_of(std::move(word), stem);
+  return stem_of(std::move(word));
 }
 
 // How much of a word belongs to it: where a stop is followed by a capital and a small letter ("gene.The") the
@@ -91,9 +119,13 @@ std::string term_of(std::string_view found, const Xapian::Stem& stem) {
 size_t length_within_sentence(std::string_view word) {
   for (size_t stop = word.find_first_of(".:"); stop != std::string_view::npos;
        stop = word.find_first_of(".:", stop + 1)) {
-    Xapian::Utf8Iterator at(word.data() + stop + 1, word.size() - stop - 1);
-    if (at == Xapian::Utf8Iterator() || Xapian::Unicode::tolower(*at) == *at) continue;
-    if (++at != Xapian::Utf8Iterator() && Xapian::Unicode::toupper(*at) != *at) return stop;
+    std::string_view rest = word.substr(stop + 1);
+    if (rest.empty()) continue;
+    const DecodedCodePoint capital = first_letter(rest);
+    rest.remove_prefix(capital.bytes);
+    if (rest.empty() || small_letter(capital.value) == capital.value) continue;
+    const char32_t next = first_letter(rest).value;
+    if (capital_letter(next) != next) return stop;
   }
   return word.size();
 }
@@ -117,7 +149,6 @@ struct CloseText {
 }  // namespace
 
 std::vector<std::string> search_terms(std::string_view text) {
-  const Xapian::Stem stem("porter");
   std::vector<std::string> terms;
   UErrorCode error = U_ZERO_ERROR;
   const std::unique_ptr<UText, CloseText> opened(
@@ -132,7 +163,7 @@ std::vector<std::string> search_terms(std::string_view text) {
     if (words.getRuleStatus() >= UBRK_WORD_NONE_LIMIT) {
       for (std::string_view word = text.substr(begin, end - begin); !word.empty();) {
         const size_t length = length_within_sentence(word);
-        if (std::string term = term_of(word.substr(0, length), stem); !term.empty()) {
+        if (std::string term = term_of(word.substr(0, length)); !term.empty()) {
           terms.push_back(std::move(term));
         }
         word.remove_prefix(std::min(length + 1, word.size()));

@@ -100,6 +100,18 @@ def test_the_index_is_kept_and_follows_the_corpus(headwise, facts, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["facts.txt", "facts.txt.bm25"]  # nothing half-made
 
 
+def test_an_index_of_an_earlier_headwise_is_built_anew(headwise, facts, tmp_path):
+    """It was Xapian's (glass, one file) until 2026; another program's Xapian database is not touched."""
+    index = tmp_path / "facts.txt.bm25"
+    index.write_bytes(b"\x0f\x0dXapian Glass\x04" + bytes(8000) + b"headwise BM25 index 2: UAX #29 words" + bytes(100))
+    done = headwise("search", "--corpus", facts, "--query", "emma", "--no-rerank", "--json")
+    assert done.returncode == 0 and "the index was one of an earlier headwise; it was built anew" in done.stderr
+    assert [hit["id"] for hit in json.loads(done.stdout)["results"]] == ["2"] and index.read_bytes().startswith(b"SQLite format 3\0")
+    index.write_bytes(b"\x0f\x0dXapian Glass\x04" + bytes(8000))
+    assert "is no index of headwise; name another with --index" in headwise.fails(3, "search", "--corpus", facts, "--query", "emma", "--no-rerank")
+    assert index.stat().st_size == 8015
+
+
 def test_every_kind_of_corpus(headwise, tmp_path):
     (tmp_path / "beir").mkdir()
     (tmp_path / "beir" / "corpus.jsonl").write_text("".join(
