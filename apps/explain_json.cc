@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "common/output.h"
+#include "engine/statistics_json.h"
 #include "explain.h"
-#include "rerank_modes.h"
 
 namespace headwise {
 namespace {

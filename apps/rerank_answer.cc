@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "common/output.h"
 #include "common/terminal.h"
+#include "engine/statistics_json.h"
 #include "rerank_modes.h"
 
 namespace headwise {
@@ -63,16 +64,6 @@ Result<std::string> format_as_run(const Answer& answer, RunFormat format) {
 }
 
 }  // namespace
-
-Json statistics_json(const RankingStatistics& statistics) {
-  return {{"prompt_tokens", statistics.prompt_tokens},
-          {"tokens_run", statistics.tokens_run},
-          {"passage_tokens", statistics.passage_tokens},
-          {"passages_kept", statistics.passages_kept},
-          {"truncated_passages", statistics.truncated_passages},
-          {"layers_run", statistics.layers_run},
-          {"heads_read", statistics.heads_read}};
-}
 
 AnswerFormat answer_format(const RerankFlags& flags, AnswerFormat otherwise) {
   if (flags.json) return AnswerFormat::kJsonl;

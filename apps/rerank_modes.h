@@ -5,7 +5,6 @@
 // flags they share, and how one answer is written.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <span>
 #include <string>
@@ -50,8 +49,6 @@ struct Answer {
   bool timings = true;   // jsonl: statistics with seconds; off where the same work must give the same bytes
 };
 
-// As every answer in JSON has it.
-nlohmann::ordered_json statistics_json(const RankingStatistics& statistics);
 Result<std::string> format_answer(const Answer& answer, AnswerFormat format);
 // The table for a person: rank, change against the given order, score, bar, text.
 std::string format_table(const Answer& answer, int columns, bool colours);

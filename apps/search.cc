@@ -16,6 +16,7 @@
 #include "common/progress_bar.h"
 #include "common/signals.h"
 #include "common/terminal.h"
+#include "engine/statistics_json.h"
 #include "explain.h"
 #include "rerank_modes.h"
 #include "search/index.h"
