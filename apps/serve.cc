@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -19,6 +20,7 @@
 #include "common/signals.h"
 #include "engine/options.h"
 #include "search/index.h"
+#include "serve/dialects.h"
 #include "serve/model_engine.h"
 #include "serve/service.h"
 
@@ -32,9 +34,49 @@ struct ServeFlags {
   serve::ServiceOptions service;
   int64_t max_connections = 2048;
   double drain_seconds = 30.0;
+  std::string score;
   bool no_log = false;
   bool no_warm_up = false;
 };
+
+// What is given empty was meant to be something: a variable that is not set, mostly.
+struct NeedsValue {
+  const char* flag;
+  const char* what;
+};
+constexpr NeedsValue kNeedValues[] = {
+    {"--host", "an address; 0.0.0.0 is all of the machine's"},
+    {"--api-key", "a key; leave the flag out where everybody may ask"},
+    {"--cors", "an origin; leave the flag out where only the server's own page may ask"},
+    {"--corpus", "a folder or file; leave the flag out where nothing is searched"},
+};
+Status check_empty(const CLI::App& verb) {
+  for (const NeedsValue& row : kNeedValues) {
+    const CLI::Option* option = verb.get_option(row.flag);
+    if (option->count() > 0 && option->as<std::string>().empty()) {
+      return fail(ErrorCode::kUsage, std::string(row.flag) + " is empty: expected " + row.what);
+    }
+  }
+  return {};
+}
+
+// Flags that say something about what nothing else asks for.
+Status check_corpus(const SearchPlace& place) {
+  if (!place.corpus.empty()) return {};
+  for (const auto& [flag, value] :
+       {std::pair{"--index", place.index}, std::pair{"--word-frequencies", place.word_frequencies}}) {
+    if (!value.empty())
+      return fail(ErrorCode::kUsage, std::string(flag) + " is for a corpus: give --corpus as well");
+  }
+  return {};
+}
+
+// The library of flags takes an empty variable for one that is not there.
+void note_empty_key(const AppContext& context) {
+  const char* key = std::getenv("HEADWISE_API_KEY");
+  if (key != nullptr && *key == '\0')
+    print_note(context.verb, context.quiet, "HEADWISE_API_KEY is empty: no key, anybody may ask");
+}
 
 // Keys come in a header's value, where a percent sign would be decoded.
 Status check_key(const std::string& key) {
@@ -96,6 +138,7 @@ Result<SearchIndex> open_corpus(const SearchPlace& place, const AppContext& cont
 }
 
 Status run_serve(const ServeFlags& flags, const AppContext& context) {
+  HW_RETURN_IF_ERROR(check_corpus(flags.place));
   HW_RETURN_IF_ERROR(check_key(flags.service.api_key));
   HW_RETURN_IF_ERROR(check_cors(flags.service.cors));
   const StopSignals signals;
@@ -194,6 +237,10 @@ Action add_serve(CLI::App& verb, AppContext& context) {
   add(kBounds, "--drain-seconds", flags->drain_seconds,
       "After SIGTERM: how long requests that were taken may run on")
       ->check(CLI::Range(0.0, 86400.0));
+  add("Result", "--score", flags->score,
+      "What scores are where a request does not say: raw, as `rerank` prints them; softmax or minmax over a "
+      "query's passages, both within 0..1")
+      ->check(CLI::IsMember({"raw", "softmax", "minmax"}));
   verb.add_flag("--no-log", flags->no_log, "No line on stderr for each request")->group("Result");
   verb.add_flag("--no-warm-up", flags->no_warm_up, "Listen at once; the first request waits longer")
       ->group("Model");
@@ -204,7 +251,12 @@ Action add_serve(CLI::App& verb, AppContext& context) {
   flags->engine.usual_keep_memory = kUsualKeepMemory;
   add_engine_flags(verb, flags->engine);
   verb.get_option("--keep-memory")->default_str("1GiB");
-  return [flags, &context]() { return run_serve(*flags, context); };
+  return [flags, &verb, &context]() -> Status {
+    HW_RETURN_IF_ERROR(check_empty(verb));
+    if (flags->service.api_key.empty()) note_empty_key(context);
+    flags->service.score = serve::find_scale(flags->score);
+    return run_serve(*flags, context);
+  };
 }
 
 }  // namespace headwise

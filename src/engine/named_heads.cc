@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "base/near_word.h"
+#include "engine/options.h"
 #include "headwise/head_catalogue.h"
+#include "headwise/head_selection.h"
 
 namespace headwise {
 namespace {
@@ -73,6 +75,20 @@ Result<std::optional<HeadSet>> named_head_set(const std::string& given) {
   for (const std::string& name : near_names(given)) near += (near.empty() ? "; near: " : ", ") + name;
   return fail(ErrorCode::kNotFound, "--heads: '" + given + "' is neither a file nor a published head list" +
                                         near + "; `headwise heads show` lists all");
+}
+
+std::vector<std::string> head_names_for(const Model& model) {
+  std::vector<std::string> names = {kDefaultHeads, "all"};
+  for (const CatalogueEntry& entry : head_catalogue()) {
+    if (check_head_set(entry.set, model)) names.push_back(entry.name);
+  }
+  return names;
+}
+
+bool is_heads_without_file(const std::string& given) {
+  std::error_code ignored;
+  const bool known = given == kDefaultHeads || find_head_set(given) != nullptr || HeadSelection::parse(given);
+  return known && !std::filesystem::exists(given, ignored);
 }
 
 }  // namespace headwise

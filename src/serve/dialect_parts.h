@@ -5,24 +5,37 @@
 // several of them have.
 #pragma once
 
+#include <span>
+#include <string>
+#include <vector>
+
 #include "serve/dialects.h"
 
 namespace headwise::serve {
 
-// "model" and "score_scale", which every dialect may have.
+// "model", "score_scale" and "instruction", which every dialect may have.
 void read_common(FieldReader& fields, RerankRequest& request);
+// What scores are to be, under this name.
+void read_scale(FieldReader& fields, const char* name, RerankRequest& request);
+// The most tokens of a passage: the least of the fields with these names that is above 0.
+void read_token_limits(FieldReader& fields, std::span<const char* const> names, int64_t least,
+                       RerankRequest& request);
 // top_n, or what the dialect calls it.
 void read_top(FieldReader& fields, const char* name, int64_t least, RerankRequest& request);
 // The one query of all dialects but two.
-void read_query(FieldReader& fields, const char* documents, const RequestLimits& limits,
+void read_query(FieldReader& fields, const char* documents, const DocumentRules& rules,
                 RerankRequest& request);
-// Where a result holds its document's text, if that is asked for: {"document": {"text"}} unless a dialect has
-// a way of its own.
-using PutText = void (*)(Json& result, const std::string& text);
-void put_document(Json& result, const std::string& text);
+// Where a result holds its document, if that is asked for: {"document": {"text"[, "title"]}} unless a dialect
+// has a way of its own.
+using PutDocument = void (*)(Json& result, const Passage& passage);
+void put_document(Json& result, const Passage& passage);
+// What was read of the document where that is not all of it once: "truncated", "empty", "window".
+void put_reading(Json& result, const ScoredPassage& hit);
+// For people, of an answer to one query: how many documents were cut, which are empty.
+std::vector<std::string> warnings_of(const RerankAnswer& answer);
 // {"index", NAME: score[, the text]} for each result of the first query.
 Json result_list(const RerankRequest& request, const RerankAnswer& answer, const char* score_name,
-                 PutText put_text = put_document);
+                 PutDocument put = put_document);
 
 Result<RerankRequest> parse_cohere(const ParsedJson& body, const RequestLimits& limits);
 Result<RerankRequest> parse_jina(const ParsedJson& body, const RequestLimits& limits);

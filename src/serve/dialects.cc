@@ -19,15 +19,28 @@ constexpr const char* kScore[] = {"/score", "/v1/score"};
 constexpr const char* kOwn[] = {"/v1/headwise/rerank"};
 constexpr const char* kSearch[] = {"/v1/headwise/search"};
 
-bool has_texts(const ParsedJson& body) { return body.contains("texts"); }
-// voyageai sends both, null or not; no other dialect has them.
-bool has_top_k(const ParsedJson& body) { return body.contains("top_k") || body.contains("truncation"); }
+bool is_tei(const ParsedJson& body) {
+  const ParsedJson* texts = given_member(body, "texts");
+  return texts != nullptr && (texts->is_array() || given_member(body, "documents") == nullptr);
+}
+// voyageai always sends `truncation`; who says `top_n` speaks another dialect, whatever else is in the body.
+bool is_voyage(const ParsedJson& body) {
+  const bool either = given_member(body, "top_k") != nullptr || given_member(body, "truncation") != nullptr;
+  return either && given_member(body, "top_n") == nullptr;
+}
+
+struct ScaleName {
+  ScoreScale scale;
+  const char* name;
+};
+constexpr std::array<ScaleName, 3> kScales{
+    {{ScoreScale::kRaw, "raw"}, {ScoreScale::kSoftmax, "softmax"}, {ScoreScale::kMinmax, "minmax"}}};
 
 // Cohere v1 and Jina share a path and a body; what either adds stands beside the other's.
 constexpr std::array<Dialect, 7> kDialects{{
     {"cohere", kCohere2, nullptr, parse_cohere, render_results, error_body},
-    {"tei", kShort, has_texts, parse_tei, render_tei, tei_error_body},
-    {"voyage", kShort, has_top_k, parse_voyage, render_voyage, voyage_error_body},
+    {"tei", kShort, is_tei, parse_tei, render_tei, tei_error_body},
+    {"voyage", kShort, is_voyage, parse_voyage, render_voyage, voyage_error_body},
     {"jina", kRerank, nullptr, parse_jina, render_results, error_body},
     {"score", kScore, nullptr, parse_score, render_score, error_body},
     {"headwise", kOwn, nullptr, parse_own, render_own, error_body},
@@ -65,19 +78,29 @@ bool is_dialect_path(std::string_view path) {
 
 const Dialect* find_dialect(std::string_view path, const ParsedJson& body) {
   for (const Dialect& dialect : kDialects) {
-    const bool known = dialect.recognise == nullptr || (body.is_object() && dialect.recognise(body));
+    const bool known = dialect.recognise == nullptr || dialect.recognise(body);
     if (known && heard_at(dialect, path)) return &dialect;
   }
   return nullptr;
 }
 
 const char* scale_name(ScoreScale scale) {
-  return scale == ScoreScale::kRaw ? "raw" : scale == ScoreScale::kSoftmax ? "softmax" : "minmax";
+  for (const ScaleName& row : kScales) {
+    if (row.scale == scale) return row.name;
+  }
+  return kScales.front().name;
+}
+
+std::optional<ScoreScale> find_scale(std::string_view name) {
+  for (const ScaleName& row : kScales) {
+    if (row.name == name) return row.scale;
+  }
+  return std::nullopt;
 }
 
 std::vector<ScoredPassage> shown_results(const RerankRequest& request, const QueryAnswer& answer) {
   std::vector<ScoredPassage> results = answer.results;
-  scale_scores(request.scale, results);
+  scale_scores(request.scale.value_or(ScoreScale::kRaw), results);
   const auto wanted = static_cast<size_t>(request.top_n);
   if (wanted > 0 && wanted < results.size()) results.resize(wanted);
   return results;

@@ -6,13 +6,14 @@
 // and how an answer becomes a body. docs/server.md#dialects shows each; a new one is a row and two functions.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "headwise/error.h"
+#include "serve/document_reader.h"
 #include "serve/errors.h"
-#include "serve/field_reader.h"
 #include "serve/json.h"
 #include "serve/rerank_request.h"
 
@@ -27,7 +28,8 @@ struct AnswerContext {
 struct Dialect {
   const char* name;  // in logs and metrics
   std::span<const char* const> paths;
-  // Null: every body. Asked in the order of the table among the dialects of a path.
+  // Null: every body. Asked in the order of the table among the dialects of a path. A member that is null is
+  // absent here as everywhere.
   bool (*recognise)(const ParsedJson& body);
   Result<RerankRequest> (*parse)(const ParsedJson& body, const RequestLimits& limits);
   Json (*render)(const RerankRequest& request, const RerankAnswer& answer, const AnswerContext& context);
@@ -41,7 +43,8 @@ const Dialect* find_dialect(std::string_view path, const ParsedJson& body);
 
 // "raw", "softmax", "minmax".
 const char* scale_name(ScoreScale scale);
-// What the client sees of a query: scores on the scale asked for, top_n of them.
+std::optional<ScoreScale> find_scale(std::string_view name);
+// What the client sees of a query: scores on the scale asked for (raw where none is), top_n of them.
 std::vector<ScoredPassage> shown_results(const RerankRequest& request, const QueryAnswer& answer);
 
 }  // namespace headwise::serve

@@ -3,12 +3,77 @@
 
 #include "serve/field_reader.h"
 
+#include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
+#include <string_view>
 #include <utility>
 
-#include "rerank/passage_text.h"
+#include "formats/printable.h"
 
 namespace headwise::serve {
+namespace {
+
+// What pydantic reads as a flag (its documentation, "Conversion Table").
+struct FlagWord {
+  std::string_view word;
+  bool value;
+};
+constexpr std::array<FlagWord, 12> kFlagWords{{{"true", true},
+                                               {"false", false},
+                                               {"1", true},
+                                               {"0", false},
+                                               {"yes", true},
+                                               {"no", false},
+                                               {"on", true},
+                                               {"off", false},
+                                               {"t", true},
+                                               {"f", false},
+                                               {"y", true},
+                                               {"n", false}}};
+
+std::optional<bool> flag_in(const ParsedJson& value) {
+  if (value.is_boolean()) return value.get<bool>();
+  if (value.is_number()) {
+    const auto number = value.get<double>();
+    if (number == 0.0 || number == 1.0) return number == 1.0;
+    return std::nullopt;
+  }
+  if (!value.is_string()) return std::nullopt;
+  auto text = value.get<std::string>();
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  for (const FlagWord& row : kFlagWords) {
+    if (row.word == text) return row.value;
+  }
+  return std::nullopt;
+}
+
+// What stands there, for messages.
+std::string found_in(const ParsedJson& value) {
+  constexpr size_t kLongest = 40;
+  if (value.is_string()) return printable(value.get_ref<const std::string&>(), kLongest);
+  return value.is_number() ? value.dump() : kind_of(value);
+}
+
+}  // namespace
+
+std::optional<double> number_in(const ParsedJson& value) {
+  if (value.is_number()) return value.get<double>();
+  if (!value.is_string()) return std::nullopt;
+  const auto& whole = value.get_ref<const std::string&>();
+  std::string_view text = whole;
+  constexpr std::string_view kSpaces = " \t\r\n";
+  text.remove_prefix(std::min(text.find_first_not_of(kSpaces), text.size()));
+  text = text.substr(0, text.find_last_not_of(kSpaces) + 1);
+  if (text.starts_with('+')) text.remove_prefix(1);
+  if (text.find_first_not_of("0123456789.eE+-") != std::string_view::npos) return std::nullopt;
+  double number = 0.0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (problem != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
 
 std::string kind_of(const ParsedJson& value) {
   switch (value.type()) {
@@ -27,6 +92,12 @@ std::string kind_of(const ParsedJson& value) {
   }
 }
 
+const ParsedJson* given_member(const ParsedJson& body, const char* name) {
+  if (!body.is_object()) return nullptr;
+  const auto found = body.find(name);
+  return found == body.end() || found->is_null() ? nullptr : &*found;
+}
+
 FieldReader::FieldReader(const ParsedJson& body, std::string where) : body_(body), where_(std::move(where)) {
   if (!body_.is_object()) {
     complain((where_.empty() ? "the body" : "\"" + where_.substr(0, where_.size() - 1) + "\"") +
@@ -34,25 +105,8 @@ FieldReader::FieldReader(const ParsedJson& body, std::string where) : body_(body
   }
 }
 
-void FieldReader::complain(const std::string& message) {
-  if (status_) status_ = fail(ErrorCode::kInvalidInput, message);
-}
-
-const ParsedJson* FieldReader::find(const char* name) const {
-  if (!body_.is_object()) return nullptr;
-  const auto found = body_.find(name);
-  return found == body_.end() || found->is_null() ? nullptr : &*found;
-}
-
-std::string FieldReader::required_text(const char* name) {
-  const ParsedJson* value = find(name);
-  if (value == nullptr) {
-    complain(name_of(name) + " is missing");
-    return {};
-  }
-  std::string text = optional_text(name);
-  if (good() && is_white_space(text)) complain(name_of(name) + " is empty");
-  return text;
+void FieldReader::complain(const std::string& message, ErrorCode code) {
+  if (status_) status_ = fail(code, message);
 }
 
 std::string FieldReader::optional_text(const char* name) {
@@ -68,93 +122,34 @@ std::string FieldReader::optional_text(const char* name) {
 std::optional<bool> FieldReader::optional_flag(const char* name) {
   const ParsedJson* value = find(name);
   if (value == nullptr) return std::nullopt;
-  if (!value->is_boolean()) {
-    complain(name_of(name) + " must be true or false, found " + kind_of(*value));
-    return std::nullopt;
-  }
-  return value->get<bool>();
+  const std::optional<bool> flag = flag_in(*value);
+  if (!flag) complain(name_of(name) + " must be true or false, found " + found_in(*value));
+  return flag;
 }
 
 std::optional<int64_t> FieldReader::optional_integer(const char* name, int64_t low, int64_t high) {
   const ParsedJson* value = find(name);
   if (value == nullptr) return std::nullopt;
-  // 3.0 is a whole number to JSON; what does not fit 64 bits comes as a floating-point number, too.
-  const bool whole = value->is_number() &&
-                     (value->is_number_integer() || std::trunc(value->get<double>()) == value->get<double>());
-  if (!whole) {
-    complain(name_of(name) + " must be a whole number, found " +
-             (value->is_number() ? value->dump() : kind_of(*value)));
+  const std::optional<double> number = number_in(*value);
+  if (!number || std::trunc(*number) != *number) {
+    complain(name_of(name) + " must be a whole number, found " + found_in(*value));
     return std::nullopt;
   }
-  if (value->get<double>() < static_cast<double>(low)) {
-    complain(name_of(name) + " must be at least " + std::to_string(low) + ", found " + value->dump());
+  if (*number < static_cast<double>(low)) {
+    complain(name_of(name) + " must be at least " + std::to_string(low) + ", found " + found_in(*value));
     return std::nullopt;
   }
-  return value->get<double>() >= static_cast<double>(high) ? high : value->get<int64_t>();
+  if (*number >= static_cast<double>(high)) return high;
+  // A seed may have more bits than a floating-point number keeps.
+  return value->is_number_integer() ? value->get<int64_t>() : static_cast<int64_t>(*number);
 }
 
 std::optional<double> FieldReader::optional_number(const char* name) {
   const ParsedJson* value = find(name);
   if (value == nullptr) return std::nullopt;
-  if (!value->is_number()) {
-    complain(name_of(name) + " must be a number, found " + kind_of(*value));
-    return std::nullopt;
-  }
-  return value->get<double>();
-}
-
-bool FieldReader::read_document(const ParsedJson& value, const std::string& name, Passage& passage) {
-  if (value.is_string()) {
-    passage.text = value.get<std::string>();
-  } else if (value.is_object()) {
-    FieldReader fields(value, name + ".");
-    passage.text = fields.required_text("text");
-    passage.title = fields.optional_text("title");
-    const ParsedJson* id = fields.find("id");
-    if (id != nullptr && !id->is_string() && !id->is_number_integer())
-      fields.complain("\"" + name + ".id\" must be a string, found " + kind_of(*id));
-    if (id != nullptr && fields.good()) passage.id = id->is_string() ? id->get<std::string>() : id->dump();
-    passage.first_stage_score = fields.optional_number("score");
-    if (!fields.good()) {
-      take(fields);
-      return false;
-    }
-  } else {
-    complain("\"" + name + "\" must be a string or an object with \"text\", found " + kind_of(value));
-    return false;
-  }
-  if (is_white_space(passage.text)) {
-    complain("\"" + name + "\" is empty");
-    return false;
-  }
-  return true;
-}
-
-std::vector<Passage> FieldReader::required_documents(const char* name, size_t max_documents) {
-  const ParsedJson* value = find(name);
-  if (value == nullptr) {
-    complain(name_of(name) + " is missing");
-    return {};
-  }
-  if (!value->is_array()) {
-    complain(name_of(name) + " must be a list of strings, found " + kind_of(*value));
-    return {};
-  }
-  if (value->empty()) complain(name_of(name) + " is empty; give at least one");
-  if (value->size() > max_documents && status_) {
-    status_ = fail(ErrorCode::kResourceLimit,
-                   name_of(name) + " has " + std::to_string(value->size()) + " entries; the server takes " +
-                       std::to_string(max_documents) + " of a request (--max-documents)");
-  }
-  std::vector<Passage> passages;
-  if (!good()) return passages;
-  passages.resize(value->size());
-  for (size_t i = 0; i < passages.size(); ++i) {
-    passages[i].id = std::to_string(i + 1);
-    const std::string place = where_ + name + "[" + std::to_string(i) + "]";
-    if (!read_document((*value)[i], place, passages[i])) return {};
-  }
-  return passages;
+  const std::optional<double> number = number_in(*value);
+  if (!number) complain(name_of(name) + " must be a number, found " + found_in(*value));
+  return number;
 }
 
 }  // namespace headwise::serve

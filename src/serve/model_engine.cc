@@ -10,8 +10,8 @@
 
 #include "base/check.h"
 #include "base/stopwatch.h"
+#include "engine/named_heads.h"
 #include "engine/resolve.h"
-#include "headwise/head_catalogue.h"
 #include "headwise/shipped_adapter.h"
 
 namespace headwise::serve {
@@ -20,13 +20,9 @@ namespace {
 constexpr size_t kMostEngines = 8;    // each has threads and scratch memory of its own
 constexpr size_t kMostPerHead = 100;  // passages whose tokens may be shown head by head
 
-// A head set by name, a layer window or a list. The command line would also open a file, which is nothing a
-// client may ask for.
+// The command line would also open a file, which is nothing a client may ask for.
 Status check_heads(const std::string& heads) {
-  std::error_code ignored;
-  if (heads == kDefaultHeads || find_head_set(heads) != nullptr || HeadSelection::parse(heads)) {
-    if (!std::filesystem::exists(heads, ignored)) return {};
-  }
+  if (is_heads_without_file(heads)) return {};
   return fail(ErrorCode::kInvalidInput,
               "\"heads\" must be default, all, a layer window 8..11, a list 13-18,14-2 or the name of a head "
               "set that /v1/models lists");
@@ -140,10 +136,7 @@ ModelEngine::ModelEngine(EngineSettings settings, Engine first, std::optional<Se
   card_.heads = first.describe_heads(first.reranker.heads());
   card_.encoding = option_text(first.settings, "encoding");
   card_.calibration = option_text(first.settings, "calibration");
-  card_.head_sets = {kDefaultHeads, "all"};
-  for (const CatalogueEntry& entry : head_catalogue()) {
-    if (check_head_set(entry.set, *model_)) card_.head_sets.push_back(entry.name);
-  }
+  card_.head_sets = head_names_for(*model_);
   if (first.settings.adapter != kNoAdapter) {
     const std::filesystem::path folder = std::filesystem::path(first.settings.adapter).lexically_normal();
     card_.adapters = {folder.has_filename() ? folder.filename().string()

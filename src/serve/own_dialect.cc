@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "engine/options.h"
+#include "engine/statistics_json.h"
 #include "serve/dialect_parts.h"
 
 namespace headwise::serve {
@@ -79,7 +80,8 @@ void read_explain(FieldReader& fields, RerankRequest& request) {
 
 void read_queries(FieldReader& fields, const RequestLimits& limits, RerankRequest& request) {
   const ParsedJson* list = fields.find("queries");
-  if (list == nullptr) return read_query(fields, "documents", limits, request);
+  DocumentRules rules{.max_documents = limits.max_documents, .fields = read_rank_fields(fields)};
+  if (list == nullptr) return read_query(fields, "documents", rules, request);
   if (!list->is_array() || list->empty()) {
     return fields.complain("\"queries\" must be a list of objects with \"query\" and \"documents\"");
   }
@@ -87,15 +89,15 @@ void read_queries(FieldReader& fields, const RequestLimits& limits, RerankReques
     return fields.complain("\"queries\" has " + std::to_string(list->size()) + " entries; the server takes " +
                            std::to_string(limits.max_queries) + " of a request");
   }
-  size_t left = limits.max_documents;
   for (size_t i = 0; i < list->size() && fields.good(); ++i) {
     FieldReader each((*list)[i], "queries[" + std::to_string(i) + "].");
     RerankQuery query;
     query.id = each.optional_text("id");
     if (query.id.empty()) query.id = std::to_string(i + 1);
-    query.text = each.required_text("query");
-    query.passages = each.required_documents("documents", left);
-    left -= std::min(left, query.passages.size());
+    query.text = read_query_text(each, "query");
+    query.instruction = each.optional_text("instruction");
+    query.passages = read_documents(each, "documents", rules);
+    rules.max_documents -= std::min(rules.max_documents, query.passages.size());
     fields.take(each);
     request.queries.push_back(std::move(query));
   }
@@ -171,10 +173,8 @@ Json query_json(const RerankRequest& request, const RerankQuery& query, const Qu
     if (request.search_depth > 0) {
       result["first_stage"] = {{"rank", hit.index + 1}, {"score", passage.first_stage_score.value_or(0.0)}};
     }
-    if (request.return_documents) {
-      result["document"]["text"] = passage.text;
-      if (!passage.title.empty()) result["document"]["title"] = passage.title;
-    }
+    put_reading(result, hit);
+    if (request.return_documents) put_document(result, passage);
     const size_t place = json["results"].size();
     if (answer.explanation && place < answer.explanation->passages.size() &&
         place < static_cast<size_t>(request.explain->passages)) {
@@ -186,13 +186,7 @@ Json query_json(const RerankRequest& request, const RerankQuery& query, const Qu
   json["heads"] = head_names(answer.heads);
   if (answer.explanation) json["head_weights"] = answer.explanation->head_weights;
   const RankingStatistics& statistics = answer.statistics;
-  json["statistics"] = {{"prompt_tokens", statistics.prompt_tokens},
-                        {"tokens_run", statistics.tokens_run},
-                        {"passage_tokens", statistics.passage_tokens},
-                        {"passages_kept", statistics.passages_kept},
-                        {"truncated_passages", statistics.truncated_passages},
-                        {"layers_run", statistics.layers_run},
-                        {"heads_read", statistics.heads_read}};
+  json["statistics"] = statistics_json(statistics);
   if (request.timings) {
     json["timings"] = {{"tokenize_seconds", statistics.tokenize_seconds},
                        {"prefill_seconds", statistics.prefill_seconds},
@@ -208,6 +202,7 @@ void read_options(FieldReader& fields, RerankRequest& request) {
   read_top(fields, "top_k", 0, request);  // as the command line calls it
   request.return_documents = fields.optional_flag("return_documents").value_or(request.return_documents);
   request.timings = fields.optional_flag("timings").value_or(false);
+  read_scale(fields, "score", request);  // as the command line calls it
   read_settings(fields, request.settings);
   read_explain(fields, request);
 }
@@ -229,7 +224,7 @@ Result<RerankRequest> parse_search(const ParsedJson& body, const RequestLimits& 
   FieldReader fields(body);
   RerankRequest request;
   read_common(fields, request);
-  request.queries.push_back({.id = "1", .text = fields.required_text("query"), .passages = {}});
+  request.queries.push_back({.id = "1", .text = read_query_text(fields, "query"), .passages = {}});
   const auto most = static_cast<int64_t>(limits.max_documents);
   request.search_depth =
       static_cast<int>(fields.optional_integer("depth", 1, most).value_or(std::min(kDepth, most)));
@@ -245,7 +240,7 @@ Json render_own(const RerankRequest& request, const RerankAnswer& answer, const 
   json["id"] = context.id;
   json["object"] = "headwise.rerank";
   json["model"] = context.model;
-  json["score_scale"] = scale_name(request.scale);
+  json["score_scale"] = scale_name(request.scale.value_or(ScoreScale::kRaw));
   json["queries"] = Json::array();
   for (size_t i = 0; i < answer.queries.size(); ++i) {
     json["queries"].push_back(query_json(request, request.queries[i], answer.queries[i]));

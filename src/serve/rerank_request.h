@@ -13,6 +13,7 @@
 
 #include "headwise/explanation.h"
 #include "headwise/reranker.h"
+#include "serve/errors.h"
 
 namespace headwise::serve {
 
@@ -27,11 +28,18 @@ struct RerankQuery {
   std::string id;
   std::string text;
   std::vector<Passage> passages;
+  std::string instruction{};  // what the model is asked to look for; empty: the request's
 };
 
 struct ExplainWish {
   int passages = 10;  // of each query, the best
   int per_head = 0;   // heads whose tokens are shown each for itself: those that give most
+};
+
+// What a client is told whose texts may not be cut, or not at the end, and are.
+struct CutRefusal {
+  Failure failure = Failure::kContextExceeded;
+  std::string reason;  // "\"truncate\" is false"
 };
 
 struct RerankRequest {
@@ -42,7 +50,9 @@ struct RerankRequest {
   int search_depth = 0;
   int64_t top_n = 0;  // results of each query; 0: all
   bool return_documents = false;
-  ScoreScale scale = ScoreScale::kRaw;
+  std::string instruction;          // empty: the template's own words
+  std::optional<ScoreScale> scale;  // nothing: what the server's flags say for the dialect
+  std::optional<CutRefusal> refuses_cut;
   RequestSettings settings;
   std::optional<ExplainWish> explain;
   bool timings = false;
@@ -60,6 +70,11 @@ struct RerankAnswer {
   std::vector<QueryAnswer> queries;
   double queue_seconds = 0.0;
 
+  int64_t truncated_passages() const {
+    int64_t sum = 0;
+    for (const QueryAnswer& query : queries) sum += query.statistics.truncated_passages;
+    return sum;
+  }
   int64_t prompt_tokens() const {
     int64_t sum = 0;
     for (const QueryAnswer& query : queries) sum += query.statistics.prompt_tokens;

@@ -11,6 +11,7 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -29,6 +30,8 @@ struct ServiceOptions {
   std::string version;
   std::string api_key;  // empty: everybody may ask
   std::string cors;     // the one origin that pages may come from, "*" for all; empty: none
+  // What scores are where a request does not say; nothing: what the dialect's clients expect.
+  std::optional<ScoreScale> score;
   int max_words = 300;  // for the estimate of a request's tokens: what the engine cuts passages to
   RequestLimits limits;
   QueueLimits queue;

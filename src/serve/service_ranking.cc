@@ -54,6 +54,13 @@ class JobProgress : public ProgressSink {
   const std::atomic<bool>& aborting_;
 };
 
+std::string cut_message(const RerankAnswer& answer, const CutRefusal& refusal) {
+  return std::to_string(answer.truncated_passages()) +
+         " of the texts are longer than what is read of one (--max-words, --max-tokens and the request's own "
+         "limit), and " +
+         refusal.reason;
+}
+
 }  // namespace
 
 int64_t Service::estimated_tokens(const RerankRequest& request) const {
@@ -85,7 +92,9 @@ HttpResponse Service::answered(const Dialect& dialect, const RerankRequest& requ
                                              .count()};
   HttpResponse response;
   response.body = json_text(dialect.render(request, answer, context));
-  response.headers.emplace_back("X-Score-Scale", scale_name(request.scale));
+  response.headers.emplace_back("X-Score-Scale", scale_name(request.scale.value_or(ScoreScale::kRaw)));
+  // Beside the body, because some dialects have no place for it.
+  response.headers.emplace_back("X-Truncated-Documents", std::to_string(answer.truncated_passages()));
   return response;
 }
 
@@ -108,6 +117,7 @@ HttpResponse Service::rank(const HttpRequest& request, RequestTrace& trace) {
                   wanted.error().message(), trace);
   }
   *body = nullptr;  // the texts are in `wanted` now
+  if (!wanted->scale) wanted->scale = options_.score;
   if (wanted->search_depth > 0) {
     if (engine_.card().corpus_documents == 0) {
       return failed(dialect, Failure::kNotFound,
@@ -145,6 +155,9 @@ HttpResponse Service::rank(const HttpRequest& request, RequestTrace& trace) {
       return gone;
     }
     return failed(dialect, failure_of(answer.error()), answer.error().to_string(), trace);
+  }
+  if (const auto& refusal = job->request.refuses_cut; refusal && answer->truncated_passages() > 0) {
+    return failed(dialect, refusal->failure, cut_message(*answer, *refusal), trace);
   }
   trace.queue_seconds = answer->queue_seconds;
   trace.tokens = answer->prompt_tokens();

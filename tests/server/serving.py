@@ -38,11 +38,12 @@ class Answer:
 class Server:
     """A server of its own port. Use as a context manager."""
 
-    def __init__(self, *arguments, model: Path | None = TINY):
+    def __init__(self, *arguments, model: Path | None = TINY, **variables):
         self.log = tempfile.TemporaryFile("w+b")
         given = ["--model", str(model)] if model else []
         self.process = subprocess.Popen([str(BINARY), "serve", "--port", "0", *given, *map(str, arguments)],
-                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.log, env=environment())
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.log,
+                                        env=environment(**variables))
         found = None
         end = time.monotonic() + 120
         while not found and time.monotonic() < end and self.process.poll() is None:

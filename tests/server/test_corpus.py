@@ -59,7 +59,7 @@ def test_nothing_found(searching):
 
 @pytest.mark.parametrize("fields, says", [
     ({"query": ""}, '"query" is empty'), ({"query": None}, '"query" is missing'), ({"query": 5}, '"query" must be a string'),
-    ({"depth": 0}, '"depth" must be at least 1'), ({"depth": "9"}, '"depth" must be a whole number'), ({"top_n": -1}, '"top_n"'),
+    ({"depth": 0}, '"depth" must be at least 1'), ({"depth": "deep"}, '"depth" must be a whole number'), ({"top_n": -1}, '"top_n"'),
     ({"encoding": "lists"}, '"encoding" must be one of'), ({"heads": "99-0"}, "99-0"),
 ])
 def test_bad_requests(searching, fields, says):

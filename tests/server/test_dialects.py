@@ -54,7 +54,7 @@ def test_tei(server, expected):
 
 @pytest.mark.parametrize("path", ["/v1/rerank", "/rerank"])
 def test_voyage(server, expected, path):
-    body = server.post(path, {"query": QUERY, "documents": DOCUMENTS, "top_k": None, "truncation": True}).json
+    body = server.post(path, {"query": QUERY, "documents": DOCUMENTS, "top_k": None, "truncation": True}).json  # as voyageai sends it
     assert body["object"] == "list" and pairs(body["data"]) == expected and body["usage"]["total_tokens"] > 0
     body = server.post(path, {"query": QUERY, "documents": DOCUMENTS, "top_k": 1, "return_documents": True}).json
     assert body["data"] == [{"index": expected[0][0], "relevance_score": expected[0][1], "document": DOCUMENTS[expected[0][0]]}]
@@ -67,6 +67,63 @@ def test_score(server, expected, path):
     many = server.post(path, {"text_1": [QUERY] * 2, "text_2": DOCUMENTS[:2]}).json["data"]
     alone = [server.post(path, {"text_1": QUERY, "text_2": text}).json["data"][0]["score"] for text in DOCUMENTS[:2]]
     assert [hit["score"] for hit in many] == alone
+
+
+@pytest.mark.parametrize("names", [("queries", "documents"), ("queries", "items"), ("data_1", "data_2"), ("query", "documents")])
+def test_score_under_the_names_of_vllm(server, expected, names):
+    body = server.post("/score", {names[0]: QUERY, names[1]: DOCUMENTS}).json
+    assert [(hit["index"], hit["score"]) for hit in body["data"]] == sorted(expected)
+    objects = [{"content": [{"type": "text", "text": text}]} for text in DOCUMENTS]
+    body = server.post("/score", {names[0]: {"text": QUERY}, names[1]: objects}).json
+    assert [(hit["index"], hit["score"]) for hit in body["data"]] == sorted(expected)
+
+
+@pytest.mark.parametrize("more, member, count", [
+    ({"texts": None}, "results", 3), ({"texts": True, "top_n": 2}, "results", 2), ({"top_n": 1, "top_k": None}, "results", 1),
+    ({"top_n": 1, "truncation": True}, "results", 1), ({"top_n": "2"}, "results", 2), ({"top_n": 2, "top_k": 1}, "results", 2),
+    ({"top_n": None, "top_k": 1}, "data", 1), ({"truncation": "true", "top_k": "2"}, "data", 2)])
+def test_what_is_null_picks_no_dialect(server, expected, more, member, count):
+    answer = server.post("/v1/rerank", {"query": QUERY, "documents": DOCUMENTS, **more})
+    assert answer.status == 200, answer.body
+    assert pairs(answer.json[member]) == expected[:count]
+
+
+@pytest.mark.parametrize("path", ["/v2/rerank", "/v1/rerank", "/rerank", "/v1/headwise/rerank"])
+@pytest.mark.parametrize("flag, shown", [("true", True), ("True", True), (1, True), ("false", False), ("0", False), (0.0, False), (None, False)])
+def test_flags_as_text(server, path, flag, shown):
+    """RAGFlow's client for Xinference sends "true"."""
+    body = server.post(path, {"query": QUERY, "documents": DOCUMENTS, "return_documents": flag, "return_len": "true"}).json
+    hits = body["queries"][0]["results"] if "queries" in body else body["results"]
+    assert [("document" in hit) for hit in hits] == [shown] * 3
+
+
+def test_documents_of_other_makers(server, expected):
+    """Whatever the text is called; a title alone is a text; rank_fields are read in their order."""
+    for name in ("text", "Text", "content", "CONTENTS", "page_content", "body"):
+        body = server.post("/v1/rerank", {"query": QUERY, "documents": [{name: text, "score": 3} for text in DOCUMENTS]}).json
+        assert pairs(body["results"]) == expected, name
+    titles = server.post("/v2/rerank", {"query": QUERY, "documents": [{"Title": text} for text in DOCUMENTS], "return_documents": True}).json
+    assert {hit["document"]["title"] for hit in titles["results"]} == set(DOCUMENTS)
+    books = [{"author": text.split()[1], "year": 1815, "name": text, "text": "never read"} for text in DOCUMENTS]
+    joined = [f"{text}\n1815\n{text.split()[1]}" for text in DOCUMENTS]
+    body = server.post("/v1/rerank", {"query": QUERY, "documents": books, "rank_fields": ["Name", "year", "none", "author"]}).json
+    assert pairs(body["results"]) == [(hit["index"], hit["score"]) for hit in rerank(QUERY, joined)]
+
+
+def test_the_server_has_a_score_of_its_own(expected):
+    raw = [score for _, score in expected]
+    with Server("--score", "minmax") as server:
+        for path, name in (("/v2/rerank", "documents"), ("/v1/rerank", "documents"), ("/rerank", "texts"), ("/v1/headwise/rerank", "documents")):
+            answer = server.post(path, {"query": QUERY, name: DOCUMENTS})
+            assert answer.headers["x-score-scale"] == "minmax", path
+        body = server.post("/v1/rerank", {"query": QUERY, "documents": DOCUMENTS}).json["results"]
+        assert body[0]["relevance_score"] == 1 and body[-1]["relevance_score"] == 0
+        # A request may say otherwise.
+        assert pairs(server.post("/rerank", {"query": QUERY, "texts": DOCUMENTS, "raw_scores": True}).json, "score") == expected
+        own = server.post("/v1/headwise/rerank", {"query": QUERY, "documents": DOCUMENTS, "score": "raw"}).json
+        assert [hit["relevance_score"] for hit in own["queries"][0]["results"]] == raw and own["score_scale"] == "raw"
+        soft = server.post("/score", {"queries": QUERY, "items": DOCUMENTS, "score_scale": "softmax"}).json
+        assert math.isclose(sum(hit["score"] for hit in soft["data"]), 1)
 
 
 def test_scales(server, expected):
@@ -101,9 +158,24 @@ def test_settings_of_one_request_do_not_reach_the_next(server, expected):
     assert pairs(server.post("/v1/rerank", {"query": QUERY, "documents": DOCUMENTS}).json["results"]) == expected
 
 
-def test_max_tokens_per_doc(server):
-    body = server.post("/v2/rerank", {"query": QUERY, "documents": DOCUMENTS, "max_tokens_per_doc": 2}).json
-    assert pairs(body["results"]) == [(hit["index"], hit["score"]) for hit in rerank(QUERY, DOCUMENTS, "--max-tokens", 2)]
+@pytest.mark.parametrize("path, more, tokens", [
+    ("/v2/rerank", {"max_tokens_per_doc": 2}, 2), ("/v1/rerank", {"max_tokens_per_doc": 2}, 2), ("/rerank", {"max_tokens_per_doc": "3"}, 3),
+    ("/v1/rerank", {"truncate_prompt_tokens": 2}, 2), ("/v1/rerank", {"truncate_prompt_tokens": 3, "max_tokens_per_doc": 2.0}, 2),
+    ("/v1/rerank", {"truncate_prompt_tokens": -1, "max_tokens_per_doc": 0}, 0)])
+def test_token_limits(server, path, more, tokens):
+    answer = server.post(path, {"query": QUERY, "documents": DOCUMENTS, **more})
+    assert pairs(answer.json["results"]) == [(hit["index"], hit["score"]) for hit in rerank(QUERY, DOCUMENTS, "--max-tokens", tokens)]
+    assert answer.headers["x-truncated-documents"] == ("3" if tokens else "0")
+    assert ("warnings" in answer.json["meta"]) == (tokens > 0)
+
+
+def test_a_word_without_end_is_cut_by_the_token_limit(server):
+    """Without it, one such text would be above --max-prompt-tokens."""
+    texts = ["x" * 1_000_000, "\u5317\u4eac" * 100_000, "tea"]
+    for path, right in (("/v1/rerank", {"query": "tea", "documents": texts}), ("/score", {"text_1": "tea", "text_2": texts}),
+                        ("/v2/rerank", {"query": "tea", "documents": texts})):
+        answer = server.post(path, {**right, "max_tokens_per_doc": 50})
+        assert answer.status == 200 and answer.headers["x-truncated-documents"] == "2", answer.body
 
 
 def test_many_queries(server, expected):

@@ -35,18 +35,20 @@ def check_error(answer, status, kind, *words):
     ({"documents": {"text": "tea"}}, '"documents" must be a list of strings, found an object'),
     ({"documents": ["a", 7]}, '"documents[1]" must be a string or an object with "text", found a number'),
     ({"documents": ["a", None]}, '"documents[1]" must be a string'),
-    ({"documents": ["a", {"title": "b"}]}, '"documents[1].text" is missing'),
+    ({"documents": ["a", {"name": "b"}]}, """"documents[1]" has none of 'text'"""),
+    ({"documents": ["a", {"name": "b"}], "rank_fields": ["title"]}, '"documents[1]" has none of the "rank_fields"'),
+    ({"rank_fields": 3}, '"rank_fields" must be a list of strings'),
     ({"documents": ["a", {"text": 1}]}, '"documents[1].text" must be a string'),
     ({"documents": ["a", {"text": "b", "title": 2}]}, '"documents[1].title" must be a string'),
     ({"documents": ["a", {"text": "b", "id": [2]}]}, '"documents[1].id" must be a string'),
     ({"documents": ["a", ""]}, '"documents[1]" is empty'),
     ({"documents": ["a", " \n"]}, '"documents[1]" is empty'),
     ({"top_n": -1}, '"top_n" must be at least'),
-    ({"top_n": "3"}, '"top_n" must be a whole number, found a string'),
+    ({"top_n": "three"}, '"top_n" must be a whole number, found \'three\''),
     ({"top_n": 1.5}, '"top_n" must be a whole number, found 1.5'),
     ({"top_n": True}, '"top_n" must be a whole number, found true'),
-    ({"return_documents": "yes"}, '"return_documents" must be true or false, found a string'),
-    ({"return_documents": 1}, '"return_documents" must be true or false, found a number'),
+    ({"return_documents": "maybe"}, '"return_documents" must be true or false, found \'maybe\''),
+    ({"return_documents": 2}, '"return_documents" must be true or false, found 2'),
     ({"model": 4}, '"model" must be a string'),
     ({"score_scale": "percent"}, '"score_scale" must be raw, softmax or minmax'),
 ])
@@ -76,7 +78,8 @@ def test_fields(server, path, change, word):
     ({"explain": 3}, '"explain" must be an object'),
     ({"explain": {"passages": 0}}, '"explain.passages" must be at least 1'),
     ({"explain": {"per_head": "all"}}, '"explain.per_head" must be a whole number'),
-    ({"timings": "yes"}, '"timings" must be true or false'),
+    ({"timings": "maybe"}, '"timings" must be true or false'),
+    ({"score": "percent"}, '"score" must be raw, softmax or minmax'),
     ({"queries": []}, '"queries" must be a list'),
     ({"queries": [3]}, '"queries[0]" must be an object'),
     ({"queries": [{"query": "a"}]}, '"queries[0].documents" is missing'),
@@ -119,7 +122,7 @@ def test_bodies_that_are_no_request(server, body):
 def test_what_may_be_sent(server):
     """Not errors: an escaped NUL, unknown fields, null for what is optional, whole numbers in other spellings, a huge top_n."""
     for change in ({"documents": ["tea\0leaf", "wind"]}, {"nobody": [1, {"a": None}]}, {"top_n": None, "return_documents": None, "model": None},
-                   {"top_n": 2.0}, {"top_n": 10**30}, {"top_n": 2**63}, {"query": "\U0001f642 \u202e"}):
+                   {"top_n": 2.0}, {"top_n": "2"}, {"return_documents": "false"}, {"query": {"text": "tea"}}, {"top_n": 10**30}, {"top_n": 2**63}, {"query": "\U0001f642 \u202e"}):
         answer = server.post("/v1/rerank", {**GOOD, **change})
         assert answer.status == 200, answer.body
     assert len(server.post("/rerank", {**GOOD, "top_n": 0}).json["results"]) == 3  # vLLM's default
@@ -168,6 +171,26 @@ def test_a_word_of_a_megabyte(server):
     assert server.health_milliseconds() < 1000
 
 
+def test_a_text_that_may_not_be_cut():
+    """text-embeddings-inference answers 413 and `Validation`, Voyage 400 and `detail`."""
+    long = ["tea", "tea " * 20, "grain " * 30]
+    with Server("--max-words", 10) as short:
+        tei = short.post("/rerank", {"query": "tea", "texts": long, "truncate": False})
+        assert tei.status == 413 and tei.json["error_type"] == "Validation"
+        assert tei.json["error"].startswith("2 of the texts are longer") and tei.json["error"].endswith('"truncate" is false')
+        left = short.post("/rerank", {"query": "tea", "texts": long, "truncate": True, "truncation_direction": "Left"})
+        assert left.status == 413 and '"truncation_direction" is left' in left.json["error"]
+        voyage = short.post("/v1/rerank", {"query": "tea", "documents": long, "truncation": False})
+        assert voyage.status == 400 and voyage.json["detail"].endswith('"truncation" is false')
+        vllm = short.post("/v1/rerank", {"query": "tea", "documents": long, "truncation_side": "left"})
+        check_error(vllm, 400, "invalid_request_error", '"truncation_side" is left')
+        for body in ({"texts": long, "truncate": True}, {"texts": long}, {"texts": ["tea", "grain"], "truncate": False},
+                     {"documents": long, "truncation": True}, {"texts": long, "truncation_direction": "right"}):
+            answer = short.post("/rerank", {"query": "tea", **body})
+            assert answer.status == 200, answer.body
+            assert answer.headers["x-truncated-documents"] == ("0" if "grain" in body.get("texts", ()) else "2")
+
+
 def test_key():
     with Server("--api-key", "s3cret-key") as locked:
         right = {"Authorization": "Bearer s3cret-key"}
@@ -183,6 +206,14 @@ def test_key():
         for path in ("/health", "/", "/docs", "/openapi.json", "/page.js"):
             assert locked.get(path).status == 200
         assert "s3cret" not in locked.log_text()
+
+
+def test_an_empty_key_in_the_environment_is_told():
+    with Server(HEADWISE_API_KEY="") as open_to_all:
+        assert "HEADWISE_API_KEY is empty: no key, anybody may ask" in open_to_all.log_text()
+        assert open_to_all.post("/v1/rerank", GOOD).status == 200
+    with Server() as plain:
+        assert "HEADWISE_API_KEY" not in plain.log_text()
 
 
 def test_any_token_passes_without_a_key(server):
@@ -245,7 +276,10 @@ def test_bad_flags_end_before_a_port_is_taken():
 
     from where import BINARY, TINY, environment
     for flags, status, word in (["--api-key", "a b"], 2, "--api-key"), (["--cors", "example"], 2, "--cors"), (["--port", "70000"], 2, "--port"), \
-            (["--host", "no.such.host.invalid"], 2, "--host"), (["--host", "192.0.2.1"], 3, "192.0.2.1"), (["--max-queue", "0"], 2, "--max-queue"):
+            (["--host", "no.such.host.invalid"], 2, "--host"), (["--host", "192.0.2.1"], 3, "192.0.2.1"), (["--max-queue", "0"], 2, "--max-queue"), \
+            (["--api-key", ""], 2, "--api-key is empty"), (["--host", ""], 2, "--host is empty"), (["--cors", ""], 2, "--cors is empty"), \
+            (["--corpus", ""], 2, "--corpus is empty"), (["--index", "x.bm25"], 2, "--index is for a corpus: give --corpus"), \
+            (["--word-frequencies", "x"], 2, "--word-frequencies is for a corpus"), (["--score", "percent"], 2, "--score"):
         done = subprocess.run([str(BINARY), "serve", "--port", "0", "--model", str(TINY), *flags], capture_output=True, text=True, timeout=60,
                               env=environment())
         assert done.returncode == status and word in done.stderr, (flags, done.returncode, done.stderr)

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <optional>
 
 namespace headwise::serve {
 namespace {
@@ -43,8 +44,9 @@ TEST(Dialects, AreToldApartByPathThenBody) {
       {"/rerank", R"({"query": "q", "documents": ["a"], "top_n": 3})", "jina"},
       {"/rerank", R"({"query": "q", "texts": ["a"]})", "tei"},
       {"/rerank", R"({"query": "q", "texts": ["a"], "top_k": 1})", "tei"},
-      {"/rerank", R"({"query": "q", "documents": ["a"], "top_k": null})", "voyage"},
+      {"/rerank", R"({"query": "q", "documents": ["a"], "top_k": 2})", "voyage"},
       {"/v1/rerank", R"({"query": "q", "documents": ["a"], "truncation": true})", "voyage"},
+      {"/v1/rerank", R"({"query": "q", "documents": ["a"], "truncation": false, "top_k": null})", "voyage"},
       {"/reranking", R"({"query": "q", "documents": ["a"], "top_k": 1})", "jina"},
       {"/score", R"({"text_1": "q", "text_2": "a"})", "score"},
       {"/v1/headwise/rerank", R"({"query": "q", "documents": ["a"], "texts": []})", "headwise"},
@@ -57,6 +59,32 @@ TEST(Dialects, AreToldApartByPathThenBody) {
   EXPECT_EQ(find_dialect("/nowhere", ParsedJson::object()), nullptr);
   EXPECT_TRUE(is_dialect_path("/v1/score"));
   EXPECT_FALSE(is_dialect_path("/health"));
+}
+
+// A member that is null is absent, and one that another dialect owns does not outweigh `documents` and
+// `top_n`.
+TEST(Dialects, NothingThatIsAbsentPicksOne) {
+  const struct {
+    const char* body;
+    const char* dialect;
+    int64_t top_n;
+  } rows[] = {
+      {R"({"query": "q", "documents": ["a", "b"], "texts": null})", "jina", 0},
+      {R"({"query": "q", "documents": ["a", "b"], "texts": true, "top_n": 3})", "jina", 3},
+      {R"({"query": "q", "documents": ["a", "b"], "texts": "c", "top_n": 3})", "jina", 3},
+      {R"({"query": "q", "documents": ["a", "b"], "top_n": 1, "top_k": null})", "jina", 1},
+      {R"({"query": "q", "documents": ["a", "b"], "top_n": 1, "truncation": true})", "jina", 1},
+      {R"({"query": "q", "documents": ["a", "b"], "top_n": 1, "top_k": 2})", "jina", 1},
+      {R"({"query": "q", "documents": ["a", "b"], "top_k": null, "truncation": null})", "jina", 0},
+      {R"({"query": "q", "documents": ["a", "b"], "top_n": null, "top_k": 2})", "voyage", 2},
+      {R"({"query": "q", "documents": null, "texts": ["a"], "top_n": null})", "tei", 0},
+  };
+  for (const auto& row : rows) {
+    const Heard heard = hear("/v1/rerank", row.body);
+    EXPECT_EQ(heard.dialect, row.dialect) << row.body;
+    ASSERT_TRUE(heard.request) << row.body;
+    EXPECT_EQ(heard.request->top_n, row.top_n) << row.body;
+  }
 }
 
 TEST(Dialects, EveryPathTakesEveryBody) {
@@ -142,14 +170,127 @@ TEST(Dialects, OwnSettingsAreFlags) {
   EXPECT_FALSE(heard.request->explain);
 }
 
-TEST(Dialects, ScoresPairs) {
-  const auto one = hear("/score", R"({"text_1": "q", "text_2": ["a", "b"]})");
-  ASSERT_EQ(one.request->queries.size(), 1U);
-  EXPECT_EQ(one.request->queries[0].passages.size(), 2U);
-  const auto pairs = hear("/score", R"({"text_1": ["q", "r"], "text_2": ["a", "b"]})");
+TEST(Dialects, ScoresPairsUnderEveryName) {
+  for (const char* body : {
+           R"({"text_1": "q", "text_2": ["a", "b"]})",
+           R"({"queries": "q", "documents": ["a", "b"]})",
+           R"({"queries": ["q"], "items": ["a", "b"]})",
+           R"({"data_1": "q", "data_2": ["a", "b"]})",
+           R"({"text_1": null, "queries": "q", "text_2": null, "documents": ["a", "b"]})",
+           R"({"query": {"text": "q"}, "documents": [{"content": "a"}, "b"]})",
+           R"({"data_1": {"content": [{"type": "text", "text": "q"}]}, "items": ["a", "b"]})",
+       }) {
+    const auto one = hear("/score", body);
+    ASSERT_TRUE(one.request) << body << one.request.error().message();
+    ASSERT_EQ(one.request->queries.size(), 1U) << body;
+    EXPECT_EQ(one.request->queries[0].text, "q");
+    ASSERT_EQ(one.request->queries[0].passages.size(), 2U) << body;
+    EXPECT_EQ(one.request->queries[0].passages[0].text, "a");
+  }
+  const auto pairs = hear("/score", R"({"queries": ["q", "r"], "documents": ["a", "b"]})");
   ASSERT_EQ(pairs.request->queries.size(), 2U);
   EXPECT_EQ(pairs.request->queries[1].text, "r");
   EXPECT_EQ(pairs.request->queries[1].passages[0].text, "b");
+  const auto blank = hear("/score", R"({"queries": ["q", " "], "documents": ["a", "b"]})");
+  ASSERT_FALSE(blank.request);
+  EXPECT_EQ(blank.request.error().message(), "\"queries[1]\" is empty");
+}
+
+// Wherever a dialect of others has a place for it.
+TEST(Dialects, TokenLimitsAreObeyed) {
+  const struct {
+    const char* path;
+    const char* body;
+    const char* tokens;
+  } rows[] = {
+      {"/v2/rerank", R"({"query": "q", "documents": ["a"], "max_tokens_per_doc": 7})", "7"},
+      {"/v2/rerank", R"({"query": "q", "documents": ["a"], "max_tokens_per_doc": "7"})", "7"},
+      {"/v1/rerank", R"({"query": "q", "documents": ["a"], "max_tokens_per_doc": 7})", "7"},
+      {"/v1/rerank", R"({"query": "q", "documents": ["a"], "truncate_prompt_tokens": 9})", "9"},
+      {"/rerank",
+       R"({"query": "q", "documents": ["a"], "max_tokens_per_doc": 7, "truncate_prompt_tokens": 5})", "5"},
+      {"/rerank",
+       R"({"query": "q", "documents": ["a"], "max_tokens_per_doc": 7, "truncate_prompt_tokens": -1})", "7"},
+      {"/score", R"({"text_1": "q", "text_2": "a", "max_tokens_per_doc": 8.0})", "8"},
+      {"/score", R"({"text_1": "q", "text_2": "a", "truncate_prompt_tokens": 8})", "8"},
+      {"/v1/headwise/rerank", R"({"query": "q", "documents": ["a"], "max_tokens_per_doc": 6})", "6"},
+      {"/rerank", R"({"query": "q", "documents": ["a"], "max_tokens_per_doc": 0})", ""},
+      {"/score", R"({"text_1": "q", "text_2": "a", "truncate_prompt_tokens": -1})", ""},
+  };
+  for (const auto& row : rows) {
+    const Heard heard = hear(row.path, row.body);
+    ASSERT_TRUE(heard.request) << row.path << row.body << heard.request.error().message();
+    RequestSettings wanted;
+    if (*row.tokens != '\0') wanted["max-tokens"] = row.tokens;
+    EXPECT_EQ(heard.request->settings, wanted) << row.path << row.body;
+  }
+  EXPECT_FALSE(hear("/v2/rerank", R"({"query": "q", "documents": ["a"], "max_tokens_per_doc": 0})").request);
+  EXPECT_FALSE(
+      hear("/v1/rerank", R"({"query": "q", "documents": ["a"], "truncate_prompt_tokens": -2})").request);
+}
+
+TEST(Dialects, SayWhoRefusesACut) {
+  const struct {
+    const char* body;
+    std::optional<Failure> failure;
+  } rows[] = {
+      {R"({"query": "q", "texts": ["a"], "truncate": false})", Failure::kContextExceeded},
+      {R"({"query": "q", "texts": ["a"], "truncate": "False"})", Failure::kContextExceeded},
+      {R"({"query": "q", "texts": ["a"], "truncate": true})", std::nullopt},
+      {R"({"query": "q", "texts": ["a"], "truncate": null})", std::nullopt},
+      {R"({"query": "q", "texts": ["a"], "truncation_direction": "Right"})", std::nullopt},
+      {R"({"query": "q", "texts": ["a"], "truncation_direction": "Left"})", Failure::kContextExceeded},
+      {R"({"query": "q", "documents": ["a"], "truncation_side": "left"})", Failure::kInvalidRequest},
+      {R"({"query": "q", "documents": ["a"], "truncation_side": "right"})", std::nullopt},
+      {R"({"query": "q", "documents": ["a"], "truncation": false})", Failure::kInvalidRequest},
+      {R"({"query": "q", "documents": ["a"], "truncation": true})", std::nullopt},
+  };
+  for (const auto& row : rows) {
+    const Heard heard = hear("/rerank", row.body);
+    ASSERT_TRUE(heard.request) << row.body << heard.request.error().message();
+    const auto& refusal = heard.request->refuses_cut;
+    EXPECT_EQ(refusal ? std::optional(refusal->failure) : std::nullopt, row.failure) << row.body;
+  }
+  EXPECT_FALSE(hear("/rerank", R"({"query": "q", "texts": ["a"], "truncation_direction": "Up"})").request);
+}
+
+TEST(Dialects, TakeAnInstructionWhereverItStands) {
+  const struct {
+    const char* path;
+    const char* body;
+  } rows[] = {
+      {"/v1/rerank", R"({"query": "q", "documents": ["a"], "instruction": "find"})"},
+      {"/v2/rerank", R"({"query": "q", "documents": ["a"], "instruct": "find"})"},
+      {"/rerank", R"({"query": "q", "texts": ["a"], "instruction": "find"})"},
+      {"/score", R"({"queries": "q", "items": ["a"], "chat_template_kwargs": {"instruction": "find"}})"},
+      {"/v1/rerank",
+       R"({"query": "q", "documents": ["a"], "instruction": "x", "chat_template_kwargs": {"instruction": "find"}})"},
+      {"/v1/headwise/rerank", R"({"query": "q", "documents": ["a"], "instruction": "find"})"},
+      {"/v1/headwise/search", R"({"query": "q", "instruction": "find"})"},
+  };
+  for (const auto& row : rows) {
+    const Heard heard = hear(row.path, row.body);
+    ASSERT_TRUE(heard.request) << row.body << heard.request.error().message();
+    EXPECT_EQ(heard.request->instruction, "find") << row.body;
+  }
+  EXPECT_FALSE(hear("/v1/rerank", R"({"query": "q", "documents": ["a"], "instruction": 3})").request);
+  const auto each = hear("/v1/headwise/rerank",
+                         R"({"instruction": "all", "queries": [{"query": "q", "documents": ["a"]},
+                             {"query": "q", "documents": ["a"], "instruction": "one"}]})");
+  ASSERT_TRUE(each.request);
+  EXPECT_EQ(each.request->instruction, "all");
+  EXPECT_EQ(each.request->queries[0].instruction, "");
+  EXPECT_EQ(each.request->queries[1].instruction, "one");
+}
+
+TEST(Dialects, RawScoresOfTeiAreRaw) {
+  EXPECT_EQ(hear("/rerank", R"({"query": "q", "texts": ["a"], "raw_scores": true})").request->scale,
+            ScoreScale::kRaw);
+  EXPECT_EQ(hear("/rerank", R"({"query": "q", "texts": ["a"], "raw_scores": "false"})").request->scale,
+            std::nullopt);
+  EXPECT_EQ(hear("/rerank", R"({"query": "q", "texts": ["a"], "raw_scores": true, "score_scale": "softmax"})")
+                .request->scale,
+            ScoreScale::kSoftmax);
 }
 
 TEST(Scales, KeepOrderAndSum) {

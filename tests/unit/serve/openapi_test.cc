@@ -28,10 +28,10 @@ Schema schema_of(const Option& option) {
   Schema schema;
   switch (option.value.kind) {
     case OptionKind::kFlag:
-      schema["type"] = {"boolean", "null"};
+      schema["$ref"] = "#/components/schemas/Flag";
       break;
     case OptionKind::kInteger:
-      schema = {{"type", {"integer", "null"}}, {"minimum", 0}};
+      schema["$ref"] = "#/components/schemas/WholeNumber";
       break;
     case OptionKind::kWord:
       schema = nullable_words(option.value.words());
@@ -56,9 +56,10 @@ TEST(OpenApi, HasTheFieldsOfTheTableOfOptions) {
     if (option.client) wanted[client_field(option)] = schema_of(option);
   }
   // What is of the request and not of the engine.
-  const std::set<std::string> own{"model",  "score_scale", "query", "queries",          "documents",
-                                  "depth",  "top_n",       "top_k", "return_documents", "timings",
-                                  "explain"};
+  const std::set<std::string> own{
+      "model",       "score_scale", "score", "query", "queries",          "documents",
+      "rank_fields", "depth",       "top_n", "top_k", "return_documents", "timings",
+      "explain"};
   for (const Schema& request : {schemas.at("SearchRequest"), schemas.at("OwnRequest").at("anyOf").at(0),
                                 schemas.at("OwnRequest").at("anyOf").at(1)}) {
     Schema fields = request.at("properties");

@@ -13,6 +13,8 @@
 namespace headwise::serve {
 namespace {
 
+constexpr size_t kLongest = 9;  // of a text that this engine reads whole
+
 class LengthEngine : public RankingEngine {
  public:
   explicit LengthEngine(int64_t corpus_documents = 0) {
@@ -41,7 +43,10 @@ class LengthEngine : public RankingEngine {
     for (const RerankQuery& query : request.queries) {
       QueryAnswer one;
       for (size_t i = 0; i < query.passages.size(); ++i) {
-        one.results.push_back({static_cast<int>(i), static_cast<double>(query.passages[i].text.size())});
+        const size_t size = query.passages[i].text.size();
+        one.results.push_back({.index = static_cast<int>(i), .score = static_cast<double>(size)});
+        one.results.back().truncated = size > kLongest;
+        one.statistics.truncated_passages += size > kLongest ? 1 : 0;
       }
       std::stable_sort(one.results.begin(), one.results.end(),
                        [](const auto& a, const auto& b) { return a.score > b.score; });
@@ -88,6 +93,57 @@ TEST(Service, Ranks) {
   ASSERT_TRUE(body);
   EXPECT_EQ((*body)["results"][0]["index"], 1);
   EXPECT_EQ((*body)["model"], "length");
+}
+
+std::string header(const HttpResponse& response, std::string_view name) {
+  for (const auto& [key, value] : response.headers) {
+    if (key == name) return value;
+  }
+  return "none";
+}
+
+TEST(Service, SaysWhatWasCutAndRefusesWhereItMayNotBe) {
+  LengthEngine engine;
+  Service service(engine, {});
+  constexpr const char* kLong = R"({"query": "q", "documents": ["a", "much too long", "also too long"]})";
+  const HttpResponse cut = service.handle(post(kLong));
+  EXPECT_EQ(cut.status, 200);
+  EXPECT_EQ(header(cut, "X-Truncated-Documents"), "2");
+  EXPECT_NE(cut.body.find(R"({"index":1,"relevance_score":13.0,"truncated":true})"), std::string::npos)
+      << cut.body;
+  EXPECT_NE(cut.body.find(R"("warnings":["not all was read of 2 documents)"), std::string::npos) << cut.body;
+  EXPECT_EQ(header(service.handle(post(kGood)), "X-Truncated-Documents"), "0");
+  const struct {
+    const char* body;
+    int status;
+    const char* words;
+  } rows[] = {
+      {R"({"query": "q", "texts": ["much too long"], "truncate": false})", 413,
+       R"("error_type":"Validation")"},
+      {R"({"query": "q", "texts": ["much too long"], "truncation_direction": "left"})", 413, "is left"},
+      {R"({"query": "q", "documents": ["much too long"], "truncation": false})", 400, R"("detail":)"},
+      {R"({"query": "q", "texts": ["short"], "truncate": false})", 200, ""},
+      {R"({"query": "q", "texts": ["much too long"], "truncate": true})", 200, ""},
+  };
+  for (const auto& row : rows) {
+    const HttpResponse response = service.handle(post(row.body));
+    EXPECT_EQ(response.status, row.status) << row.body;
+    EXPECT_NE(response.body.find(row.words), std::string::npos) << response.body;
+  }
+}
+
+TEST(Service, HasAScoreOfItsOwnThatRequestsMayChange) {
+  LengthEngine engine;
+  ServiceOptions options;
+  options.score = ScoreScale::kMinmax;
+  Service service(engine, std::move(options));
+  EXPECT_EQ(header(service.handle(post(kGood)), "X-Score-Scale"), "minmax");
+  EXPECT_EQ(
+      header(service.handle(post(R"({"query": "q", "texts": ["a"], "raw_scores": true})")), "X-Score-Scale"),
+      "raw");
+  EXPECT_EQ(header(service.handle(post(R"({"query": "q", "documents": ["a"], "score_scale": "softmax"})")),
+                   "X-Score-Scale"),
+            "softmax");
 }
 
 TEST(Service, TurnsWhatIsThrownIntoErrors) {
