@@ -71,6 +71,7 @@ Action add_rerank(CLI::App& verb, AppContext& context) {
   verb.add_flag("--restart", flags->restart, "Throw FILE.partial away and begin afresh")->group(kResult);
   add_option_flag(verb, flags->engine, "top-k",
                   {.group = kResult, .help = "Passages returned; 0: all", .default_shown = false});
+  add_score_flags(verb, flags->engine, kResult);
   add_engine_flags(verb, flags->engine);
   return [flags, query, &context]() -> Status { return run_rerank(*flags, context, query->count() > 0); };
 }

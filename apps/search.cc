@@ -51,6 +51,11 @@ Status check_flags(const SearchFlags& flags) {
         "--queries writes a first-stage run: add --no-rerank, then re-rank it with `headwise rerank "
         "--dataset DIR --run FILE`, which goes on where it stopped");
   }
+  const bool scored = flags.engine.score || flags.engine.min_score || !flags.engine.instruction.empty();
+  if (flags.no_rerank && scored) {
+    return contradiction(
+        "--score, --min-score and --instruction are for the engine's ranking; leave --no-rerank out");
+  }
   if (explained && !flags.format.empty()) {
     return contradiction("--format is for rankings; an explanation is text, or --json");
   }
@@ -252,6 +257,7 @@ Action add_search(CLI::App& verb, AppContext& context) {
                   "An explained answer as a page that needs nothing else: FILE.html")
       ->group(kResult);
   verb.add_option("--output", flags->output, "Write FILE instead of standard output")->group(kResult);
+  add_score_flags(verb, flags->engine, kResult);
   add_engine_flags(verb, flags->engine);
   return [flags, query, top, &context]() {
     flags->query_given = query->count() > 0;

@@ -31,6 +31,8 @@ PUBLIC_STRATUM = {
     "decoder_description.h": "decoder",
     "head_selection.h": "model",
     "reranker.h": "rerank",
+    "score_kind.h": "rerank",
+    "relevance.h": "rerank",
     "explanation.h": "rerank",
     "evaluation.h": "eval",
     "significance.h": "eval",

@@ -47,6 +47,12 @@ CLI::Option* add_option_flag(CLI::App& verb, EngineSettings& settings, std::stri
   return made;
 }
 
+void add_score_flags(CLI::App& verb, EngineSettings& settings, const char* group) {
+  for (const char* name : {"score", "min-score"}) {
+    add_option_flag(verb, settings, name, {.group = group, .help = find_option(name)->help});
+  }
+}
+
 void add_engine_flags(CLI::App& verb, EngineSettings& settings) {
   for (const Option& option : options()) {
     if (option.group != nullptr)

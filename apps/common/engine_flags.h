@@ -22,7 +22,9 @@ struct FlagLook {
 // already is the verb's own default.
 CLI::Option* add_option_flag(CLI::App& verb, EngineSettings& settings, std::string_view name, FlagLook look);
 
-// All options but those that verbs place themselves (--top-k).
+// --score and --min-score, for verbs that show scores of rankings.
+void add_score_flags(CLI::App& verb, EngineSettings& settings, const char* group);
+// All options but those that verbs place themselves (--top-k, --score, --min-score).
 void add_engine_flags(CLI::App& verb, EngineSettings& settings);
 
 }  // namespace headwise

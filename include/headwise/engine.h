@@ -73,6 +73,9 @@ struct EngineSettings {
   std::optional<int64_t> max_prompt_tokens{};
   std::optional<int> block_span{};
   std::optional<int> top_k{};
+  std::string instruction{};
+  std::optional<ScoreKind> score{};
+  std::optional<double> min_score{};
   std::optional<uint64_t> keep_memory{};  // bytes
   std::string keep{};                     // a folder or redis://host:port/db
   std::optional<uint64_t> keep_store_bytes{};
@@ -103,6 +106,7 @@ struct Engine {
 
   // With the router's heads for this query where there is one.
   Result<Ranking> rank(std::string_view query, std::span<const Passage> passages, ProgressSink* progress);
+  Result<Ranking> rank(const RankRequest& request, ProgressSink* progress);
   // As Reranker::rank_many; a router's queries, each with heads of its own, are a pass each.
   std::vector<Result<Ranking>> rank_many(std::span<const RankRequest> requests, ProgressSink* progress);
   Result<Explanation> explain(std::string_view query, std::span<const Passage> passages,

@@ -24,6 +24,7 @@ namespace headwise {
 struct ExplainOptions {
   std::vector<HeadId> heads{};  // read these, weights 1, in place of the options' own; empty: the options'
   bool per_head = false;        // fill ExplainedPassage::heads: two numbers for each head, passage and token
+  std::string instruction{};    // RankRequest::instruction
 };
 
 struct ExplainedToken {
@@ -43,9 +44,10 @@ struct HeadTokenView {
 };
 
 struct ExplainedPassage {
-  int index = 0;                 // place in the request
-  double score = 0.0;            // what `rank` gives, bit for bit: S, or F when fused
-  double attention_score = 0.0;  // S, bit for bit; the tokens' weights, added in order, give it
+  int index = 0;                      // place in the request
+  double score = 0.0;                 // the raw score of `rank`, bit for bit: S, or F when fused
+  std::optional<double> relevance{};  // ScoredPassage::relevance
+  double attention_score = 0.0;       // S, bit for bit; the tokens' weights, added in order, give it
   // F = ours + first stage, in this order; nothing without fusion.
   struct Fused {
     double ours = 0.0;

@@ -31,6 +31,8 @@
 #include "headwise/model.h"
 #include "headwise/passage.h"
 #include "headwise/progress.h"
+#include "headwise/relevance.h"
+#include "headwise/score_kind.h"
 
 namespace headwise {
 
@@ -63,9 +65,14 @@ struct RerankerOptions {
   int max_windows = 32;  // read of one passage with kChunk, at least 1
   int block_span = 0;    // positions reserved for a slot with kBlocks, 0: the longest slot of the request
   Fusion fusion = Fusion::kNone;
-  double fusion_weight = 0.7;     // weight of the first stage's z-score with kWeighted
-  int top_k = 0;                  // passages returned, 0: all
-  int threads = 0;                // 0: the usable cores
+  double fusion_weight = 0.7;  // weight of the first stage's z-score with kWeighted
+  // What the model is asked to look for, in the place of the template's own words; empty: these.
+  std::string instruction;
+  ScoreKind score = ScoreKind::kRaw;      // of rankings; explanations and head scores are raw
+  std::optional<double> min_score;        // passages that score less, in that kind, are left out of rankings
+  std::optional<RelevanceFit> relevance;  // of these heads and how they are read; not with a fusion
+  int top_k = 0;                          // passages returned, 0: all
+  int threads = 0;                        // 0: the usable cores
   bool full_depth = false;        // run every layer even when the heads read lie lower; for tests and timings
   int64_t max_prompt_tokens = 0;  // 0: the model's context
   KeepOptions keep;               // of passages between requests; with kBlocks alone
@@ -85,12 +92,14 @@ struct PassageWindow {
 
 struct ScoredPassage {
   int index = 0;           // place in the request
-  double score = 0.0;      // S, or F when fused: higher is better; finite
+  double score = 0.0;      // of the kind asked for: higher is better; finite
   bool truncated = false;  // some of the passage's words were not read
   // Nothing in it can be read: it was not part of the prompt and stands behind all others, one mean step
-  // below the lowest score; 0 where all are empty.
+  // below the lowest raw score; 0 where all are empty, and in every other kind.
   bool empty = false;
   std::optional<PassageWindow> window{};  // the best one, whose score this is; where there were several
+  // In [0, 1] where the head set has a fit of it; whatever kind `score` is.
+  std::optional<double> relevance{};
 };
 
 struct RankingStatistics {
@@ -112,6 +121,7 @@ struct Ranking {
   std::vector<ScoredPassage> passages;  // best first; ties: the earlier in the request first
   std::vector<HeadId> heads;            // those read
   RankingStatistics statistics;
+  RequestFacts facts;
 };
 
 // Scores of every selected head before they are summed. values[(c * heads + h) * passages + d]: channel c is
@@ -138,10 +148,13 @@ struct KeepReport {
   uint64_t bytes = 0;  // of what was encoded
 };
 
-// One of several requests.
+// A request with wishes of its own; what is empty is as the options say.
 struct RankRequest {
   std::string_view query;
   std::span<const Passage> passages;
+  std::string_view instruction{};
+  std::optional<ScoreKind> score{};
+  std::optional<double> min_score{};
 };
 
 struct Explanation;  // headwise/explanation.h
@@ -157,22 +170,28 @@ class Reranker {
   ~Reranker();
 
   // Empty query or no passage: kInvalidInput. A prompt longer than the context: kResourceLimit, and the
-  // message says how many passages would fit. `progress` may be null; when it asks to stop the call returns
+  // message says how many passages would fit. An instruction that the template has no place for, relevance
+  // that the heads have no fit of: kUsage. `progress` may be null; when it asks to stop the call returns
   // kCancelled soon.
   Result<Ranking> rank(std::string_view query, std::span<const Passage> passages,
                        ProgressSink* progress = nullptr);
-  // What `rank` gives for each, bit for bit. Requests with the same passages in the same order, and
-  // CandidateOrder other than kShuffled, are one pass: the passages, the instruction and the content-free
-  // query run once for all. What fails, fails for its own request alone; what is stopped is stopped for all.
+  Result<Ranking> rank(const RankRequest& request, ProgressSink* progress = nullptr);
+  // What `rank` gives for each, bit for bit. Requests with the same passages in the same order, the same
+  // instruction, and CandidateOrder other than kShuffled, are one pass: the passages, the instruction and the
+  // content-free query run once for all. What fails, fails for its own request alone; what is stopped is
+  // stopped for all.
   std::vector<Result<Ranking>> rank_many(std::span<const RankRequest> requests,
                                          ProgressSink* progress = nullptr);
   // The same with these heads, weights 1, in place of the options' own: what a router asks for. The pass ends
   // at the deepest of them. kUsage when there is none, or one is not in the model or is listed twice.
   Result<Ranking> rank_with(std::span<const HeadId> heads, std::string_view query,
                             std::span<const Passage> passages, ProgressSink* progress = nullptr);
+  Result<Ranking> rank_with(std::span<const HeadId> heads, const RankRequest& request,
+                            ProgressSink* progress = nullptr);
   Result<HeadScores> head_scores(std::string_view query, std::span<const Passage> passages,
                                  ProgressSink* progress = nullptr);
-  // What `rank` gives, with every score split over tokens and heads. Include headwise/explanation.h.
+  // What `rank` gives of raw scores, with every score split over tokens and heads. Include
+  // headwise/explanation.h.
   Result<Explanation> explain(std::string_view query, std::span<const Passage> passages,
                               const ExplainOptions& options, ProgressSink* progress = nullptr);
 

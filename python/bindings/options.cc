@@ -21,6 +21,8 @@ const char* kind_name(OptionKind kind) {
       return "path";
     case OptionKind::kWord:
       return "word";
+    case OptionKind::kNumber:
+      return "number";
     case OptionKind::kNumberOrWord:
       return "number or word";
     case OptionKind::kInteger:
@@ -44,7 +46,7 @@ void bind_options(nb::module_& module) {
       .def_prop_ro("name", [](const Option& self) { return std::string(self.name); })
       .def_prop_ro("keyword", [](const Option& self) { return keyword(self); })
       .def_prop_ro(
-          "per_call", [](const Option& self) { return self.group == nullptr; },
+          "per_call", [](const Option& self) { return self.per_call; },
           "Each call says it, not the Reranker.")
       .def_prop_ro("kind", [](const Option& self) { return kind_name(self.value.kind); })
       .def_prop_ro("words", &words_of)

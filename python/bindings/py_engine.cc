@@ -57,6 +57,14 @@ std::string option_value(const Option& option, nb::handle value) {
       throw Failure(Error(ErrorCode::kUsage,
                           name + ": expected a number; found " + std::string(nb::repr(value).c_str())));
     }
+    case OptionKind::kNumber: {
+      const bool numeric = PyNumber_Check(value.ptr()) == 1 && !PyBool_Check(value.ptr());
+      const nb::object number = nb::steal(numeric ? PyNumber_Float(value.ptr()) : nullptr);
+      if (number.is_valid()) return nb::repr(number).c_str();
+      PyErr_Clear();
+      throw Failure(Error(ErrorCode::kUsage,
+                          name + ": expected a number; found " + std::string(nb::repr(value).c_str())));
+    }
     case OptionKind::kText:
     case OptionKind::kPath:
     case OptionKind::kWord:
@@ -69,9 +77,21 @@ std::string option_value(const Option& option, nb::handle value) {
 // The row of a keyword of Reranker; null for what is none.
 const Option* option_of(const std::string& name) {
   for (const Option& option : options()) {
-    if (option.group != nullptr && keyword(option) == name) return &option;
+    if (!option.per_call && keyword(option) == name) return &option;
   }
   return nullptr;
+}
+
+EngineSettings settings_of(const nb::dict& given) {
+  EngineSettings settings;
+  for (const auto& [key, value] : given) {
+    const std::string name = text_of(key, "the name of a setting");
+    if (value.is_none()) continue;
+    const Option* option = option_of(name);
+    if (option == nullptr) throw Failure(Error(ErrorCode::kUsage, "there is no setting '" + name + "'"));
+    unwrap(set_option(settings, option->name, option_value(*option, value)));
+  }
+  return settings;
 }
 
 std::vector<std::pair<int, int>> pairs_of(const std::vector<HeadId>& heads) {
@@ -105,15 +125,8 @@ nb::ndarray<nb::numpy, float, nb::ndim<3>> values_of(const HeadScores& scores) {
 }  // namespace
 
 PyEngine::PyEngine(const nb::dict& given) : process_(::getpid()) {
-  EngineSettings settings;
+  EngineSettings settings = settings_of(given);
   settings.usual_keep_memory = kUsualKeepMemory;
-  for (const auto& [key, value] : given) {
-    const std::string name = text_of(key, "the name of a setting");
-    if (value.is_none()) continue;
-    const Option* option = option_of(name);
-    if (option == nullptr) throw Failure(Error(ErrorCode::kUsage, "there is no setting '" + name + "'"));
-    unwrap(set_option(settings, option->name, option_value(*option, value)));
-  }
   Result<Engine> engine = [&] {
     nb::gil_scoped_release release;
     return load_engine(settings);
@@ -158,13 +171,20 @@ std::vector<Passage> PyEngine::read_passages(nb::list texts, nb::object titles, 
   return passages;
 }
 
-PyEngine::Ranked PyEngine::rank(nb::handle query, nb::list texts, nb::object titles, nb::object scores) {
+PyEngine::Ranked PyEngine::rank(nb::handle query, nb::list texts, nb::object titles, nb::object scores,
+                                const nb::dict& wishes) {
+  const EngineSettings asked = settings_of(wishes);
   const std::string question = text_of(query, "query");
   const auto passages = read_passages(std::move(texts), std::move(titles), std::move(scores));
   double seconds = 0.0;
   Ranking ranking = run([&](ProgressSink* sink) {
     const auto begun = Clock::now();
-    auto answer = engine_->rank(question, passages, sink);
+    auto answer = engine_->rank({.query = question,
+                                 .passages = passages,
+                                 .instruction = asked.instruction,
+                                 .score = asked.score,
+                                 .min_score = asked.min_score},
+                                sink);
     seconds = seconds_since(begun);
     return answer;
   });
@@ -204,11 +224,13 @@ nb::dict PyEngine::kept() const {
 }
 
 nb::dict PyEngine::explain(nb::handle query, nb::list texts, nb::object titles, nb::object scores,
-                           bool per_head) {
+                           bool per_head, const nb::dict& wishes) {
+  ExplainOptions options{.per_head = per_head};
+  options.instruction = settings_of(wishes).instruction;
   const std::string question = text_of(query, "query");
   const auto passages = read_passages(std::move(texts), std::move(titles), std::move(scores));
-  const Explanation explanation = run(
-      [&](ProgressSink* sink) { return engine_->explain(question, passages, {.per_head = per_head}, sink); });
+  const Explanation explanation =
+      run([&](ProgressSink* sink) { return engine_->explain(question, passages, options, sink); });
   nb::dict dict = to_python(explanation);
   dict["statistics"] = to_python(explanation.statistics);
   nb::dict words;  // for the page
@@ -257,17 +279,18 @@ void bind_engine(nb::module_& module) {
       .def(nb::init<const nb::dict&>(), nb::arg("settings"),
            nb::sig("def __init__(self, settings: dict[str, typing.Any]) -> None"))
       .def("rank", &PyEngine::rank, nb::arg("query"), nb::arg("texts"), nb::arg("titles").none(),
-           nb::arg("scores").none(),
+           nb::arg("scores").none(), nb::arg("wishes"),
            nb::sig("def rank(self, query: str, texts: list[str], titles: list[str] | None, scores: "
-                   "list[float | None] | None) -> Ranking"))
+                   "list[float | None] | None, wishes: dict[str, typing.Any]) -> Ranking"))
       .def("head_scores", &PyEngine::head_scores, nb::arg("query"), nb::arg("texts"),
            nb::arg("titles").none(), nb::arg("scores").none(),
            nb::sig("def head_scores(self, query: str, texts: list[str], titles: list[str] | None, scores: "
                    "list[float | None] | None) -> HeadScores"))
       .def("explain", &PyEngine::explain, nb::arg("query"), nb::arg("texts"), nb::arg("titles").none(),
-           nb::arg("scores").none(), nb::arg("per_head"),
+           nb::arg("scores").none(), nb::arg("per_head"), nb::arg("wishes"),
            nb::sig("def explain(self, query: str, texts: list[str], titles: list[str] | None, scores: "
-                   "list[float | None] | None, per_head: bool) -> dict[str, typing.Any]"))
+                   "list[float | None] | None, per_head: bool, wishes: dict[str, typing.Any]) -> "
+                   "dict[str, typing.Any]"))
       .def("keep_passages", &PyEngine::keep_passages, nb::arg("texts"), nb::arg("titles").none(),
            nb::sig("def keep_passages(self, texts: list[str], titles: list[str] | None) -> dict[str, int]"))
       .def_prop_ro("kept", &PyEngine::kept, nb::for_getter(nb::sig("def kept(self, /) -> dict[str, int]")))

@@ -29,11 +29,13 @@ class PyEngine {
     Ranking ranking;
     double seconds = 0.0;  // inside the library
   };
-  Ranked rank(nb::handle query, nb::list texts, nb::object titles, nb::object scores);
+  // `wishes`: instruction, score and min_score of this call, where they are not the engine's.
+  Ranked rank(nb::handle query, nb::list texts, nb::object titles, nb::object scores, const nb::dict& wishes);
   HeadScores head_scores(nb::handle query, nb::list texts, nb::object titles, nb::object scores);
   nb::dict keep_passages(nb::list texts, nb::object titles);
   nb::dict kept() const;
-  nb::dict explain(nb::handle query, nb::list texts, nb::object titles, nb::object scores, bool per_head);
+  nb::dict explain(nb::handle query, nb::list texts, nb::object titles, nb::object scores, bool per_head,
+                   const nb::dict& wishes);
 
   const Engine& engine() const { return *engine_; }
   Engine& engine() { return *engine_; }

@@ -21,7 +21,9 @@ class Reranker:
     `model` is a .gguf file, a Hugging Face folder, the name of a model under $HEADWISE_HOME/models, or "smollm2" or None:
     the default model. What is not given is as the command line has it: the head set that ships for the model, read as it
     was found. `heads` takes "all", "8..11", "13-18,14-2", (layer, head) pairs, a head-set file or a published list's name;
-    `fuse` a weight of the first stage such as 0.7, or "rrf". docs/options.md says what each setting does.
+    `fuse` a weight of the first stage such as 0.7, or "rrf"; `score` says what scores are: "raw", "relevance" (0 to 1, which
+    compares between requests), "softmax" or "minmax"; `min_score` leaves out what scores less; `instruction` is what the
+    model is asked to look for. docs/options.md says what each setting does.
 
     What passages were encoded to is kept, and a passage that comes again is not encoded again: in `keep_memory` bytes (1 GiB
     unless said otherwise, shared by all Rerankers of a model in the process; "512M" or a number, 0: nothing is kept) and, with
@@ -36,7 +38,8 @@ class Reranker:
                  rows: str | None = None, fuse: float | str | None = None, template: Path | None = None,
                  chat_format: str | None = None, order: str | None = None, seed: int | None = None,
                  max_words: int | None = None, max_tokens: int | None = None, max_prompt_tokens: int | None = None,
-                 block_span: int | None = None, keep_memory: int | str | None = None, keep: Path | None = None,
+                 block_span: int | None = None, instruction: str | None = None, score: str | None = None,
+                 min_score: float | None = None, keep_memory: int | str | None = None, keep: Path | None = None,
                  keep_store_bytes: int | str | None = None, keep_second_sight: bool = False, keep_type: str | None = None,
                  keep_budget: float | str | None = None, threads: int | None = None, weights: str | None = None,
                  full_depth: bool = False) -> None:
@@ -45,7 +48,8 @@ class Reranker:
             "calibration": calibration, "token_filter": token_filter, "filter_after_sum": filter_after_sum, "rows": rows,
             "fuse": fuse, "template": template, "chat_format": chat_format, "order": order, "seed": seed,
             "max_words": max_words, "max_tokens": max_tokens, "max_prompt_tokens": max_prompt_tokens,
-            "block_span": block_span, "keep_memory": keep_memory, "keep": keep, "keep_store_bytes": keep_store_bytes,
+            "block_span": block_span, "instruction": instruction, "score": score, "min_score": min_score,
+            "keep_memory": keep_memory, "keep": keep, "keep_store_bytes": keep_store_bytes,
             "keep_second_sight": keep_second_sight, "keep_type": keep_type,
             "keep_budget": keep_budget, "threads": threads, "weights": weights, "full_depth": full_depth,
         }
@@ -79,21 +83,27 @@ class Reranker:
         return settings
 
     def rank(self, query: str, documents: Iterable[Document], *, top_k: int | None = None,
-             scores: Sequence[float] | None = None) -> Ranking:
-        """The passages, best first: all, or the best `top_k`. `scores` are the first stage's, for `fuse`."""
-        end = limit(top_k)
-        return self._rank(query, read_documents(documents, scores), end)
+             scores: Sequence[float] | None = None, score: str | None = None, min_score: float | None = None,
+             instruction: str | None = None) -> Ranking:
+        """The passages, best first: all, or the best `top_k`. `scores` are the first stage's, for `fuse`.
 
-    def _rank(self, query: str, documents: Documents, end: int | None) -> Ranking:
-        ranking = self._engine.rank(query, documents.texts, documents.titles, documents.scores)
+        `score`, `min_score` and `instruction` are the Reranker's own where they are not given."""
+        end = limit(top_k)
+        return self._rank(query, read_documents(documents, scores), end, score=score, min_score=min_score,
+                          instruction=instruction)
+
+    def _rank(self, query: str, documents: Documents, end: int | None, **wishes: Any) -> Ranking:
+        ranking = self._engine.rank(query, documents.texts, documents.titles, documents.scores, wishes)
         hits = make_hits(documents, ranking.indices[:end], ranking.scores[:end])
         return Ranking(hits, [HeadId(*head) for head in ranking.heads], {**ranking.statistics, "seconds": ranking.seconds})
 
     def rank_many(self, requests: Iterable[tuple[str, Iterable[Document]]], *, top_k: int | None = None,
+                  score: str | None = None, min_score: float | None = None, instruction: str | None = None,
                   progress: bool | None = None) -> list[Ranking]:
         """One ranking for each (query, documents), with a bar where tqdm is installed and stderr is a terminal."""
         total = len(requests) if isinstance(requests, Sized) else None
-        return [self.rank(query, documents, top_k=top_k) for query, documents in with_progress(requests, progress, total)]
+        return [self.rank(query, documents, top_k=top_k, score=score, min_score=min_score, instruction=instruction)
+                for query, documents in with_progress(requests, progress, total)]
 
     def keep_passages(self, documents: Iterable[Document], *, progress: bool | None = None) -> dict[str, int]:
         """Encodes passages and keeps them, no question asked, for rankings to come; those that are kept already are left.
@@ -122,11 +132,11 @@ class Reranker:
                           (self._engine.layers, self._engine.heads_per_layer), scores.statistics)
 
     def explain(self, query: str, documents: Iterable[Document], *, top_k: int | None = None, per_head: bool = False,
-                scores: Sequence[float] | None = None) -> Explanation:
-        """What rank gives, with every score split over tokens and heads."""
+                scores: Sequence[float] | None = None, instruction: str | None = None) -> Explanation:
+        """What rank gives of raw scores, with every score split over tokens and heads."""
         end = limit(top_k)
         read = read_documents(documents, scores)
-        raw = self._engine.explain(query, read.texts, read.titles, read.scores, bool(per_head))
+        raw = self._engine.explain(query, read.texts, read.titles, read.scores, bool(per_head), {"instruction": instruction})
         return make_explanation(raw, query, read, end)
 
     def rerank_run(self, run: Path, *, dataset: Path | None = None, output: Path | None = None, split: str | None = None,

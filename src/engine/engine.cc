@@ -73,10 +73,14 @@ Result<Engine> make_engine(const EngineSettings& settings, const ModelSource& ge
 
 Result<Ranking> Engine::rank(std::string_view query, std::span<const Passage> passages,
                              ProgressSink* progress) {
-  if (!router) return reranker.rank(query, passages, progress);
-  const auto routed = router->route(query);
+  return rank({query, passages}, progress);
+}
+
+Result<Ranking> Engine::rank(const RankRequest& request, ProgressSink* progress) {
+  if (!router) return reranker.rank(request, progress);
+  const auto routed = router->route(request.query);
   if (!routed) return fail(routed.error());
-  return reranker.rank_with(routed->heads, query, passages, progress);
+  return reranker.rank_with(routed->heads, request, progress);
 }
 
 std::vector<Result<Ranking>> Engine::rank_many(std::span<const RankRequest> requests,
@@ -84,7 +88,7 @@ std::vector<Result<Ranking>> Engine::rank_many(std::span<const RankRequest> requ
   if (!router) return reranker.rank_many(requests, progress);
   std::vector<Result<Ranking>> rankings;
   for (const RankRequest& request : requests) {
-    rankings.push_back(rank(request.query, request.passages, progress));
+    rankings.push_back(rank(request, progress));
   }
   return rankings;
 }

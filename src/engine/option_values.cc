@@ -32,6 +32,21 @@ Result<uint64_t> read_integer(const Option& option, std::string_view text, uint6
   return number;
 }
 
+Result<double> read_number(const Option& option, std::string_view text) {
+  std::string_view digits = text;
+  if (digits.starts_with('+')) digits.remove_prefix(1);
+  double number = 0.0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  const bool read = error == std::errc() && end == digits.data() + digits.size() && std::isfinite(number);
+  if (!read) return wrong_value(option, "a number", text);
+  return number;
+}
+
+std::string write_number(double number) {
+  char digits[32];  // the shortest that reads back as the same number
+  return {digits, std::to_chars(digits, digits + sizeof digits, number).ptr};
+}
+
 namespace {
 
 struct Unit {
@@ -116,8 +131,7 @@ std::string write_fusion(const FusionChoice& choice) {
   if (!choice.spelling.empty()) return choice.spelling;
   if (choice.fusion == Fusion::kNone) return "none";
   if (choice.fusion == Fusion::kReciprocalRank) return "rrf";
-  char digits[32];  // the shortest that reads back as the same number
-  return {digits, std::to_chars(digits, digits + sizeof digits, choice.weight).ptr};
+  return write_number(choice.weight);
 }
 
 }  // namespace headwise

@@ -27,6 +27,9 @@ tl::unexpected<Error> wrong_value(const Option& option, const std::string& expec
 
 // Whole numbers of 0 or more, as digits.
 Result<uint64_t> read_integer(const Option& option, std::string_view text, uint64_t most_of_type);
+// A finite one.
+Result<double> read_number(const Option& option, std::string_view text);
+std::string write_number(double number);
 Result<bool> read_flag(const Option& option, std::string_view text);
 // Bytes: "1073741824", "1GiB", "512M"; the units are powers of 1024.
 Result<uint64_t> read_size(const Option& option, std::string_view text);
@@ -54,6 +57,18 @@ struct ValueType<T> {
   }
   static std::string write(T value) { return std::to_string(value); }
   static nlohmann::ordered_json json(T value) { return value; }
+};
+
+template <>
+struct ValueType<double> {
+  static constexpr OptionKind kind = OptionKind::kNumber;
+  static constexpr const char* type = "NUMBER";
+  static constexpr std::vector<std::string> (*words)() = nullptr;
+  static Result<double> read(const Option& option, std::string_view text) {
+    return read_number(option, text);
+  }
+  static std::string write(double value) { return write_number(value); }
+  static nlohmann::ordered_json json(double value) { return value; }
 };
 
 template <>
@@ -132,6 +147,8 @@ template <>
 struct ValueType<std::optional<QueryRows>> : WordType<kRowsWords> {};
 template <>
 struct ValueType<CandidateOrder> : WordType<kOrderWords> {};
+template <>
+struct ValueType<ScoreKind> : WordType<kScoreWords> {};
 template <>
 struct ValueType<KeptType> : WordType<kKeptTypeWords> {};
 

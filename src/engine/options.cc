@@ -37,6 +37,13 @@ constexpr OptionValue fusion_value() {
   return value;
 }
 
+// Of the one number that may be absent: there is no default that leaves nothing out.
+constexpr OptionValue least_score() {
+  OptionValue value = value_of<&S::min_score>();
+  value.apply = [](const S& settings, R& options) { options.min_score = settings.min_score; };
+  return value;
+}
+
 // A choice that is a member of RerankerOptions::keep.
 template <auto member, auto target>
 constexpr OptionValue kept(OptionValue value) {
@@ -236,7 +243,26 @@ constexpr Option kOptions[] = {
      .value = value_of<&S::top_k, &R::top_k>(),
      .fallback = "0",
      .decides = Decides::kValue,
+     .per_call = true,
      .help = "Passages returned; 0: all"},
+    {.name = "instruction",
+     .group = kPrompt,
+     .value = text_of<&S::instruction, &R::instruction>(),
+     .decides = Decides::kChangedValue,
+     .help = "What the model is asked to look for, instead of the template's own words"},
+    {.name = "score",
+     .group = nullptr,
+     .value = value_of<&S::score, &R::score>(),
+     .fallback = "raw",
+     .decides = Decides::kChangedValue,
+     .help =
+         "What scores are: raw; relevance (0 to 1, compares between requests); softmax; minmax. The order "
+         "is the same"},
+    {.name = "min-score",
+     .group = nullptr,
+     .value = least_score(),
+     .decides = Decides::kChangedValue,
+     .help = "Leave out what scores less; of --score's kind"},
 };
 
 // Of a file that may change between two runs while its name stays.

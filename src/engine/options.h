@@ -28,7 +28,7 @@ inline constexpr const char* kDefaultAdapter = "default";
 
 struct Option;
 
-enum class OptionKind { kText, kPath, kWord, kNumberOrWord, kInteger, kSize, kFlag };
+enum class OptionKind { kText, kPath, kWord, kNumber, kNumberOrWord, kInteger, kSize, kFlag };
 
 // How values of one member of EngineSettings are read and written. All but `read` are for a member that is
 // set or, where they say so, not.
@@ -61,12 +61,13 @@ struct ClientRule {
 
 struct Option {
   std::string_view name;  // "max-words": --max-words, HEADWISE_MAX_WORDS, max_words= in Python
-  const char* group;      // of --help; null: verbs place it themselves, and each call in Python says it
+  const char* group;      // of --help; null: verbs that have a use for it place it themselves
   OptionValue value;
   const char* fallback = "";                             // what holds where nobody asks, as text
   uint64_t most = std::numeric_limits<uint64_t>::max();  // kInteger: 0 to this
   const char* expected = "";                             // in messages, where kind and words do not tell
   Decides decides = Decides::kNothing;
+  bool per_call = false;  // each call in Python says it, not the Reranker
   std::optional<ClientRule> client{};
   const char* help = "";
 };

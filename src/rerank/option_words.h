@@ -38,6 +38,11 @@ inline constexpr std::array<Word<CandidateOrder>, 3> kOrderWords{{{"given", Cand
                                                                   {"reversed", CandidateOrder::kReversed},
                                                                   {"shuffled", CandidateOrder::kShuffled}}};
 
+inline constexpr std::array<Word<ScoreKind>, 4> kScoreWords{{{"raw", ScoreKind::kRaw},
+                                                             {"relevance", ScoreKind::kRelevance},
+                                                             {"softmax", ScoreKind::kSoftmax},
+                                                             {"minmax", ScoreKind::kMinmax}}};
+
 inline constexpr std::array<Word<KeptType>, 3> kKeptTypeWords{
     {{"fp32", KeptType::kFloat32}, {"bf16", KeptType::kBfloat16}, {"int8", KeptType::kInt8}}};
 

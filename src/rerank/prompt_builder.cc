@@ -171,7 +171,9 @@ Result<PromptRules> prompt_rules(const Model& model, const RerankerOptions& opti
   auto chat = find_chat_format(model.tokenizer(), options.chat_format);
   HW_RETURN_IF_ERROR(chat);
   PromptRules rules;
+  HW_RETURN_IF_ERROR(instruction_with(*wording, options.instruction));
   rules.wording = std::move(*wording);
+  rules.instruction = options.instruction;
   rules.chat = std::move(*chat);
   rules.encoding = options.encoding;
   rules.rows = options.rows.value_or(rules.wording.rows);

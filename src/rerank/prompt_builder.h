@@ -56,6 +56,7 @@ struct PromptRules {
   Encoding encoding = Encoding::kList;
   QueryRows rows = QueryRows::kAll;
   bool content_free = true;
+  std::string instruction;  // in the place of the wording's task; empty: as it stands
   int max_words = 0;
   int max_tokens = 0;
   int64_t block_span = 0;

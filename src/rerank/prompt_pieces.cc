@@ -146,16 +146,22 @@ Result<PromptPieces> tokenize_prompt(const Tokenizer& tokenizer, const PromptRul
   auto closing = tokenize.chat(rules.wording.closing.value_or(rules.chat.closing), "");
   HW_RETURN_IF_ERROR(closing);
   pieces->closing = std::move(*closing);
+  auto instruction = instruction_with(rules.wording, rules.instruction);
+  HW_RETURN_IF_ERROR(instruction);
   pieces->queries.resize(queries.size());
   std::vector<std::pair<std::string, Ids*>> texts{
-      {rules.wording.instruction, &pieces->instruction},
+      {std::move(*instruction), &pieces->instruction},
       {rules.wording.query_prefix + std::string(kContentFreeQuery), &pieces->content_free}};
   for (size_t i = 0; i < queries.size(); ++i) {
     texts.emplace_back(rules.wording.query_prefix + std::string(queries[i]), &pieces->queries[i]);
   }
   for (const auto& [text, target] : texts) {
     auto ids = tokenize.text(text);
-    if (!ids) return fail(std::move(ids.error()).with_context("reading the query"));
+    if (!ids) {
+      const bool query = target != &pieces->instruction;
+      return fail(
+          std::move(ids.error()).with_context(query ? "reading the query" : "reading the instruction"));
+    }
     *target = std::move(*ids);
   }
   return pieces;

@@ -8,16 +8,17 @@
 
 #include "base/check.h"
 #include "base/file.h"
+#include "rerank/passage_text.h"
 
 namespace headwise {
 namespace {
 
 using nlohmann::json;
 
-constexpr char kInstruction[] =
-    "Please find information that are relevant to the following query in the paragraphs above.\n\nQuery:";
-constexpr char kInstructionSpaced[] =
-    "Please find information that are relevant to the following query in the paragraphs above. \n\nQuery:";
+constexpr char kTask[] =
+    "Please find information that are relevant to the following query in the paragraphs above.";
+const std::string kInstruction = std::string(kTask) + "\n\nQuery:";
+const std::string kInstructionSpaced = std::string(kTask) + " \n\nQuery:";
 
 // The wording of ICR (Chen et al., ICLR 2025) and of the code that grew from it, quirks included: "(sic)"
 // spelling, newlines left out after role headers, a space before "Here", separators with a space in front.
@@ -28,6 +29,7 @@ std::vector<PromptTemplate> shipped() {
   usual.marker = "[{n}] ";
   usual.separator = "\n\n";
   usual.instruction = kInstruction;
+  usual.task = kTask;
   usual.query_prefix = " ";
 
   PromptTemplate blocks = usual;
@@ -41,6 +43,7 @@ std::vector<PromptTemplate> shipped() {
       "Please find information that are relevant to the query after the following paragraphs.\n\n"
       "Here are some paragraphs:\n\n";
   blocks_short.instruction.clear();
+  blocks_short.task.clear();  // before the passages: what is kept of them would depend on it
   blocks_short.query_prefix = "Query: ";
 
   PromptTemplate core = usual;  // CoRe (2510.02219)
@@ -118,6 +121,7 @@ Result<PromptTemplate> parse_prompt_template(std::string_view text) {
                                                         {"marker", &parsed.marker},
                                                         {"separator", &parsed.separator},
                                                         {"instruction", &parsed.instruction},
+                                                        {"task", &parsed.task},
                                                         {"query_prefix", &parsed.query_prefix}};
   for (const auto& [key, member] : value.items()) {
     bool known = false;
@@ -154,6 +158,9 @@ Result<PromptTemplate> parse_prompt_template(std::string_view text) {
   if (!value.contains("instruction")) {
     return bad_template("'instruction' must be there; it may be empty");
   }
+  if (parsed.instruction.find(parsed.task) == std::string::npos) {
+    return bad_template("'task' must be a part of 'instruction', the one that a request may replace");
+  }
   return parsed;
 }
 
@@ -173,6 +180,21 @@ Result<PromptTemplate> find_prompt_template(const std::string& name) {
   auto parsed = parse_prompt_template(*text);
   if (!parsed) return fail(std::move(parsed.error()).with_context("reading '" + name + "'"));
   return parsed;
+}
+
+Result<std::string> instruction_with(const PromptTemplate& wording, std::string_view task) {
+  std::string instruction = wording.instruction;
+  if (task.empty()) return instruction;
+  if (is_white_space(task)) {
+    return fail(ErrorCode::kUsage,
+                "--instruction is blank; say what to look for, or leave it out for the template's own words");
+  }
+  if (wording.task.empty()) {
+    return fail(ErrorCode::kUsage, "template '" + wording.name +
+                                       "' has no place for --instruction behind the passages; take another "
+                                       "--template, or name one by \"task\" in its file");
+  }
+  return instruction.replace(instruction.find(wording.task), wording.task.size(), task);
 }
 
 std::vector<std::string> prompt_template_names() {

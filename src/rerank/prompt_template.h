@@ -27,6 +27,7 @@ struct PromptTemplate {
   bool marker_in_span = true;  // marker and passage are one segment, and both are summed
   std::string separator;       // after every passage
   std::string instruction;     // up to the query
+  std::string task;            // the words of the instruction that a request's own may replace; empty: none
   std::string query_prefix;    // one segment with the query
   QueryRows rows = QueryRows::kAll;
 };
@@ -36,5 +37,9 @@ struct PromptTemplate {
 Result<PromptTemplate> find_prompt_template(const std::string& name);
 Result<PromptTemplate> parse_prompt_template(std::string_view json);
 std::vector<std::string> prompt_template_names();
+
+// The template's instruction with `task` in the place of its own; empty: as it stands. kUsage when the
+// template has no place for one, and for a blank one.
+Result<std::string> instruction_with(const PromptTemplate& wording, std::string_view task);
 
 }  // namespace headwise

@@ -12,8 +12,8 @@
 #include "base/stopwatch.h"
 #include "decoder/create.h"
 #include "headwise/explanation.h"
+#include "rerank/answer.h"
 #include "rerank/attribution.h"
-#include "rerank/fusion.h"
 #include "rerank/passage_keeper.h"
 #include "rerank/prompt_builder.h"
 #include "rerank/reranker_options.h"
@@ -23,39 +23,11 @@
 namespace headwise {
 namespace {
 
-Result<std::vector<double>> first_stage_scores(const RerankerOptions& options,
-                                               std::span<const Passage> passages) {
-  std::vector<double> scores;
-  if (options.fusion == Fusion::kNone) return scores;
-  for (const Passage& passage : passages) {
-    if (!passage.first_stage_score) {
-      return fail(ErrorCode::kUsage,
-                  "--fuse needs the first stage's score of every passage; give a run with "
-                  "scores, or \"score\" fields in the documents");
-    }
-    scores.push_back(*passage.first_stage_score);
-  }
-  return scores;
-}
-
-FusionParts fusion_parts(const RerankerOptions& options, std::span<const double> ours,
-                         std::span<const double> first_stage) {
-  return options.fusion == Fusion::kWeighted ? weighted_parts(ours, first_stage, options.fusion_weight)
-                                             : reciprocal_rank_parts(ours, first_stage);
-}
-
-// The places that are returned.
-std::vector<int> best_first(const RerankerOptions& options, std::span<const double> total) {
-  std::vector<int> order = descending_order(total);
-  const auto wanted = static_cast<size_t>(options.top_k);
-  if (wanted > 0 && order.size() > wanted) order.resize(wanted);
-  return order;
-}
-
 // The heads of one pass, a weight each.
 struct ReadHeads {
   std::vector<HeadId> heads;
   std::vector<double> weights;
+  bool own = false;  // the options'
 };
 
 struct ReadWishes {
@@ -63,12 +35,15 @@ struct ReadWishes {
   bool content_free = true;
   bool totals = false;                      // Reading::totals
   const ExplainOptions* explain = nullptr;  // Reading::explained, which needs the totals
+  std::string_view instruction{};           // empty: the options'
 };
 
 // What one pass gives for one query.
 struct Reading {
   HeadScores scores;
   std::vector<double> totals;               // S(d)
+  RequestFacts facts;                       // with the totals
+  bool own_heads = false;                   // the options'
   std::vector<ExplainedPassage> explained;  // S(d) split
 };
 
@@ -106,21 +81,23 @@ class Reranker::Impl {
   Result<std::optional<PassageKeeper::Part>> give_kept(const BuiltPrompt& prompt, DecodeRequest& request,
                                                        RankingStatistics& statistics);
   // For `rank` and `explain`: the totals, and with `explain` what they are made of.
-  Result<Reading> read_totals(ReadHeads wanted, std::string_view query, std::span<const Passage> passages,
-                              const ExplainOptions* explain, ProgressSink* progress);
-  Result<Ranking> rank(ReadHeads wanted, std::string_view query, std::span<const Passage> passages,
-                       ProgressSink* progress);
-  Result<Ranking> ranked(Reading reading, std::span<const double> first_stage) const;
+  Result<Reading> read_totals(ReadHeads wanted, const RankRequest& request, const ExplainOptions* explain,
+                              ProgressSink* progress);
+  Result<Ranking> rank(ReadHeads wanted, const RankRequest& request, ProgressSink* progress);
+  // `reading` is of this request.
+  Result<Ranking> ranked(Reading reading, const RankRequest& request) const;
 
   ReadHeads own_heads() const {
     return {heads,
-            options.heads.weights.empty() ? std::vector<double>(heads.size(), 1.0) : options.heads.weights};
+            options.heads.weights.empty() ? std::vector<double>(heads.size(), 1.0) : options.heads.weights,
+            true};
   }
   ReadWishes totals() const {
     return {.heads = own_heads(),
             .content_free = options.calibration != Calibration::kNone,
             .totals = true,
-            .explain = nullptr};
+            .explain = nullptr,
+            .instruction = {}};
   }
   // A caller's own list, weights 1.
   Result<ReadHeads> listed_heads(std::span<const HeadId> list) const {
@@ -153,6 +130,7 @@ Result<std::vector<Reading>> Reranker::Impl::read_all(std::span<const std::strin
                                                       const ReadWishes& wishes, ProgressSink* progress) {
   const auto start = std::chrono::steady_clock::now();
   rules.content_free = wishes.content_free;
+  rules.instruction = wishes.instruction.empty() ? options.instruction : std::string(wishes.instruction);
   const std::vector<int> order = prompt_order(options, passages.size(), queries.front());
   auto prompt = build_prompt(model->tokenizer(), rules, queries, passages, order);
   HW_RETURN_IF_ERROR(prompt);
@@ -209,6 +187,8 @@ Result<std::vector<Reading>> Reranker::Impl::read_all(std::span<const std::strin
     if (!wishes.totals) continue;
     readings.back().totals = after_sum ? collectors[q].scores_filtered_after_sum()
                                        : combine_heads(scores, options.calibration, wishes.heads.weights);
+    readings.back().facts = request_facts(scores, wishes.heads.weights);
+    readings.back().own_heads = wishes.heads.own;
   }
   if (*kept) keeper->take(*prompt, **kept, *decoded);
   if (attribution) {
@@ -234,13 +214,13 @@ Result<std::optional<PassageKeeper::Part>> Reranker::Impl::give_kept(const Built
   return kept;
 }
 
-Result<Reading> Reranker::Impl::read_totals(ReadHeads wanted, std::string_view query,
-                                            std::span<const Passage> passages, const ExplainOptions* explain,
-                                            ProgressSink* progress) {
+Result<Reading> Reranker::Impl::read_totals(ReadHeads wanted, const RankRequest& request,
+                                            const ExplainOptions* explain, ProgressSink* progress) {
   ReadWishes wishes = totals();
   wishes.heads = std::move(wanted);
   wishes.explain = explain;
-  return read(query, passages, wishes, progress);
+  wishes.instruction = request.instruction;
+  return read(request.query, request.passages, wishes, progress);
 }
 
 Result<Reranker> Reranker::create(std::shared_ptr<const Model> model, RerankerOptions options) {
@@ -292,34 +272,49 @@ Result<HeadScores> Reranker::head_scores(std::string_view query, std::span<const
 
 Result<Ranking> Reranker::rank(std::string_view query, std::span<const Passage> passages,
                                ProgressSink* progress) {
-  return impl_->rank(impl_->own_heads(), query, passages, progress);
+  return impl_->rank(impl_->own_heads(), {query, passages}, progress);
+}
+
+Result<Ranking> Reranker::rank(const RankRequest& request, ProgressSink* progress) {
+  return impl_->rank(impl_->own_heads(), request, progress);
 }
 
 Result<Ranking> Reranker::rank_with(std::span<const HeadId> heads, std::string_view query,
                                     std::span<const Passage> passages, ProgressSink* progress) {
+  return rank_with(heads, {query, passages}, progress);
+}
+
+Result<Ranking> Reranker::rank_with(std::span<const HeadId> heads, const RankRequest& request,
+                                    ProgressSink* progress) {
   auto wanted = impl_->listed_heads(heads);
   HW_RETURN_IF_ERROR(wanted);
-  return impl_->rank(std::move(*wanted), query, passages, progress);
+  return impl_->rank(std::move(*wanted), request, progress);
 }
 
-Result<Ranking> Reranker::Impl::rank(ReadHeads wanted, std::string_view query,
-                                     std::span<const Passage> passages, ProgressSink* progress) {
-  const auto first_stage = first_stage_scores(options, passages);
-  if (!first_stage) return fail(first_stage.error());
-  auto reading = read_totals(std::move(wanted), query, passages, nullptr, progress);
+Result<Ranking> Reranker::Impl::rank(ReadHeads wanted, const RankRequest& request, ProgressSink* progress) {
+  // What is wrong with a request is said before its pass.
+  HW_RETURN_IF_ERROR(first_stage_scores(options, request.passages));
+  HW_RETURN_IF_ERROR(answer_wishes(options, request));
+  auto reading = read_totals(std::move(wanted), request, nullptr, progress);
   HW_RETURN_IF_ERROR(reading);
-  return ranked(std::move(*reading), *first_stage);
+  return ranked(std::move(*reading), request);
 }
 
-Result<Ranking> Reranker::Impl::ranked(Reading reading, std::span<const double> first_stage) const {
+Result<Ranking> Reranker::Impl::ranked(Reading reading, const RankRequest& request) const {
+  const auto first_stage = first_stage_scores(options, request.passages);
+  HW_RETURN_IF_ERROR(first_stage);
+  const auto wishes = answer_wishes(options, request);
+  HW_RETURN_IF_ERROR(wishes);
   std::vector<double> total = std::move(reading.totals);
-  if (options.fusion != Fusion::kNone) total = fusion_parts(options, total, first_stage).sums();
+  const std::vector<double> relevance = known_relevance(options, reading.own_heads, reading.facts, total);
+  if (options.fusion != Fusion::kNone) total = fusion_parts(options, total, *first_stage).sums();
+  auto hits = answer(total, relevance, *wishes);
+  HW_RETURN_IF_ERROR(hits);
   Ranking ranking;
+  ranking.facts = reading.facts;
+  ranking.passages = std::move(*hits);
   ranking.heads = std::move(reading.scores.heads);
   ranking.statistics = reading.scores.statistics;
-  for (int index : best_first(options, total)) {
-    ranking.passages.push_back({index, total[static_cast<size_t>(index)]});
-  }
   return ranking;
 }
 
@@ -336,27 +331,27 @@ std::vector<Result<Ranking>> Reranker::rank_many(std::span<const RankRequest> re
     for (size_t i = first; i < requests.size() && together.size() < kMostOfOnePass; ++i) {
       if (i > first && (!shares || done[i])) continue;
       if (!same_passages(requests[first].passages, requests[i].passages)) continue;
+      if (requests[first].instruction != requests[i].instruction) continue;
       together.push_back(i);
       queries.push_back(requests[i].query);
     }
+    ReadWishes wishes = impl_->totals();
+    wishes.instruction = requests[first].instruction;
     auto readings = together.size() < 2
                         ? Result<std::vector<Reading>>(std::vector<Reading>{})
-                        : impl_->read_all(queries, requests[first].passages, impl_->totals(), progress);
+                        : impl_->read_all(queries, requests[first].passages, wishes, progress);
     // What is wrong with one of them is told to that one alone.
     const bool alone = together.size() < 2 || (!readings && readings.error().code() != ErrorCode::kCancelled);
     for (size_t place = 0; place < together.size(); ++place) {
       const RankRequest& request = requests[together[place]];
       Result<Ranking>& ranking = rankings[together[place]];
       done[together[place]] = true;
-      const auto first_stage = first_stage_scores(impl_->options, request.passages);
       if (alone) {
-        ranking = rank(request.query, request.passages, progress);
+        ranking = rank(request, progress);
       } else if (!readings) {
         ranking = fail(readings.error());
-      } else if (!first_stage) {
-        ranking = fail(first_stage.error());
       } else {
-        ranking = impl_->ranked(std::move((*readings)[place]), *first_stage);
+        ranking = impl_->ranked(std::move((*readings)[place]), request);
       }
     }
   }
@@ -371,9 +366,11 @@ Result<Explanation> Reranker::explain(std::string_view query, std::span<const Pa
   auto wanted =
       explain.heads.empty() ? Result<ReadHeads>(impl_->own_heads()) : impl_->listed_heads(explain.heads);
   HW_RETURN_IF_ERROR(wanted);
-  auto reading = impl_->read_totals(*wanted, query, passages, &explain, progress);
+  auto reading = impl_->read_totals(*wanted, {query, passages, explain.instruction}, &explain, progress);
   HW_RETURN_IF_ERROR(reading);
   std::vector<double> total = std::move(reading->totals);
+  const std::vector<double> relevance = known_relevance(options, wanted->own, reading->facts, total);
+  for (size_t i = 0; i < relevance.size(); ++i) reading->explained[i].relevance = relevance[i];
   if (options.fusion != Fusion::kNone) {
     const FusionParts parts = fusion_parts(options, total, *first_stage);
     total = parts.sums();

@@ -10,8 +10,10 @@
 #include <string>
 #include <utility>
 
+#include "base/check.h"
 #include "base/fnv.h"
 #include "base/shuffle.h"
+#include "rerank/answer.h"
 #include "rerank/passage_keeper.h"
 
 namespace headwise {
@@ -26,6 +28,15 @@ std::vector<int> shuffled(std::vector<int> order, uint64_t seed, std::string_vie
   return order;
 }
 
+Status check_relevance(const RerankerOptions& options) {
+  if (options.relevance) HW_RETURN_IF_ERROR(check_relevance_fit(*options.relevance));
+  if (options.relevance && options.fusion != Fusion::kNone) {
+    return fail(ErrorCode::kUsage, "relevance is fitted to the model's own scores; leave --fuse out");
+  }
+  if (options.score != ScoreKind::kRelevance || options.relevance) return {};
+  return relevance_unknown();
+}
+
 }  // namespace
 
 std::vector<int> prompt_order(const RerankerOptions& options, size_t passages, std::string_view query) {
@@ -34,6 +45,11 @@ std::vector<int> prompt_order(const RerankerOptions& options, size_t passages, s
   if (options.order == CandidateOrder::kReversed) std::reverse(order.begin(), order.end());
   if (options.order == CandidateOrder::kShuffled) return shuffled(std::move(order), options.seed, query);
   return order;
+}
+
+Status check_min_score(std::optional<double> least) {
+  if (!least || std::isfinite(*least)) return {};
+  return fail(ErrorCode::kUsage, "--min-score must be a number; found " + std::to_string(*least));
 }
 
 Status check_options(const RerankerOptions& options) {
@@ -53,6 +69,8 @@ Status check_options(const RerankerOptions& options) {
   }
   if (!std::isfinite(options.fusion_weight))
     return fail(ErrorCode::kUsage, "the weight of --fuse must be a number");
+  HW_RETURN_IF_ERROR(check_min_score(options.min_score));
+  HW_RETURN_IF_ERROR(check_relevance(options));
   return check_keep_options(options);
 }
 

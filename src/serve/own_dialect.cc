@@ -52,6 +52,7 @@ std::string read_option(FieldReader& fields, const Option& option, const char* f
     case OptionKind::kText:
     case OptionKind::kPath:
     case OptionKind::kWord:
+    case OptionKind::kNumber:
     case OptionKind::kSize:
       break;
   }

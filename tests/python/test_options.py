@@ -16,7 +16,8 @@ from conftest import LOW, ROOT
 from headwise import _core
 
 ROWS = {option.keyword: option for option in _core.options() if not option.per_call}
-TYPES = {"flag": bool, "integer": int | None, "text": str | None, "word": str | None, "number or word": float | str | None,
+TYPES = {"flag": bool, "integer": int | None, "number": float | None,
+         "text": str | None, "word": str | None, "number or word": float | str | None,
          "size": int | str | None, "path": str | os.PathLike[str] | None}
 
 
@@ -52,6 +53,10 @@ def test_what_is_no_keyword(name):
     ({"seed": -1}, "seed: expected 0 or more; found '-1'"),
     ({"seed": 2**64}, "seed: expected a number that fits, at most 18446744073709551615; found '18446744073709551616'"),
     ({"threads": 1025}, "threads: expected 0 to 1024; found '1025'"),
+    ({"min_score": "0.5"}, "min_score: expected a number; found '0.5'"),
+    ({"min_score": float("nan")}, "min_score: expected a number; found 'nan'"),
+    ({"min_score": True}, "min_score: expected a number; found True"),
+    ({"score": "Softmax"}, "score: expected one of raw, relevance, softmax, minmax; found 'Softmax'"),
     ({"encoding": "lists"}, "encoding: expected one of blocks, list; found 'lists'"),
     ({"fuse": float("nan")}, "fuse: expected a weight of the first stage such as 0.7, or rrf, or none; found 'nan'"),
 ])

@@ -31,6 +31,8 @@ std::string some_value(const Option& option) {
       return "7";
     case OptionKind::kSize:
       return "3MiB";
+    case OptionKind::kNumber:
+      return "-0.25";
     case OptionKind::kNumberOrWord:
       return option.name == "fuse" ? "0.70" : "0.5";  // the one as it was spelled
     case OptionKind::kWord:
@@ -110,6 +112,12 @@ TEST(Options, WrongValuesAreNamedWithWhatIsExpected) {
       {"keep-memory", "16777216T",
        "--keep-memory: expected bytes, such as 1GiB, 512M or 1073741824; found '16777216T'"},
       {"keep-type", "fp16", "--keep-type: expected one of fp32, bf16, int8; found 'fp16'"},
+      {"score", "Raw", "--score: expected one of raw, relevance, softmax, minmax; found 'Raw'"},
+      {"min-score", "nan", "--min-score: expected a number; found 'nan'"},
+      {"min-score", "-inf", "--min-score: expected a number; found '-inf'"},
+      {"min-score", "1e999", "--min-score: expected a number; found '1e999'"},
+      {"min-score", "0,5", "--min-score: expected a number; found '0,5'"},
+      {"min-score", "50%", "--min-score: expected a number; found '50%'"},
   };
   for (const auto& wrong : cases) {
     EngineSettings settings;
@@ -191,6 +199,9 @@ TEST(Options, DefaultsAreTheRerankers) {
   EXPECT_EQ(made->threads, plain.threads);
   EXPECT_EQ(made->full_depth, plain.full_depth);
   EXPECT_EQ(made->max_prompt_tokens, plain.max_prompt_tokens);
+  EXPECT_EQ(made->instruction, plain.instruction);
+  EXPECT_EQ(made->score, plain.score);
+  EXPECT_EQ(made->min_score, plain.min_score);
   EXPECT_FALSE(made->keep.any());
   EXPECT_TRUE(made->keep.exact());
   EXPECT_EQ(made->keep.store_bytes, plain.keep.store_bytes);
@@ -223,6 +234,9 @@ TEST(Options, WhatIsSetReachesTheReranker) {
   EXPECT_EQ(made->threads, 7);
   EXPECT_TRUE(made->full_depth);
   EXPECT_EQ(made->max_prompt_tokens, 7);
+  EXPECT_EQ(made->instruction, "any text");
+  EXPECT_EQ(made->score, ScoreKind::kMinmax);
+  EXPECT_EQ(made->min_score, -0.25);
   EXPECT_EQ(made->keep.memory, uint64_t{3} << 20);
   EXPECT_EQ(made->keep.store, "any text");
   EXPECT_EQ(made->keep.store_bytes, uint64_t{3} << 20);
@@ -276,6 +290,14 @@ TEST(Options, WhatCannotChangeAScoreDecidesNothing) {
   fast.keep_type = KeptType::kFloat32;
   fast.max_words = 301;
   EXPECT_NE(options_that_decide(slow), options_that_decide(fast));
+  fast = with_defaults({});
+  fast.instruction = "Find what contradicts the claim.";
+  fast.score = ScoreKind::kSoftmax;
+  fast.min_score = 0.5;
+  const auto decides = options_that_decide(fast);
+  EXPECT_EQ(decides["instruction"], "Find what contradicts the claim.");
+  EXPECT_EQ(decides["score"], "softmax");
+  EXPECT_EQ(decides["min-score"], 0.5);
 }
 
 TEST(Options, AClientMaySetNothingThatOpensAFileOrCostsMemory) {
@@ -302,6 +324,9 @@ std::string cells(const Option& option) {
       break;
     case OptionKind::kSize:
       values = "bytes, `512M`, `1GiB`";
+      break;
+    case OptionKind::kNumber:
+      values = "a number";
       break;
     case OptionKind::kText:
       values = "a text";

@@ -41,6 +41,7 @@ Schema schema_of(const Option& option) {
       break;
     case OptionKind::kText:
     case OptionKind::kPath:
+    case OptionKind::kNumber:
     case OptionKind::kSize:
       schema["type"] = {"string", "null"};
   }

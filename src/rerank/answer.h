@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// What this file is: from the scores of one pass to what a caller gets of them: fused with the first stage,
+// in order, of the kind asked for, cut (docs/method.md#kinds-of-scores).
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "headwise/reranker.h"
+#include "rerank/fusion.h"
+
+namespace headwise {
+
+// The first stage's scores where the options fuse, none otherwise. kUsage when one lacks.
+Result<std::vector<double>> first_stage_scores(const RerankerOptions& options,
+                                               std::span<const Passage> passages);
+FusionParts fusion_parts(const RerankerOptions& options, std::span<const double> ours,
+                         std::span<const double> first_stage);
+
+// The places that are returned where nothing is said of scores: top_k, best first.
+std::vector<int> best_first(const RerankerOptions& options, std::span<const double> total);
+
+// What is said where relevance is asked for and there is no fit: kUsage.
+tl::unexpected<Error> relevance_unknown();
+
+// What a request asks of its answer.
+struct AnswerWishes {
+  ScoreKind score = ScoreKind::kRaw;
+  std::optional<double> min_score;
+  int top_k = 0;
+};
+// kUsage for a least score that is no number.
+Result<AnswerWishes> answer_wishes(const RerankerOptions& options, const RankRequest& request);
+
+// Of what was read with these weights of the heads.
+RequestFacts request_facts(const HeadScores& scores, std::span<const double> head_weights);
+
+// By place; empty where the heads read (`own_heads`: the options') have no fit of it.
+std::vector<double> known_relevance(const RerankerOptions& options, bool own_heads, const RequestFacts& facts,
+                                    std::span<const double> scores);
+
+// `total` and `relevance` (empty: there is none) by place in the request. kUsage as express_scores().
+Result<std::vector<ScoredPassage>> answer(std::span<const double> total, std::span<const double> relevance,
+                                          const AnswerWishes& wishes);
+
+}  // namespace headwise

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// Kinds of scores and instructions of a request, through a Reranker: raw scores keep their bits, every kind
+// has one order, and what is kept of passages serves any instruction.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "headwise/explanation.h"
+#include "headwise/reranker.h"
+#include "support/paths.h"
+
+namespace headwise {
+namespace {
+
+constexpr const char* kOwn = "Find passages that name a place.";
+
+std::vector<Passage> passages_of_tea() {
+  std::vector<Passage> made;
+  for (const char* text : {"The lamp of the northern tower was lit at nine.", "tea", "grain and grain",
+                           "a leaf of the sea", "who lit the lamp?"}) {
+    made.push_back({.id = {}, .title = {}, .text = text});
+  }
+  return made;
+}
+
+std::shared_ptr<const Model> tiny() {
+  return Model::load(test_data() / "golden" / "models" / "tiny-qwen3", {}).value();
+}
+
+std::vector<std::pair<int, double>> hits_of(const Ranking& ranking) {
+  std::vector<std::pair<int, double>> hits;
+  for (const ScoredPassage& hit : ranking.passages) hits.emplace_back(hit.index, hit.score);
+  return hits;
+}
+
+TEST(ScoreKinds, OfARequestOrOfTheOptionsAreTheSame) {
+  const auto model = tiny();
+  const std::vector<Passage> passages = passages_of_tea();
+  Reranker plain = Reranker::create(model, {}).value();
+  const auto raw = hits_of(plain.rank("the lamp?", passages).value());
+  for (const ScoreKind kind : {ScoreKind::kRaw, ScoreKind::kSoftmax, ScoreKind::kMinmax}) {
+    RerankerOptions options;
+    options.score = kind;
+    Reranker made = Reranker::create(model, options).value();
+    RankRequest request{.query = "the lamp?", .passages = passages};
+    request.score = kind;
+    const auto hits = hits_of(plain.rank(request).value());
+    EXPECT_EQ(hits, hits_of(made.rank("the lamp?", passages).value()));
+    EXPECT_EQ(hits, hits_of(made.rank_many(std::vector<RankRequest>{request, {"tea", passages}})[0].value()));
+    double sum = 0.0;
+    for (size_t i = 0; i < raw.size(); ++i) {
+      EXPECT_EQ(hits[i].first, raw[i].first);
+      if (kind == ScoreKind::kRaw) {
+        EXPECT_EQ(hits[i].second, raw[i].second);
+      }
+      sum += hits[i].second;
+    }
+    if (kind == ScoreKind::kSoftmax) {
+      EXPECT_NEAR(sum, 1.0, 1e-12);
+    }
+    // Explanations add up to the model's own scores, whatever kind is asked for.
+    const Explanation explanation = made.explain("the lamp?", passages, {}).value();
+    for (size_t i = 0; i < raw.size(); ++i) EXPECT_EQ(explanation.passages[i].score, raw[i].second);
+    // Afterwards the next request is as before.
+    EXPECT_EQ(hits_of(plain.rank("the lamp?", passages).value()), raw);
+  }
+}
+
+TEST(ScoreKinds, SoftmaxAndMinmaxAreOverAllPassagesNotThoseReturned) {
+  const auto model = tiny();
+  const std::vector<Passage> passages = passages_of_tea();
+  Reranker whole = Reranker::create(model, {}).value();
+  RankRequest request{.query = "the lamp?", .passages = passages};
+  request.score = ScoreKind::kSoftmax;
+  const auto all = hits_of(whole.rank(request).value());
+  RerankerOptions options;
+  options.top_k = 2;
+  Reranker cut = Reranker::create(model, options).value();
+  EXPECT_EQ(hits_of(cut.rank(request).value()), (std::vector<std::pair<int, double>>{all[0], all[1]}));
+}
+
+TEST(ScoreKinds, WhatCannotBeIsRefused) {
+  const auto model = tiny();
+  const std::vector<Passage> passages = passages_of_tea();
+  Reranker reranker = Reranker::create(model, {}).value();
+  RankRequest request{.query = "the lamp?", .passages = passages};
+  request.score = ScoreKind::kRelevance;  // nobody fitted it for all heads of a tiny model
+  EXPECT_EQ(reranker.rank(request).error().code(), ErrorCode::kUsage);
+  RerankerOptions options;
+  options.min_score = std::nan("");
+  EXPECT_EQ(Reranker::create(model, options).error().code(), ErrorCode::kUsage);
+  options.min_score.reset();
+  options.prompt_template = "blocks-short";
+  options.instruction = kOwn;
+  EXPECT_EQ(Reranker::create(model, options).error().code(), ErrorCode::kUsage);
+  request.score.reset();
+  request.instruction = "\xff";
+  EXPECT_EQ(reranker.rank(request).error().code(), ErrorCode::kInvalidInput);
+  request.instruction = {};
+  EXPECT_TRUE(reranker.rank(request));
+}
+
+TEST(Instruction, ChangesScoresAndNothingThatIsKept) {
+  const auto model = tiny();
+  const std::vector<Passage> passages = passages_of_tea();
+  Reranker plain = Reranker::create(model, {}).value();
+  RerankerOptions options;
+  options.keep.memory = uint64_t{8} << 20;
+  Reranker keeps = Reranker::create(model, options).value();
+  options.keep = {};
+  options.instruction = kOwn;
+  Reranker asks = Reranker::create(model, options).value();
+  RankRequest request{.query = "the lamp?", .passages = passages};
+  const auto usual = hits_of(keeps.rank(request).value());
+  request.instruction = kOwn;
+  const Ranking again = keeps.rank(request).value();
+  EXPECT_EQ(again.statistics.passages_kept, static_cast<int64_t>(passages.size()));
+  EXPECT_EQ(hits_of(again), hits_of(plain.rank(request).value()));
+  EXPECT_EQ(hits_of(again), hits_of(asks.rank("the lamp?", passages).value()));
+  EXPECT_NE(hits_of(again), usual);
+  const Explanation explained = plain.explain("the lamp?", passages, {.instruction = kOwn}).value();
+  EXPECT_EQ(explained.passages[0].score, again.passages[0].score);
+  request.instruction = {};
+  EXPECT_EQ(hits_of(keeps.rank(request).value()), usual);
+}
+
+TEST(Instruction, RequestsWithDifferentOnesShareNoPass) {
+  const std::vector<Passage> passages = passages_of_tea();
+  Reranker reranker = Reranker::create(tiny(), {}).value();
+  const std::vector<RankRequest> requests{{"the lamp?", passages, kOwn},
+                                          {"tea", passages},
+                                          {"grain", passages, kOwn},
+                                          {"the sea", passages, "Find poems."}};
+  const auto together = reranker.rank_many(requests);
+  for (size_t i = 0; i < requests.size(); ++i) {
+    EXPECT_EQ(hits_of(together[i].value()), hits_of(reranker.rank(requests[i]).value()));
+  }
+}
+
+}  // namespace
+}  // namespace headwise
