@@ -64,6 +64,15 @@ constexpr std::array kVerbs{
          "headwise heads select --store stores/nfcorpus --qrels nfcorpus/qrels/train.tsv --method qr "
          "--output heads.json",
          add_heads_select},
+    Verb{"heads sample", "Judged requests of random size, which relevance is fitted to",
+         "headwise heads sample --dataset nfcorpus --run run.bm25.trec --qrels nfcorpus/qrels/train.tsv "
+         "--depth 8 "
+         "--output nfcorpus.samples.jsonl",
+         add_heads_sample},
+    Verb{"heads calibrate", "Fit relevance, 0 to 1, for a head set, and say how far it is to be trusted",
+         "headwise heads calibrate --samples nfcorpus.samples.jsonl --heads smollm2-135m-instruct --output "
+         "heads.json --report relevance.html",
+         add_heads_calibrate},
     Verb{"heads sensitivity", "What each layer of kept passages is worth: a budget file for --keep-budget",
          "headwise heads sensitivity --dataset nfcorpus --run run.bm25.trec --depth 20 --output budget.json "
          "--report budget.html",

@@ -35,6 +35,8 @@ using Action = std::function<Status()>;
 Action add_rerank(CLI::App& verb, AppContext& context);
 Action add_explain(CLI::App& verb, AppContext& context);
 Action add_eval(CLI::App& verb, AppContext& context);
+Action add_heads_calibrate(CLI::App& verb, AppContext& context);
+Action add_heads_sample(CLI::App& verb, AppContext& context);
 Action add_heads_score(CLI::App& verb, AppContext& context);
 Action add_heads_select(CLI::App& verb, AppContext& context);
 Action add_heads_sensitivity(CLI::App& verb, AppContext& context);

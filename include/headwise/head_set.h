@@ -19,6 +19,7 @@
 #include "headwise/error.h"
 #include "headwise/head_selection.h"
 #include "headwise/model.h"
+#include "headwise/relevance.h"
 
 namespace headwise {
 
@@ -39,9 +40,10 @@ struct HeadSet {
   std::string method;                   // "qr", "core", ...
   // How the heads were meant to be read; empty where the file does not say.
   std::string prompt_template, encoding, calibration, token_filter, rows;
-  std::vector<std::string> data;  // what it was found on: "dl21 (53 queries)"
-  std::optional<double> ndcg;     // nDCG@10 there
-  std::string source;             // paper, repository, file and commit, for published lists
+  std::vector<std::string> data;          // what it was found on: "dl21 (53 queries)"
+  std::optional<double> ndcg;             // nDCG@10 there
+  std::optional<RelevanceFit> relevance;  // of scores that are read as the set says
+  std::string source;                     // paper, repository, file and commit, for published lists
 
   HeadSelection selection() const;
 };

@@ -134,6 +134,11 @@ Result<ResolvedSettings> resolve(const EngineSettings& settings, const NamedPart
   }
   resolved.settings = with_defaults(std::move(*read));
   resolved.options = to_reranker_options(resolved.settings, selection);
+  // A fit is of scores as the set says that they are read, and of nothing that is added to them.
+  const bool as_fitted = resolved.set != nullptr &&
+                         !asks_for_other_reading(settings, reading_of(*resolved.set)) &&
+                         resolved.options.fusion == Fusion::kNone && !resolved.options.filter_after_sum;
+  if (as_fitted) resolved.options.relevance = resolved.set->relevance;
   return resolved;
 }
 

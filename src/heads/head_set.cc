@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "formats/json_text.h"
 #include "heads/head_list_json.h"
+#include "heads/relevance_json.h"
 
 namespace headwise {
 namespace {
@@ -131,6 +132,9 @@ Result<HeadSet> parse_own(const nlohmann::json& json) {
   }
   if (const auto ndcg = json.find("ndcg@10"); ndcg != json.end() && ndcg->is_number())
     set.ndcg = ndcg->get<double>();
+  auto relevance = parse_relevance(json);
+  HW_RETURN_IF_ERROR(relevance);
+  set.relevance = std::move(*relevance);
   return set;
 }
 
@@ -231,6 +235,7 @@ std::string format_head_set(const HeadSet& set, HeadSetFormat format) {
   if (!set.head_scores.empty()) json["head_scores"] = set.head_scores;
   if (!set.data.empty()) json["data"] = set.data;
   if (set.ndcg) json["ndcg@10"] = *set.ndcg;
+  if (set.relevance) json["relevance"] = relevance_json(*set.relevance);
   return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
