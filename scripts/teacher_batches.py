@@ -27,12 +27,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import scipy.sparse
 
-from bi_encoders import ENCODERS, load_encoder
+from beir import Bm25, first_words, passage_json, passage_text, read_corpus, read_jsonl, read_run, terms
+from bi_encoders import ENCODERS
+from teacher_vectors import Teacher
 
-STOP = set("a an and are as at be but by do does for how if in into is it no not of on or such that the their then there these they this "
-           "to was what when where which who will with".split())
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 LONGEST_QUESTION = 24  # words
 REAL_SHARE = 0.25      # of a batch's questions, at most: training queries
@@ -41,21 +40,6 @@ QUESTION_FORMS = ("what is {}", "what is {}", "what are {}", "define {}", "{} de
                   "when did {}", "where is {}", "where was {}", "how does {} work", "how to {}", "how long {}", "how many {}", "how much {}",
                   "why is {}", "why do {}", "causes of {}", "effects of {}", "types of {}", "what does {} mean", "is {}", "does {}",
                   "which {}", "what causes {}", "symptoms of {}", "cost of {}", "difference between {}")
-
-
-def terms(text: str) -> list[str]:
-    return [word for word in re.findall(r"[a-z0-9]+", text.lower()) if word not in STOP]
-
-
-def first_words(text: str, count: int) -> str:
-    """The text up to its count-th word, white space inside kept, as the engine cuts passages."""
-    words = list(re.finditer(r"\S+", text))
-    return text if len(words) <= count else text[:words[count - 1].end()]
-
-
-def passage_text(title: str, text: str, words: int) -> str:
-    """A passage as the engine shows it: the title on a line of its own, where there is one, cut after so many words."""
-    return first_words(f"{title}\n{text}" if title else text, words)
 
 
 @dataclass
@@ -67,34 +51,17 @@ class Collection:
     titles: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     queries: list[str] = field(default_factory=list)
-    index: scipy.sparse.csr_matrix | None = None
-    vocabulary: dict[str, int] = field(default_factory=dict)
+    index: Bm25 | None = None
     asked_near: dict[int, list[int]] = field(default_factory=dict)  # passage -> the queries that have it near
 
     def passage(self, place: int, words: int) -> str:
         return passage_text(self.titles[place], self.texts[place], words)
 
-    def build_index(self, k1: float = 0.9, b: float = 0.4) -> None:
-        rows, columns, counts = [], [], []
-        for row, (title, text) in enumerate(zip(self.titles, self.texts)):
-            for word, count in Counter(terms(f"{title} {text}")).items():
-                rows.append(row)
-                columns.append(self.vocabulary.setdefault(word, len(self.vocabulary)))
-                counts.append(float(count))
-        rows, columns, counts = np.array(rows), np.array(columns), np.array(counts)
-        documents = len(self.texts)
-        length = np.bincount(rows, counts, documents)
-        frequency = np.bincount(columns, minlength=len(self.vocabulary))
-        idf = np.log(1 + (documents - frequency + 0.5) / (frequency + 0.5))
-        weight = counts * (k1 + 1) / (counts + k1 * (1 - b + b * length[rows] / length.mean())) * idf[columns]
-        self.index = scipy.sparse.csr_matrix((weight, (rows, columns)), shape=(documents, len(self.vocabulary)))
+    def build_index(self) -> None:
+        self.index = Bm25([f"{title} {text}" for title, text in zip(self.titles, self.texts)])
 
     def nearest(self, text: str, count: int) -> list[int]:
-        query = np.zeros(len(self.vocabulary))
-        for word in set(terms(text)):
-            if word in self.vocabulary:
-                query[self.vocabulary[word]] = 1.0
-        return np.argsort(-(self.index @ query), kind="stable")[:count].tolist()
+        return self.index.nearest(text, count)
 
     def join_queries(self, depth: int) -> None:
         for number, query in enumerate(self.queries):
@@ -104,20 +71,6 @@ class Collection:
     def queries_near(self, places: list[int], count: int) -> list[str]:
         shared = Counter(number for place in places for number in self.asked_near.get(place, []))
         return [self.queries[number] for number, _ in shared.most_common(count)]
-
-
-def read_jsonl(path: Path):
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            yield json.loads(line)
-
-
-def read_run(path: Path, first: int) -> dict[str, list[str]]:
-    run: dict[str, list[str]] = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        query, _, document = line.split()[:3]
-        run.setdefault(query, []).append(document)
-    return dict(list(run.items())[:first or None])
 
 
 def read_collection(spec: str) -> Collection:
@@ -135,10 +88,10 @@ def read_collection(spec: str) -> Collection:
         wanted |= {line.split("\t")[0] for line in lines}
     only = {document for listed in run.values() for document in listed} if values.get("only") == "run" else None
     collection.queries = [query["text"] for query in read_jsonl(folder / "queries.jsonl") if query["_id"] in wanted]
-    for document in read_jsonl(folder / "corpus.jsonl"):
-        if document.get("text", "").strip() and (only is None or document["_id"] in only):
-            collection.titles.append(document.get("title") or "")
-            collection.texts.append(document["text"])
+    for document, (title, text) in read_corpus(folder).items():
+        if only is None or document in only:
+            collection.titles.append(title)
+            collection.texts.append(text)
     collection.build_index()
     return collection
 
@@ -202,23 +155,6 @@ def make_composed(choose: random.Random, collection: Collection, near: list[int]
     return Question(shown, (head, f"{title} {tail}" if title else tail))
 
 
-class Teacher:
-    """One bi-encoder or several; a question's score for a passage is the mean of theirs, each brought to logits at a temperature of .05."""
-
-    def __init__(self, names: list[str], device: str):
-        self.encoders = [load_encoder(name, device) for name in names]
-
-    def _side_by_side(self, vectors_of) -> np.ndarray:
-        # A product of joined vectors is the mean of the products.
-        return np.hstack([vectors_of(encoder) * np.sqrt(scale / len(self.encoders)) for encoder, scale in self.encoders])
-
-    def queries(self, texts: list[str]) -> np.ndarray:
-        return self._side_by_side(lambda encoder: encoder.queries(texts))
-
-    def passages(self, texts: list[str]) -> np.ndarray:
-        return self._side_by_side(lambda encoder: encoder.passages(texts))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--collection", action="append", required=True)
@@ -229,11 +165,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--teacher", action="append", help=f"a bi-encoder: {' or '.join(ENCODERS)}, or a folder that transformers loads; several: the mean of their scores (minilm)")
     parser.add_argument("--device", default="cpu", help="where the teacher runs: cpu, cuda")
+    parser.add_argument("--store", type=Path, help="folder of vectors that are kept (scripts/teacher_vectors.py)")
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args()
 
     collections = [read_collection(spec) for spec in arguments.collection]
-    teacher = Teacher(arguments.teacher or ["minilm"], arguments.device)
+    teacher = Teacher(arguments.teacher or ["minilm"], arguments.device, arguments.store)
     choose = random.Random(arguments.seed)
     for collection in collections:
         collection.join_queries(arguments.passages)
@@ -266,13 +203,7 @@ def main() -> None:
     with temporary.open("w", encoding="utf-8") as file:
         for which, near, questions in batches:
             collection = collections[which]
-            passages = []
-            for place in near:
-                passage = collection.passage(place, arguments.words)
-                title = collection.titles[place]
-                # Title and text apart where the cut leaves something of the text.
-                whole = bool(title) and passage.startswith(f"{title}\n")
-                passages.append({"title": title, "text": passage[len(title) + 1:]} if whole else {"text": passage})
+            passages = [passage_json(collection.titles[place], collection.texts[place], arguments.words) for place in near]
             seen = np.stack([vectors[which][place] for place in near]).T
             rows = [(asked[[parts[part] for part in question.parts]] @ seen).max(0) for question in questions]
             scores = [[round(float(score), 4) for score in row] for row in rows]

@@ -21,8 +21,8 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "bench" / "support")]
+import beir  # noqa: E402
 import bi_encoders  # noqa: E402
-import teacher_batches  # noqa: E402
 from made_up_store import Query, write_store  # noqa: E402
 
 HEADWISE = os.environ.get("HEADWISE", ROOT / "build" / "release" / "headwise")
@@ -36,9 +36,9 @@ def training_queries(data: Path) -> list[tuple[str, str]]:
     """(set, text) of the first training queries of each set."""
     found = []
     for name, (split, count) in SETS.items():
-        texts = {q["_id"]: q["text"] for q in teacher_batches.read_jsonl(data / name / "queries.jsonl")}
+        texts = {q["_id"]: q["text"] for q in beir.read_jsonl(data / name / "queries.jsonl")}
         if name == "musique":  # in the run's order: the first 60 are for training
-            judged = teacher_batches.read_run(data / name / "run.given.trec", count)
+            judged = beir.read_run(data / name / "run.given.trec", count)
         else:
             judged = dict.fromkeys(line.split("\t")[0] for line in (data / name / "qrels" / f"{split}.tsv").read_text().splitlines()[1:])
         found += [(name, texts[query]) for query in list(judged)[:count]]

@@ -14,8 +14,8 @@ from pathlib import Path
 from trec_runs import read_run, write_run
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
+from beir import passage_text, read_jsonl  # noqa: E402
 from bi_encoders import ENCODERS, load_encoder  # noqa: E402
-from teacher_batches import passage_text, read_jsonl  # noqa: E402
 
 
 def main() -> None:
