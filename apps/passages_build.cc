@@ -21,6 +21,7 @@
 #include "common/progress_bar.h"
 #include "common/signals.h"
 #include "common/terminal.h"
+#include "formats/left_out_json.h"
 #include "jobs/passage_store_job.h"
 #include "passages/server_address.h"
 #include "passages_store.h"
@@ -58,10 +59,16 @@ std::string reason_of(const Passage& passage, const Error& error) {
   return "passage '" + passage.id + "': " + text;
 }
 
-Json to_json(const BuiltPassages& built, const Json& failures, double seconds) {
-  return {{"passages", built.passages}, {"encoded", built.encoded},     {"kept_before", built.kept_before},
-          {"failed", built.failed},     {"truncated", built.truncated}, {"tokens", built.tokens_run},
-          {"bytes", built.bytes},       {"seconds", seconds},           {"failures", failures}};
+// What did not become a kept passage: passages, and files of a folder.
+struct NotKept {
+  Json failures, left_out;
+};
+
+Json to_json(const BuiltPassages& built, const NotKept& not_kept, double seconds) {
+  return {{"passages", built.passages},   {"encoded", built.encoded},     {"kept_before", built.kept_before},
+          {"failed", built.failed},       {"truncated", built.truncated}, {"tokens", built.tokens_run},
+          {"bytes", built.bytes},         {"seconds", seconds},           {"failures", not_kept.failures},
+          {"left_out", not_kept.left_out}};
 }
 
 std::string to_table(const BuiltPassages& built, double seconds) {
@@ -93,13 +100,13 @@ std::optional<StoreInfo> store_now(const std::string& keep) {
 }
 
 Status print_result(const BuildFlags& flags, const AppContext& context, const BuiltPassages& built,
-                    const Json& failures, double seconds) {
+                    const NotKept& not_kept, double seconds) {
   const auto store = store_now(flags.engine.keep);
   if (store && store->passages < static_cast<uint64_t>(built.encoded)) {
     print_note(context.verb, context.quiet,
                "the store has less than was encoded: --keep-store-bytes drops what is oldest");
   }
-  Json json = to_json(built, failures, seconds);
+  Json json = to_json(built, not_kept, seconds);
   if (store) json["store"] = {{"passages", store->passages}, {"bytes", store->bytes}};
   const std::string table =
       to_table(built, seconds) + (store ? "the store has " + size_text(*store) + "\n" : "");
@@ -112,8 +119,10 @@ Status run_build(const BuildFlags& flags, const AppContext& context) {
                 "--keep DIR or redis://host:port/db, where the passages are kept, is missing");
   }
   const StopSignals signals;
-  auto passages = gather_passages(flags);
+  LeftOut left_out;
+  auto passages = gather_passages(flags, left_out);
   if (!passages) return fail(std::move(passages.error()));
+  if (left_out.files() > 0) print_note(context.verb, context.quiet, left_out.summary());
   auto engine = load_engine(flags.engine);
   if (!engine) return fail(std::move(engine.error()));
   auto job = PassageStoreJob::open(*engine, std::move(*passages));
@@ -138,7 +147,7 @@ Status run_build(const BuildFlags& flags, const AppContext& context) {
   const double seconds = seconds_since(begun);
   const BuiltPassages& built = job->built();
   if (!done) return done;
-  HW_RETURN_IF_ERROR(print_result(flags, context, built, failures, seconds));
+  HW_RETURN_IF_ERROR(print_result(flags, context, built, {failures, left_out_json(left_out)}, seconds));
   if (built.failed == 0) return {};
   return fail(ErrorCode::kInvalidInput, std::to_string(built.failed) + " of " +
                                             std::to_string(built.passages) +
@@ -150,10 +159,9 @@ Status run_build(const BuildFlags& flags, const AppContext& context) {
 Action add_passages_build(CLI::App& verb, AppContext& context) {
   auto flags = std::make_shared<BuildFlags>();
   constexpr const char* kWork = "Work";
-  verb.add_option(
-          "--corpus", flags->corpora,
-          "What is encoded: a BEIR folder, a folder of text files, a JSONL, TSV or text file; once for "
-          "each")
+  verb.add_option("--corpus", flags->corpora,
+                  "What is encoded: a BEIR folder, a folder of texts, a JSONL, TSV or text file; once for "
+                  "each")
       ->group(kWork)
       ->required();
   verb.add_option("--shard", flags->shard,

@@ -18,6 +18,7 @@
 #include "common/terminal.h"
 #include "engine/statistics_json.h"
 #include "explain.h"
+#include "formats/left_out_json.h"
 #include "rerank_modes.h"
 #include "search/index.h"
 
@@ -78,6 +79,9 @@ Result<SearchIndex> open_index(const SearchFlags& flags, const AppContext& conte
     print_note(context.verb, context.quiet,
                "indexed " + std::to_string(index->documents()) + " documents; the index is kept in '" +
                    index->file().string() + "'");
+    if (index->left_out().files() > 0) {
+      print_note(context.verb, context.quiet, index->left_out().summary());
+    }
   }
   return index;
 }
@@ -94,7 +98,7 @@ Ranking order_found(const std::vector<Passage>& passages, int top_k) {
 }
 
 // Unlike `rerank`, whose caller has the texts, the answer carries them.
-std::string search_json(const Answer& answer) {
+std::string search_json(const Answer& answer, const LeftOut& left_out) {
   Json json;
   json["query"] = answer.query;
   json["results"] = Json::array();
@@ -110,6 +114,7 @@ std::string search_json(const Answer& answer) {
   json["heads"] = answer.heads;
   if (!answer.heads.empty()) json["statistics"] = statistics_json(answer.ranking->statistics);
   json["seconds"] = answer.seconds;
+  if (left_out.files() > 0) json["left_out"] = left_out_json(left_out);
   return json_text(json, -1);
 }
 
@@ -200,7 +205,8 @@ Status run_search(const SearchFlags& flags, const AppContext& context) {
                       .heads = heads,
                       .seconds = seconds_since(begun)};
   const AnswerFormat format = answer_format(flags, AnswerFormat::kTable);
-  if (format == AnswerFormat::kJsonl) return write_result(flags.output, search_json(answer));
+  if (format == AnswerFormat::kJsonl)
+    return write_result(flags.output, search_json(answer, index->left_out()));
   const auto text = format_answer(answer, format);
   if (!text) return fail(text.error());
   return write_result(flags.output, *text);
@@ -212,7 +218,8 @@ Action add_search(CLI::App& verb, AppContext& context) {
   auto flags = std::make_shared<SearchFlags>();
   constexpr const char* kWork = "Work";
   verb.add_option("--corpus", flags->place.corpus,
-                  "What is searched: a BEIR folder, a folder of text files, a JSONL, TSV or text file")
+                  "What is searched: a BEIR folder, a folder of texts (Markdown, HTML, PDF, code), a JSONL, "
+                  "TSV or text file")
       ->group(kWork)
       ->required();
   CLI::Option* query = verb.add_option("--query", flags->query, "The question")->group(kWork);

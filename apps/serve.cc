@@ -133,6 +133,9 @@ Result<SearchIndex> open_corpus(const SearchPlace& place, const AppContext& cont
     print_note(context.verb, context.quiet,
                "searching " + std::to_string(index->documents()) + " documents; their index is '" +
                    index->file().string() + "'");
+    if (index->left_out().files() > 0) {
+      print_note(context.verb, context.quiet, index->left_out().summary());
+    }
   }
   return index;
 }
@@ -211,7 +214,7 @@ Action add_serve(CLI::App& verb, AppContext& context) {
 
   constexpr const char* kSearch = "Search";
   add(kSearch, "--corpus", flags->place.corpus,
-      "What /v1/headwise/search and the page search: a BEIR folder, a folder of text files, a JSONL, TSV or "
+      "What /v1/headwise/search and the page search: a BEIR folder, a folder of texts, a JSONL, TSV or "
       "text "
       "file");
   add(kSearch, "--index", flags->place.index, "Its BM25 index (default: beside it, CORPUS.bm25)");

@@ -20,16 +20,18 @@ namespace {
 
 struct PassageList {
   std::vector<Passage> passages;
+  std::string left_out = {};  // told in words; empty: nothing
 };
 
 std::unique_ptr<PassageList> gather(const nb::list& corpora, const std::string& shard) {
   CorpusChoice choice{.corpora = {}, .shard = shard};
   for (const nb::handle corpus : corpora) choice.corpora.emplace_back(path_or_text_of(corpus, "corpus"));
+  LeftOut left_out;
   Result<std::vector<Passage>> passages = [&] {
     const nb::gil_scoped_release release;
-    return gather_passages(choice);
+    return gather_passages(choice, left_out);
   }();
-  return std::make_unique<PassageList>(PassageList{unwrap(std::move(passages))});
+  return std::make_unique<PassageList>(PassageList{unwrap(std::move(passages)), left_out.summary()});
 }
 
 std::unique_ptr<PassageList> list_of(const nb::list& ids, nb::list texts, nb::object titles) {
@@ -96,6 +98,7 @@ nb::dict report_of(const PassageBuild& build) {
 void bind_passage_builds(nb::module_& module) {
   nb::class_<PassageList>(module, "PassageList", "Passages with their ids, ready to be encoded.")
       .def("__len__", [](const PassageList& self) { return self.passages.size(); })
+      .def_prop_ro("left_out", [](const PassageList& self) { return self.left_out; })
       .def("part", &part_of, nb::arg("begin"), nb::arg("end"),
            nb::sig("def part(self, begin: int, end: int) -> tuple[list[str], list[str], list[str]]"));
   module.def("gather_passages", &gather, nb::arg("corpora"), nb::arg("shard"),

@@ -3,6 +3,7 @@
 """Collections encoded ahead into a store of kept passages: what `headwise passages build` does."""
 import os
 import time
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -14,7 +15,10 @@ from ._values import Path, path_bytes
 
 def gather_passages(corpus: Path | Iterable[Path], shard: str | None) -> _core.PassageList:
     corpora = [corpus] if isinstance(corpus, (str, os.PathLike)) else list(corpus)
-    return _core.gather_passages([path_bytes(path, "corpus") for path in corpora], shard or "")
+    passages = _core.gather_passages([path_bytes(path, "corpus") for path in corpora], shard or "")
+    if passages.left_out:
+        warnings.warn(passages.left_out, stacklevel=3)
+    return passages
 
 
 def builder_settings(keep: Path, settings: dict[str, Any]) -> dict[str, Any]:
@@ -41,7 +45,8 @@ def build_passages(corpus: Path | Iterable[Path], keep: Path, *, shard: str | No
                    **settings: Any) -> dict[str, Any]:
     """Encodes collections into the store `keep` (a folder, or redis://host:port/db): `headwise passages build`.
 
-    `corpus` is a BEIR folder, a folder of text files, a JSONL, TSV or text file, or several of them; `settings` are the
+    `corpus` is a BEIR folder, a folder of texts (Markdown, HTML, PDF, code), a JSONL, TSV or text file, or several of them;
+    what of a folder cannot be read is left out with a warning. `settings` are the
     Reranker's, and must be those of the one that reads the store. Passages that are kept already cost no encoding: the same
     call goes on after an interruption, and any number of processes may build one store, each its `shard` "i/n".
 

@@ -56,7 +56,7 @@ std::vector<Passage> passages_of(const Documents& documents) {
 
 }  // namespace
 
-Result<std::vector<Passage>> gather_passages(const CorpusChoice& choice) {
+Result<std::vector<Passage>> gather_passages(const CorpusChoice& choice, LeftOut& left_out) {
   const auto shard = parse_shard(choice.shard);
   if (!shard) return fail(shard.error());
   if (choice.corpora.empty()) return fail(ErrorCode::kUsage, "no --corpus was given");
@@ -64,7 +64,7 @@ Result<std::vector<Passage>> gather_passages(const CorpusChoice& choice) {
   for (const std::filesystem::path& given : choice.corpora) {
     const auto corpus = find_corpus(given);
     HW_RETURN_IF_ERROR(corpus);
-    const auto documents = read_corpus(*corpus);
+    const auto documents = read_corpus(*corpus, left_out);
     if (!documents) {
       return fail(Error(documents.error()).with_context("reading --corpus '" + given.string() + "'"));
     }

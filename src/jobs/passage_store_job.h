@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "formats/left_out.h"
 #include "headwise/engine.h"
 #include "headwise/error.h"
 #include "headwise/passage.h"
@@ -28,8 +29,9 @@ struct CorpusChoice {
   std::string shard;                           // "i/n": the i-th of n parts; empty: all
 };
 
-// The passages of the corpora one after the other, cut to the shard. What find_corpus and read_corpus say.
-Result<std::vector<Passage>> gather_passages(const CorpusChoice& choice);
+// The passages of the corpora one after the other, cut to the shard. What find_corpus and read_corpus say;
+// what of folders is left out, in `left_out`.
+Result<std::vector<Passage>> gather_passages(const CorpusChoice& choice, LeftOut& left_out);
 
 struct BuiltPassages {
   int64_t passages = 0;  // looked at: encoded, kept before, or failed

@@ -14,6 +14,7 @@
 #include "base/check.h"
 #include "base/fingerprint.h"
 #include "formats/corpus.h"
+#include "formats/left_out_json.h"
 #include "headwise/home.h"
 #include "search/index_reader.h"
 #include "search/index_writer.h"
@@ -80,15 +81,17 @@ Status write_index(const Corpus& corpus, const std::string& signature, const fs:
                    ProgressSink* progress) {
   auto writer = IndexWriter::create(file);
   HW_RETURN_IF_ERROR(writer);
-  HW_RETURN_IF_ERROR(for_each_document(corpus, [&](const Document& document) -> Status {
+  LeftOut left_out;
+  const auto add = [&](const Document& document) -> Status {
     if (progress != nullptr && progress->stop_requested()) return fail(ErrorCode::kCancelled, "interrupted");
     if (auto added = writer->add(document); !added) {
       return fail(Error(added.error()).with_context("writing the index"));
     }
     if (progress != nullptr) progress->advance("documents", writer->documents(), 0);
     return {};
-  }));
-  return writer->finish(signature);
+  };
+  HW_RETURN_IF_ERROR(for_each_document(corpus, add, left_out));
+  return writer->finish(signature, left_out);
 }
 
 Status build(const Corpus& corpus, const std::string& signature, const fs::path& index,
@@ -109,6 +112,7 @@ struct SearchIndex::State {
   fs::path file;
   std::optional<WordFrequencies> frequencies;
   BuildReason reason = BuildReason::kNone;
+  LeftOut left_out;
 };
 
 namespace {
@@ -168,8 +172,10 @@ Result<SearchIndex> SearchIndex::open(const SearchPlace& place, ProgressSink* pr
     reader = std::move(*opened);
   }
   if (const auto loaded = reader->load(); !loaded) return unreadable(loaded.error(), *file);
-  return SearchIndex(
-      std::unique_ptr<State>(new State{std::move(*reader), *file, std::move(frequencies), *reason}));
+  const auto left_out = reader->fact("left out");
+  if (!left_out) return unreadable(left_out.error(), *file);
+  return SearchIndex(std::unique_ptr<State>(
+      new State{std::move(*reader), *file, std::move(frequencies), *reason, parse_left_out(*left_out)}));
 }
 
 Result<std::vector<SearchHit>> SearchIndex::search(std::string_view query, int depth) {
@@ -204,5 +210,6 @@ Result<std::vector<Passage>> SearchIndex::candidates(std::string_view query, int
 int64_t SearchIndex::documents() const { return state_->reader.documents(); }
 const fs::path& SearchIndex::file() const { return state_->file; }
 BuildReason SearchIndex::build_reason() const { return state_->reason; }
+const LeftOut& SearchIndex::left_out() const { return state_->left_out; }
 
 }  // namespace headwise

@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "formats/left_out.h"
 #include "headwise/dataset.h"
 #include "headwise/error.h"
 #include "headwise/passage.h"
@@ -29,8 +30,8 @@ struct SearchHit {
 };
 
 struct SearchPlace {
-  // A BEIR folder; a folder of text files, whose paragraphs are the documents; a corpus.jsonl or a file of
-  // "id <tab> text" lines (.tsv); a JSON, JSONL or text file as read_passages() takes them.
+  // A BEIR folder; a folder of texts, or one of them (formats/text_files.h); a corpus.jsonl or a file of "id
+  // <tab> text" lines (.tsv); a JSON, JSONL or .txt file as read_passages() takes them.
   std::filesystem::path corpus;
   // The index; empty: CORPUS.bm25, in the folder of a folder, and under $HEADWISE_HOME/indexes where nothing
   // may be written there.
@@ -68,6 +69,8 @@ class SearchIndex {
   int64_t documents() const;
   const std::filesystem::path& file() const;
   BuildReason build_reason() const;
+  // What of the corpus was not read when the index was built.
+  const LeftOut& left_out() const;
 
  private:
   struct State;

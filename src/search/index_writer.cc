@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "formats/left_out_json.h"
 #include "search/terms.h"
 
 namespace headwise {
@@ -75,13 +76,14 @@ Status IndexWriter::write_fact(std::string_view name, std::string_view value) {
   return insert->run();
 }
 
-Status IndexWriter::finish(std::string_view signature) {
+Status IndexWriter::finish(std::string_view signature, const LeftOut& left_out) {
   if (total_length_ == 0) {
     return fail(ErrorCode::kInvalidInput, "the collection has no word that could be searched for");
   }
   HW_RETURN_IF_ERROR(write_postings());
   HW_RETURN_IF_ERROR(write_fact("version", kIndexVersion));
   HW_RETURN_IF_ERROR(write_fact("corpus", signature));
+  HW_RETURN_IF_ERROR(write_fact("left out", left_out_json(left_out).dump()));
   return database_.run("COMMIT");
 }
 

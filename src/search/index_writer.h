@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 
+#include "formats/left_out.h"
 #include "headwise/dataset.h"
 #include "headwise/error.h"
 #include "search/database.h"
@@ -37,8 +38,8 @@ class IndexWriter {
   Status add(const Document& document);
   int64_t documents() const { return documents_; }
   // Nothing is added after it; the file can be read when the writer is gone. kInvalidInput when no document
-  // has a word. `signature`: the collection's.
-  Status finish(std::string_view signature);
+  // has a word. `signature` and `left_out`: the collection's.
+  Status finish(std::string_view signature, const LeftOut& left_out);
 
  private:
   IndexWriter(Database database, Statement document, Statement posting, size_t posting_bytes);

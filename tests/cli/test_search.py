@@ -127,9 +127,113 @@ def test_every_kind_of_corpus(headwise, tmp_path):
     assert (tmp_path / "beir" / "corpus.bm25").is_file()
     hits = found(headwise, "--corpus", "notes", "--query", "emma copper moon")
     assert {hit["id"]: hit["text"] for hit in hits} == {"a.txt#1": "On copper.\nIt turns green.", "a.txt#2": "On Emma,\na novel.",
-                                                        "deep/b.md#1": "# Moon"}
+                                                        "deep/b.md#1": "No air."}
     assert [hit["id"] for hit in found(headwise, "--corpus", "lines.tsv", "--query", "novel")] == ["p2"]
     assert [hit["id"] for hit in found(headwise, "--corpus", "list.json", "--query", "emma")] == ["x"]
+
+
+PDF_OBJECTS = [
+    b"<< /Type /Catalog /Pages 2 0 R >>", b"<< /Type /Pages /Kids [3 0 R 4 0 R] /Count 2 >>",
+    *(b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 200] /Contents %d 0 R /Resources << /Font << /F1 7 0 R >> >> >>" % content
+      for content in (5, 6)),
+    *(b"<< /Length %d >>\nstream\n%s\nendstream" % (len(text), text)
+      for text in (b"BT /F1 12 Tf 10 100 Td (The moon is dry.) Tj ET", b"BT /F1 12 Tf 10 100 Td (Venus is hot.) Tj ET")),
+    b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"]
+
+
+def pdf() -> bytes:
+    """Two pages with a line each."""
+    made, places = b"%PDF-1.4\n", []
+    for number, value in enumerate(PDF_OBJECTS, 1):
+        places.append(len(made))
+        made += b"%d 0 obj\n%s\nendobj\n" % (number, value)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    return made + b"xref\n0 %d\n0000000000 65535 f \n%strailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (
+        len(places) + 1, table, len(places) + 1, len(made))
+
+
+@pytest.fixture
+def notes(tmp_path):
+    """A folder with one of everything."""
+    folder = tmp_path / "notes"
+    (folder / "src").mkdir(parents=True)
+    (folder / "B.TXT").write_text("The moon in capitals.\n")
+    (folder / "guide.md").write_text("# Guide\n## Install\nTake the moon home.\n\n# Index\n")
+    (folder / "page.html").write_text("<title>Page</title><script>var moon</script><h1>Rock</h1><p>A moon of caf&eacute;s.")
+    (folder / "report.pdf").write_bytes(pdf())
+    (folder / "src" / "orbit.py").write_text("import math\n\n\ndef moon():\n    return math.tau\n")
+    (folder / "wide.txt").write_bytes("A moon of UTF-16".encode("utf-16"))
+    (folder / "bad.txt").write_bytes(b"moon caf\xe9\n")
+    (folder / "zeros.txt").write_bytes(b"moon\0\0\0")
+    (folder / "empty.txt").write_text("\n")
+    (folder / "torn.pdf").write_bytes(b"%PDF-1.4\nmoon")
+    (folder / ".hidden.txt").write_text("moon\n")
+    (folder / ".git").mkdir()
+    (folder / "picture.png").write_bytes(b"\x89PNG moon")
+    (folder / "loop").symlink_to(folder)
+    (folder / "gone.txt").symlink_to(folder / "nowhere")
+    with open(folder / "huge.txt", "wb") as huge:
+        huge.truncate((64 << 20) + 1)
+    return folder
+
+
+def test_a_folder_of_everything(headwise, notes):
+    first = headwise("search", "--corpus", notes, "--query", "moon", "--no-rerank", "--json", "--top-k", "0")
+    assert first.returncode == 0, first.stderr
+    answer = json.loads(first.stdout)
+    hits = {hit["id"]: (hit.get("title", ""), hit["text"]) for hit in answer["results"]}
+    assert hits == {
+        "B.TXT#1": ("", "The moon in capitals."), "guide.md#1": ("Guide > Install", "Take the moon home."),
+        "page.html#1": ("Page > Rock", "A moon of cafés."), "report.pdf#1": ("report.pdf, page 1", "The moon is dry."),
+        "src/orbit.py#1": ("src/orbit.py:1", "import math\n\n\ndef moon():\n    return math.tau"),
+        "wide.txt#1": ("", "A moon of UTF-16")}
+    left_out = {entry["reason"].split(" (")[0]: (entry["files"], sorted(entry["examples"])) for entry in answer["left_out"]}
+    assert left_out == {
+        "of a kind that is not read": (1, ["picture.png"]), "hidden": (2, [".git", ".hidden.txt"]), "linked folders": (1, ["loop"]),
+        "no files": (1, ["gone.txt"]), "larger than 64 MiB": (1, ["huge.txt"]), "binary": (1, ["zeros.txt"]),
+        "not UTF-8 text": (1, ["bad.txt"]), "PDF that pdftotext cannot read": (1, ["torn.pdf"]), "without text": (1, ["empty.txt"])}
+    assert "10 files left out: 1 of a kind that is not read ('picture.png'), 2 hidden (" in first.stderr
+    # Kept with the index: --json says it again, standard error does not.
+    again = headwise("search", "--corpus", notes, "--query", "moon", "--no-rerank", "--json")
+    assert again.stderr == "" and json.loads(again.stdout)["left_out"] == answer["left_out"]
+
+
+def test_a_pdf_without_pdftotext(headwise, notes):
+    done = headwise("search", "--corpus", notes, "--query", "moon", "--no-rerank", "--json", env={"PATH": "/nowhere"})
+    answer = json.loads(done.stdout)
+    assert "report.pdf#1" not in [hit["id"] for hit in answer["results"]]
+    assert [entry["files"] for entry in answer["left_out"] if "pdftotext" in entry["reason"]] == [2]
+    # Once it is there, the PDFs are read.
+    assert "report.pdf#1" in [hit["id"] for hit in found(headwise, "--corpus", notes, "--query", "moon")]
+
+
+def test_an_unreadable_file_is_left_out(headwise, tmp_path):
+    drop_from_bounding_set, read_everything, search_everything = 24, 1, 2
+    (tmp_path / "notes" / "closed").mkdir(parents=True)
+    (tmp_path / "notes" / "open.txt").write_text("moon\n")
+    (tmp_path / "notes" / "locked.txt").write_text("moon\n")
+    (tmp_path / "notes" / "locked.txt").chmod(0)
+    (tmp_path / "notes" / "closed").chmod(0)
+    try:
+        def as_others():
+            for capability in (read_everything, search_everything):
+                ctypes.CDLL(None).prctl(drop_from_bounding_set, capability, 0, 0, 0)
+        answer = json.loads(headwise.ok("search", "--corpus", "notes", "--query", "moon", "--no-rerank", "--json", preexec=as_others))
+        assert [hit["id"] for hit in answer["results"]] == ["open.txt#1"]
+        assert [(entry["reason"], sorted(entry["examples"])) for entry in answer["left_out"]] == [("unreadable", ["closed", "locked.txt"])]
+    finally:
+        (tmp_path / "notes" / "closed").chmod(0o700)
+
+
+@pytest.mark.parametrize("name", ["guide.md", "page.html", "report.pdf", "src/orbit.py"])
+def test_one_file_of_a_kind(headwise, notes, name):
+    hits = found(headwise, "--corpus", notes / name, "--query", "moon")
+    assert [hit["id"] for hit in hits] == [name.split("/")[-1] + "#1"] and hits[0]["title"]
+
+
+def test_one_file_that_cannot_be_read(headwise, notes):
+    stderr = headwise.fails(3, "search", "--corpus", notes / "torn.pdf", "--query", "moon", "--no-rerank")
+    assert "torn.pdf' has neither" in stderr and "1 PDF that pdftotext cannot read" in stderr
 
 
 def test_where_nothing_may_be_written_the_index_is_at_home(headwise, facts, tmp_path):
@@ -204,7 +308,7 @@ def test_odd_text(headwise, tmp_path):
     (3, ["--corpus", "blank.txt", "--query", "a"], ["no"]),
     (3, ["--corpus", "stop.txt", "--query", "a"], ["no word that could be searched for"]),
     (3, ["--corpus", "broken.jsonl", "--query", "a"], ["broken.jsonl"]),
-    (3, ["--corpus", "latin", "--query", "a"], ["is not UTF-8: byte 3"]),
+    (3, ["--corpus", "latin", "--query", "a"], ["neither corpus.jsonl nor a text file", "1 not UTF-8 text (convert, e.g. with iconv) ('a.txt')"]),
     (3, ["--corpus", "facts.txt", "--queries", "nowhere.tsv", "--no-rerank"], ["nowhere.tsv"]),
     (3, ["--corpus", "facts.txt", "--query", "a", "--index", "nowhere/x.bm25"], ["nowhere/x.bm25"]),
     (3, ["--corpus", "facts.txt", "--query", "moon", "--index", "facts.txt"], ["facts.txt"]),

@@ -176,7 +176,7 @@ TEST_F(Index, IsTheSameWhenWrittenInParts) {
       for (int i = 0; i < 500; ++i) {
         EXPECT_TRUE(writer->add({.id = std::to_string(i), .title = {}, .text = made_up_text(random)}));
       }
-      EXPECT_TRUE(writer->finish("facts"));
+      EXPECT_TRUE(writer->finish("facts", {}));
     }
     auto reader = IndexReader::open(path);
     EXPECT_TRUE(reader && reader->load());
