@@ -10,26 +10,6 @@ if(HEADWISE_APPS)
 endif()
 find_package(PkgConfig REQUIRED)
 
-# oneDNN: headwise::onednn, Debian's libdnnl-dev (2.6.3). The PyPI wheel (3.2) was measured beside it on the shapes of
-# the default model: Debian's is 1.09 x as fast (median of 72 shapes, one thread, AVX-512), and needs nothing carried
-# along. HEADWISE_ONEDNN_DIR points at another build (include/ and lib/), 2.6 or later.
-set(HEADWISE_ONEDNN_DIR "" CACHE PATH "A oneDNN with include and lib folders to use instead of the system's")
-find_path(HEADWISE_ONEDNN_INCLUDE NAMES oneapi/dnnl/dnnl.hpp HINTS "${HEADWISE_ONEDNN_DIR}/include")
-find_library(HEADWISE_ONEDNN_LIBRARY NAMES dnnl HINTS "${HEADWISE_ONEDNN_DIR}/lib")
-if(NOT HEADWISE_ONEDNN_INCLUDE OR NOT HEADWISE_ONEDNN_LIBRARY)
-  message(FATAL_ERROR "oneDNN not found: run scripts/setup, or install libdnnl-dev, or set HEADWISE_ONEDNN_DIR")
-endif()
-# omp_set_num_threads: oneDNN runs inside our threads, one thread each. It must be asked of the OpenMP runtime that oneDNN
-# itself runs on, GNU's: find_package(OpenMP) links LLVM's runtime into a clang build, and oneDNN's kernels then crash.
-find_library(HEADWISE_GOMP_LIBRARY NAMES gomp libgomp.so.1 HINTS ${CMAKE_CXX_IMPLICIT_LINK_DIRECTORIES})
-if(NOT HEADWISE_GOMP_LIBRARY)
-  message(FATAL_ERROR "libgomp not found: run scripts/setup, or install libgomp1")
-endif()
-add_library(headwise_onednn INTERFACE)
-add_library(headwise::onednn ALIAS headwise_onednn)
-target_include_directories(headwise_onednn SYSTEM INTERFACE "${HEADWISE_ONEDNN_INCLUDE}")
-target_link_libraries(headwise_onednn INTERFACE "${HEADWISE_ONEDNN_LIBRARY}" "${HEADWISE_GOMP_LIBRARY}")
-
 # Oniguruma (libonig-dev): the regular expressions of tokenizer files; the engine that Hugging Face tokenizers uses.
 # utf8proc (libutf8proc-dev): Unicode normal forms and general categories. Linked by file: nothing for an installed
 # headwise to find again.

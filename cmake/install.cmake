@@ -5,7 +5,7 @@
 # find_package(headwise CONFIG) give a target headwise::headwise.
 #
 # The installed library is shared, the one that the binary and the tests link is static; both are made of the same object
-# files. A static library would make every user find oneDNN, Oniguruma, utf8proc and the rest again when they link; the
+# files. A static library would make every user find Oniguruma, utf8proc and the rest again when they link; the
 # shared one records them itself, so its users need nothing but the headers of tl::expected. The tests, in turn, call
 # private functions, which the shared library does not promise to keep.
 include(CMakePackageConfigHelpers)
@@ -28,7 +28,7 @@ set_target_properties(
              VERSION ${PROJECT_VERSION}
              SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
              LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/exports.map)
-# A oneDNN outside the system's folders (HEADWISE_ONEDNN_DIR) is still found after the install.
+# A library outside the system's folders is still found after the install.
 set_target_properties(headwise_shared headwise_cli PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
 
 set(config_folder ${CMAKE_INSTALL_LIBDIR}/cmake/headwise)

@@ -170,7 +170,7 @@ def ctest(preset: str, selection: list[str], environment: dict[str, str], target
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_stack_use_after_return=1:allocator_may_return_null=1",
     "UBSAN_OPTIONS": "print_stacktrace=1",
-    # oneDNN and its OpenMP runtime are not instrumented: what they do among themselves cannot be judged.
+    # Libraries are not instrumented: what they do among themselves cannot be judged.
     "TSAN_OPTIONS": "halt_on_error=1:ignore_noninstrumented_modules=1",
 }
 slow_too = False  # set by --slow

@@ -46,8 +46,6 @@ PUBLIC_STRATUM = {
 
 # Third-party headers by the folders that may see them; the standard library, POSIX and tl::expected are free to all.
 THIRD_PARTY = {
-    "oneapi/": {"kernels"},
-    "dnnl": {"kernels"},
     "pcre2.h": {"tokenizer"},
     "oniguruma.h": {"tokenizer"},
     "utf8proc.h": {"tokenizer"},

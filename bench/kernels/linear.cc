@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// What this file is: the linear layers as the decoder runs them (tiles of 64 rows over our threads, panels
-// packed per head) beside oneDNN's own speed: one matmul over all rows, its own threads, weights in its
-// preferred layout. Both in one run, turn by turn; medians. JSON on stdout.
+// What this file is: the linear layers as the decoder runs them (tiles of 64 rows over our threads, q, k and
+// v cut by heads) beside oneDNN: one matmul over all rows, its own threads, weights in its preferred layout.
+// Both in one run, turn by turn; medians. JSON on stdout.
 //
 //   headwise_bench_linear [tokens] [threads] [rounds]
+#include "kernels/linear.h"
+
 #include <omp.h>
 
 #include <algorithm>
@@ -16,8 +18,6 @@
 #include <vector>
 
 #include "base/threads.h"
-#include "kernels/gemm.h"
-#include "kernels/kernels.h"
 #include "measure.h"
 
 namespace {
@@ -26,9 +26,10 @@ using dnnl::memory;
 using headwise::bench::median_seconds;
 using headwise::bench::some_values;
 using headwise::bench::timed;
-using headwise::kernels::Gemm;
 using headwise::kernels::kRowTile;
-using headwise::kernels::PackedMatrix;
+using headwise::kernels::Linear;
+using headwise::kernels::LinearType;
+using headwise::kernels::PackedLinear;
 
 // A projection of SmolLM2-135M: `panels` matrices of [outputs, inputs].
 struct Projection {
@@ -86,7 +87,7 @@ int main(int argc, char** argv) {
   const int threads = argc > 2 ? std::atoi(argv[2]) : 2;
   const int rounds = argc > 3 ? std::atoi(argv[3]) : 15;
   headwise::ThreadPool pool(threads);
-  std::vector<Gemm> gemms(static_cast<size_t>(threads));
+  const Linear linear(*headwise::kernels::available_kernels().back());
   const int64_t tiles = (tokens + kRowTile - 1) / kRowTile;
   omp_set_num_threads(threads);
   double our_total = 0.0;
@@ -101,22 +102,23 @@ int main(int argc, char** argv) {
     const std::vector<float> weights = some_values(columns * p.inputs);
     std::vector<float> ours(static_cast<size_t>(tiles * kRowTile * columns));
     std::vector<float> theirs(ours.size());
-    std::vector<PackedMatrix> packed(static_cast<size_t>(p.panels));
+    std::vector<PackedLinear> packed(static_cast<size_t>(p.panels));
     for (int64_t panel = 0; panel < p.panels; ++panel) {
-      gemms[0].pack(weights.data() + panel * p.outputs * p.inputs, p.outputs, p.inputs,
-                    packed[static_cast<size_t>(panel)]);
+      linear.pack(weights.data() + panel * p.outputs * p.inputs, p.outputs, p.inputs, LinearType::kFloat32,
+                  packed[static_cast<size_t>(panel)]);
     }
     WholeMatmul whole(tokens, columns, p.inputs, x.data(), weights.data(), theirs.data());
     std::vector<double> our_seconds;
     std::vector<double> their_seconds;
     for (int round = 0; round < rounds + 2; ++round) {
       const auto run_ours = [&] {
-        pool.parallel_for(tiles, [&](int64_t tile, int worker) {
+        pool.parallel_for(tiles, [&](int64_t tile, int) {
+          const auto rows =
+              linear.prepare(x.data() + tile * kRowTile * p.inputs,
+                             std::min(kRowTile, tokens - tile * kRowTile), LinearType::kFloat32);
           for (int64_t panel = 0; panel < p.panels; ++panel) {
-            gemms[static_cast<size_t>(worker)].multiply(
-                x.data() + tile * kRowTile * p.inputs, std::min(kRowTile, tokens - tile * kRowTile),
-                packed[static_cast<size_t>(panel)],
-                ours.data() + (panel * tiles + tile) * kRowTile * p.outputs);
+            linear.multiply(rows, packed[static_cast<size_t>(panel)],
+                            ours.data() + (panel * tiles + tile) * kRowTile * p.outputs);
           }
         });
       };
@@ -126,7 +128,7 @@ int main(int argc, char** argv) {
       const double their_time = timed([&] { whole.run(); });
       // OpenMP's idle threads spin for a while and would hold a core of ours.
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
-      if (round < 2) continue;  // caches and code generation
+      if (round < 2) continue;  // caches, and code that oneDNN makes
       our_seconds.push_back(our_time);
       their_seconds.push_back(their_time);
     }

@@ -63,7 +63,7 @@ int main(int argc, char** argv) {
       const auto begun = std::chrono::steady_clock::now();
       if (!embedder->embed(query)) return 1;
       const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - begun;
-      if (round == 0) continue;  // packs the weights and makes oneDNN's primitives
+      if (round == 0) continue;  // packs the weights
       ++all;
       if (switches() == before) taken.push_back(time.count());
     }

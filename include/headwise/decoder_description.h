@@ -14,6 +14,9 @@ struct DecoderDescription {
   std::string backend;          // "cpu"
   std::string precision;        // of the linear products: "fp32"
   std::string instruction_set;  // "scalar", "avx2", "avx512"
+  // Raised whenever the bits of a backend's results change: what another one kept or wrote is not gone on
+  // with.
+  int arithmetic = 2;
 
   friend bool operator==(const DecoderDescription&, const DecoderDescription&) = default;
 };

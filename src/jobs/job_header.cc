@@ -18,6 +18,7 @@ Json job_header(const Engine& engine, const std::string& format, const DatasetWo
   header["backend"] = decoder.backend;
   header["precision"] = decoder.precision;
   header["instruction-set"] = decoder.instruction_set;
+  header["arithmetic"] = decoder.arithmetic;
   header["model"] = engine.model->fingerprint();
   header["format"] = format;
   if (choice != nullptr) {

@@ -13,12 +13,15 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/block_product-inl.h"
 #include "kernels/key_tiles-inl.h"
 
 namespace headwise::kernels {
 namespace {
 
-inline constexpr int64_t kBlockRows = 6;
+constexpr int64_t kept_bytes(KeptType type) {
+  return type == KeptType::kFloat32 ? 4 : type == KeptType::kBfloat16 ? 2 : 1;
+}
 
 // A tile of keys or values as fp32: where it stands, or decoded into `room` [tile_scratch(D)].
 inline const float* key_tile(const KeyBlock& block, int64_t first, int64_t head_width, float* room) {
@@ -32,87 +35,6 @@ inline const float* value_tile(const KeyBlock& block, int64_t first, int64_t hea
   }
   decode_values(block, first, head_width, room);
   return room;
-}
-
-// out[r][0 .. V*lanes) (+)= sum over k of a[r][k] * b[k][...], for R rows and V vectors of columns held in
-// registers. Each sum runs over k in order, one FMA after the other: the same bits for any R.
-template <int64_t R, int64_t V, bool kAccumulate>
-inline void block_product(const float* a, int64_t a_stride, const float* b, int64_t b_stride, int64_t depth,
-                          float* out, int64_t out_stride) {
-  Vec sums[R][V];
-  unrolled<R>([&](auto r) {
-    unrolled<V>([&](auto v) {
-      sums[r][v] = kAccumulate ? Vec::load(out + r * out_stride + v * Vec::kLanes) : Vec::zero();
-    });
-  });
-  for (int64_t k = 0; k < depth; ++k) {
-    Vec columns[V];
-    unrolled<V>([&](auto v) { columns[v] = Vec::load(b + k * b_stride + v * Vec::kLanes); });
-    unrolled<R>([&](auto r) {
-      const Vec factor = Vec::set(a[r * a_stride + k]);
-      unrolled<V>([&](auto v) { sums[r][v] = Vec::fma(factor, columns[v], sums[r][v]); });
-    });
-  }
-  unrolled<R>([&](auto r) {
-    unrolled<V>([&](auto v) { sums[r][v].store(out + r * out_stride + v * Vec::kLanes); });
-  });
-}
-
-template <int64_t R, bool kAccumulate>
-inline void row_block_product(const float* a, int64_t a_stride, const float* b, int64_t b_stride,
-                              int64_t depth, float* out, int64_t out_stride, int64_t columns) {
-  constexpr int64_t kWide = Vec::kColumnVectors * Vec::kLanes;
-  int64_t column = 0;
-  for (; column + kWide <= columns; column += kWide) {
-    block_product<R, Vec::kColumnVectors, kAccumulate>(a, a_stride, b + column, b_stride, depth, out + column,
-                                                       out_stride);
-  }
-  // Columns are whole grains: one to three vectors of 16 lanes are left, or none of 8.
-  const auto rest = [&]<int64_t V>() {
-    block_product<R, V, kAccumulate>(a, a_stride, b + column, b_stride, depth, out + column, out_stride);
-  };
-  switch ((columns - column) / Vec::kLanes) {
-    case 3:
-      if constexpr (Vec::kColumnVectors > 3) rest.template operator()<3>();
-      break;
-    case 2:
-      if constexpr (Vec::kColumnVectors > 2) rest.template operator()<2>();
-      break;
-    case 1:
-      rest.template operator()<1>();
-      break;
-    default:
-      break;
-  }
-}
-
-// out [rows, columns] (+)= a [rows, depth] b [depth, columns]; columns a multiple of kKeyGrain.
-template <bool kAccumulate>
-void small_product(const float* a, int64_t a_stride, int64_t rows, const float* b, int64_t b_stride,
-                   int64_t depth, float* out, int64_t out_stride, int64_t columns) {
-  int64_t row = 0;
-  for (; row + kBlockRows <= rows; row += kBlockRows) {
-    row_block_product<kBlockRows, kAccumulate>(a + row * a_stride, a_stride, b, b_stride, depth,
-                                               out + row * out_stride, out_stride, columns);
-  }
-  const auto rest = [&]<int64_t R>() {
-    row_block_product<R, kAccumulate>(a + row * a_stride, a_stride, b, b_stride, depth,
-                                      out + row * out_stride, out_stride, columns);
-  };
-  switch (rows - row) {
-    case 5:
-      return rest.template operator()<5>();
-    case 4:
-      return rest.template operator()<4>();
-    case 3:
-      return rest.template operator()<3>();
-    case 2:
-      return rest.template operator()<2>();
-    case 1:
-      return rest.template operator()<1>();
-    default:
-      return;
-  }
 }
 
 // A tile of keys as a call sees it.
@@ -246,6 +168,19 @@ inline void take_logits(const OnlineRows& rows, int64_t first, int64_t count, co
   for (int64_t r = 0; r < count; ++r) rows.total[first + r] += terms[r].sum();
 }
 
+// The keys of the tile behind this one of `blocks`, where there is one.
+inline void fetch_next_keys(std::span<const KeyBlock> blocks, const SeenTile& tile, int64_t head_width) {
+  const KeyBlock* block = &tile.block;
+  int64_t first = tile.first + kKeyTile;
+  if (first >= block->count) {
+    if (++block == blocks.data() + blocks.size()) return;
+    first = 0;
+  }
+  const int64_t size = kept_bytes(block->type);
+  fetch(static_cast<const char*>(block->keys) + first * head_width * size,
+        tile_width(block->count, first) * head_width * size);
+}
+
 // One tile for `count` rows. The tile of keys stays in the first-level cache while the rows pass, then the
 // one of values does.
 void attend_tile(const OnlineRows& rows, int64_t count, const SeenTile& tile) {
@@ -275,7 +210,13 @@ void attend(const AttendArgs& args) {
   std::fill(rows.largest, rows.largest + count, -INFINITY);
   std::fill(rows.total, rows.total + count, 0.0f);
 
-  for_each_tile(args.shared, [&](const SeenTile& tile) { attend_tile(rows, count, tile); });
+  for_each_tile(args.shared, [&](const SeenTile& tile) {
+    const int64_t size = kept_bytes(tile.block.type);
+    fetch(static_cast<const char*>(tile.block.values) + tile.first * width * size,
+          tile.stride * width * size);
+    fetch_next_keys(args.shared, tile, args.head_width);
+    attend_tile(rows, count, tile);
+  });
   int64_t first = 0;
   for (const QueryRows& part : args.parts) {
     const OnlineRows own = rows.from(first);

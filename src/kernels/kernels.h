@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// What this file is: the table of operations that we write ourselves (attention, read-out, rotary, norms,
-// gate), one entry per operation, one table per instruction set. scalar.cc is the definition; every other
-// table is compared with it. Matrix products of the linear layers are in gemm.h (oneDNN).
+// What this file is: the table of operations (attention, read-out, matrix products, rotary, norms, gate), one
+// entry per operation, one table per instruction set. scalar.cc is the definition; every other table is
+// compared with it. What the linear layers make of the products is in linear.h.
 //
 // Determinism: what an operation writes for a row depends on that row and on the keys it sees, never on the
 // other rows of the call. Results differ in rounding between instruction sets, not between runs, threads or
@@ -126,6 +126,25 @@ struct MultiplyRowsArgs {
   int64_t out_stride = 0;
 };
 
+// Most rows of one product of packed weights. Callers cut their tokens into tiles of this many.
+inline constexpr int64_t kRowTile = 64;
+// Outputs that can be had without the others begin at multiples of this, which every table's panel_width
+// divides.
+inline constexpr int64_t kColumnGrain = 64;
+
+// out [rows, outputs] = x [rows, inputs] W^T for weights W [outputs, inputs] packed into panels of the
+// table's panel_width outputs: a panel is [inputs][panel_width], so that its outputs grow together, and they
+// stand one behind the other. Weights of outputs beyond the last one are any finite numbers.
+struct MultiplyPanelsArgs {
+  const float* x = nullptr;  // [rows, inputs], contiguous
+  int64_t rows = 0;          // up to kRowTile
+  int64_t inputs = 0;
+  const float* panels = nullptr;
+  int64_t outputs = 0;
+  float* out = nullptr;  // [rows, out_stride]
+  int64_t out_stride = 0;
+};
+
 // scale * B A, thin matrices: what a LoRA adapter adds to a weight matrix [outputs, inputs].
 struct LowRank {
   const float* a = nullptr;  // [rank, inputs]
@@ -154,6 +173,10 @@ struct KernelTable {
   void (*read)(const ReadArgs& args);
   // A value depends on its row and its output's weights alone.
   void (*multiply_rows)(const MultiplyRowsArgs& args);
+  // Likewise, and its sum runs over the inputs in order, by fused multiply-adds where the processor has them:
+  // the same bits in all such tables.
+  void (*multiply_panels)(const MultiplyPanelsArgs& args);
+  int64_t panel_width;
   // Adds rows [first, first + rows) of a low-rank change to out [rows, inputs]: sums over the rank in its
   // order, every product and sum rounded, the same bits in every table.
   void (*add_low_rank)(const LowRank& change, int64_t first, int64_t rows, int64_t inputs, float* out);

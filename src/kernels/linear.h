@@ -2,19 +2,20 @@
 // SPDX-FileCopyrightText: headwise contributors
 
 // What this file is: the linear layers' products, out = x W^T, in the ways that there are: on weights packed
-// once (oneDNN, gemm.h), for many rows; and straight from stored weights, made fp32 a few outputs at a time
-// (dot products, multiply_rows), for few rows. A caller chooses the way; the two differ in rounding. Rows are
-// prepared once for all products that read them. What it is not: threads. Every call runs on its caller's.
+// once into panels, for many rows and for some of the outputs; and straight from stored weights, made fp32 a
+// few outputs at a time (dot products, multiply_rows), for few rows. A caller chooses the way; the two differ
+// in rounding. Rows are prepared once for all products that read them. What it is not: threads. Every call
+// runs on its caller's.
 //
 // Determinism: an output value depends on its row and its column alone, in either way.
-// Bounds: packed, the FLOPs; stored, the FLOPs or the reading of the stored bytes, whichever takes longer.
+// Bounds: packed, the FLOPs, or for few rows the reading of the weights; stored, the FLOPs or the reading of
+// the stored bytes, whichever takes longer.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 
 #include "base/aligned_buffer.h"
-#include "kernels/gemm.h"
 #include "kernels/kernels.h"
 
 namespace headwise::kernels {
@@ -22,21 +23,21 @@ namespace headwise::kernels {
 // What packed weights and prepared rows are made of; sums are fp32.
 enum class LinearType { kFloat32 };
 
-// A weight matrix [outputs, inputs] ready for Linear::multiply. Immutable once packed: many threads may read
+// A weight matrix [outputs, inputs] in the panels of one table. Immutable once packed: many threads may read
 // it.
 class PackedLinear {
  public:
   LinearType type() const { return LinearType::kFloat32; }
-  int64_t outputs() const { return matrix_.outputs(); }
-  int64_t inputs() const { return matrix_.inputs(); }
-  size_t bytes() const { return matrix_.bytes(); }
-  // gemm.h: products of fewer rows than kRowTile, or of some of the outputs.
-  bool any_rows() const { return matrix_.any_rows(); }
-  bool any_columns() const { return matrix_.any_columns(); }
+  int64_t outputs() const { return outputs_; }
+  int64_t inputs() const { return inputs_; }
+  size_t bytes() const;
 
  private:
   friend class Linear;
-  PackedMatrix matrix_;
+  int64_t outputs_ = 0;
+  int64_t inputs_ = 0;
+  int64_t panel_width_ = 0;
+  AlignedBuffer<float> panels_;  // MultiplyPanelsArgs
 };
 
 // Rows of one tile as products of a type read them. Lives no longer than the rows it was made of.
@@ -51,22 +52,29 @@ class PreparedRows {
   LinearType type_ = LinearType::kFloat32;
 };
 
-// One per thread. Not for concurrent use.
+// Outputs [first, first + count) of a matrix; `first` is a multiple of kColumnGrain.
+struct OutputRange {
+  int64_t first;
+  int64_t count;
+};
+
+// Products with one table's kernels. Plain data: from any thread.
 class Linear {
  public:
+  explicit Linear(const KernelTable& ops) : ops_(&ops) {}
+
   // Packs row-major fp32 weights; `packed`'s memory is used again when it is large enough.
-  void pack(const float* weights, int64_t outputs, int64_t inputs, LinearType type, PackedLinear& packed);
-  // x [rows, inputs], contiguous, 0 < rows <= kRowTile. Room as in Gemm::multiply: kRowTile rows where a
-  // matrix has not any_rows().
+  void pack(const float* weights, int64_t outputs, int64_t inputs, LinearType type,
+            PackedLinear& packed) const;
+  // x [rows, inputs], contiguous, 0 < rows <= kRowTile.
   PreparedRows prepare(const float* x, int64_t rows, LinearType type) const;
-  // out [rows, outputs], contiguous, with the same room.
-  void multiply(const PreparedRows& rows, const PackedLinear& weights, float* out);
-  // Outputs [first, first + outputs) alone: Gemm::multiply_columns. out [rows, outputs].
-  void multiply_columns(const PreparedRows& rows, const PackedLinear& weights, int64_t first, int64_t outputs,
-                        float* out);
+  // out [rows, outputs], contiguous.
+  void multiply(const PreparedRows& rows, const PackedLinear& weights, float* out) const;
+  // Some of the outputs alone: out [rows, range.count], contiguous.
+  void multiply(const PreparedRows& rows, const PackedLinear& weights, OutputRange range, float* out) const;
 
  private:
-  Gemm gemm_;
+  const KernelTable* ops_;
 };
 
 // A matrix that is not packed: `rows` writes the fp32 values of its rows [first, first + count).

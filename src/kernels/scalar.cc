@@ -151,6 +151,23 @@ void multiply_rows(const MultiplyRowsArgs& args) {
   }
 }
 
+constexpr int64_t kPanelWidth = 16;
+
+void multiply_panels(const MultiplyPanelsArgs& args) {
+  for (int64_t row = 0; row < args.rows; ++row) {
+    const float* x = args.x + row * args.inputs;
+    for (int64_t first = 0; first < args.outputs; first += kPanelWidth) {
+      const float* panel = args.panels + first * args.inputs;
+      float sums[kPanelWidth] = {};
+      for (int64_t i = 0; i < args.inputs; ++i) {
+        for (int64_t o = 0; o < kPanelWidth; ++o) sums[o] += x[i] * panel[i * kPanelWidth + o];
+      }
+      std::copy_n(sums, std::min(kPanelWidth, args.outputs - first),
+                  args.out + row * args.out_stride + first);
+    }
+  }
+}
+
 void add_low_rank(const LowRank& change, int64_t first, int64_t rows, int64_t inputs, float* out) {
   for (int64_t row = 0; row < rows; ++row) {
     const float* factors = change.b + (first + row) * change.rank;
@@ -164,18 +181,20 @@ void add_low_rank(const LowRank& change, int64_t first, int64_t rows, int64_t in
 
 }  // namespace
 
-const KernelTable kScalarKernels{"scalar",
-                                 rms_norm,
-                                 rotate,
-                                 silu_multiply,
-                                 add,
-                                 add_scaled,
-                                 attend,
-                                 read,
-                                 multiply_rows,
-                                 add_low_rank,
-                                 dequantize_plain,
-                                 decode_keys_plain,
-                                 decode_values_plain};
+const KernelTable kScalarKernels{.name = "scalar",
+                                 .rms_norm = rms_norm,
+                                 .rotate = rotate,
+                                 .silu_multiply = silu_multiply,
+                                 .add = add,
+                                 .add_scaled = add_scaled,
+                                 .attend = attend,
+                                 .read = read,
+                                 .multiply_rows = multiply_rows,
+                                 .multiply_panels = multiply_panels,
+                                 .panel_width = kPanelWidth,
+                                 .add_low_rank = add_low_rank,
+                                 .dequantize = dequantize_plain,
+                                 .decode_keys = decode_keys_plain,
+                                 .decode_values = decode_values_plain};
 
 }  // namespace headwise::kernels

@@ -70,7 +70,8 @@ nlohmann::ordered_json KeptContext::describe() const {
                {kPrefix, prefix},
                {"layer", deepest_layer},
                {"backend", decoder.backend},
-               {"precision", decoder.precision}};
+               {"precision", decoder.precision},
+               {"arithmetic", decoder.arithmetic}};
   if (form.type == KeptType::kFloat32) json["instruction_set"] = decoder.instruction_set;
   json["type"] = word_of(form.type);
   if (!form.shares.empty()) {

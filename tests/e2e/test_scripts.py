@@ -90,7 +90,7 @@ LICENCE = "// SPDX-License-Identifier: Apache-2.0\n// SPDX-FileCopyrightText: he
     ({"src/base/a.cc": '#include "headwise/reranker.h"\n', "include/headwise/reranker.h": ""}, "of the higher folder rerank"),
     ({"include/headwise/error.h": '#include "base/a.h"\n', "src/base/a.h": ""}, "includes the private"),
     ({"include/headwise/error.h": "#include <nlohmann/json.hpp>\n"}, "may be included from"),
-    ({"src/rerank/a.cc": "#include <oneapi/dnnl/dnnl.hpp>\n"}, "may be included from kernels only"),
+    ({"src/rerank/a.cc": "#include <lmdb.h>\n"}, "may be included from passages only"),
     ({"src/model/a.cc": '#include "nowhere.h"\n'}, "is not a file of this project"),
     ({"include/headwise/brand_new.h": ""}, "give it a stratum"),
     ({"src/attic/a.cc": ""}, "is not in STRATA"),

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/aligned_buffer.h"
+#include "kernels/linear.h"
 #include "support/attention_case.h"
 #include "support/kernel_reference.h"
 
@@ -212,6 +213,23 @@ void fuzz_multiply_rows(Source& source) {
   }
 }
 
+void fuzz_multiply_panels(Source& source) {
+  const int64_t rows = source.between(1, 14), inputs = source.between(1, 100),
+                outputs = source.between(1, 140);
+  const auto x = source.values(rows * inputs), weights = source.values(outputs * inputs);
+  std::vector<float> out(static_cast<size_t>(rows * outputs));
+  const auto expected = expected_multiply_rows(
+      {x.data(), inputs, rows, weights.data(), outputs, inputs, out.data(), outputs}, rounding_bound);
+  for (const KernelTable* table : available_kernels()) {
+    const Linear linear(*table);
+    PackedLinear packed;
+    linear.pack(weights.data(), outputs, inputs, LinearType::kFloat32, packed);
+    out.assign(out.size(), NAN);
+    linear.multiply(linear.prepare(x.data(), rows, LinearType::kFloat32), packed, out.data());
+    check("multiply_panels", *table, out, expected);
+  }
+}
+
 void fuzz_dequantize(Source& source) {
   constexpr DType kTypes[] = {DType::kF32,  DType::kF16,  DType::kBF16, DType::kQ8_0,
                               DType::kQ4_0, DType::kQ4_1, DType::kQ5_0, DType::kQ5_1,
@@ -259,11 +277,13 @@ void fuzz_decode_keys(Source& source) { fuzz_decode(source, "decode_keys", &Kern
 void fuzz_decode_values(Source& source) { fuzz_decode(source, "decode_values", &KernelTable::decode_values); }
 
 // One for each entry of KernelTable, in its order.
-constexpr void (*kOperations[])(Source&) = {fuzz_rms_norm,   fuzz_rotate,        fuzz_silu_multiply,
-                                            fuzz_add,        fuzz_add_scaled,    fuzz_attend,
-                                            fuzz_read,       fuzz_multiply_rows, fuzz_add_low_rank,
-                                            fuzz_dequantize, fuzz_decode_keys,   fuzz_decode_values};
-static_assert(sizeof(KernelTable) == sizeof(std::string_view) + std::size(kOperations) * sizeof(void (*)()),
+constexpr void (*kOperations[])(Source&) = {fuzz_rms_norm,     fuzz_rotate,        fuzz_silu_multiply,
+                                            fuzz_add,          fuzz_add_scaled,    fuzz_attend,
+                                            fuzz_read,         fuzz_multiply_rows, fuzz_multiply_panels,
+                                            fuzz_add_low_rank, fuzz_dequantize,    fuzz_decode_keys,
+                                            fuzz_decode_values};
+static_assert(sizeof(KernelTable) ==
+                  sizeof(std::string_view) + std::size(kOperations) * sizeof(void (*)()) + sizeof(int64_t),
               "an entry of the kernel table is not fuzzed");
 
 }  // namespace

@@ -36,7 +36,7 @@ void LayerPass::norm_rows(LayerTensor norm, const RowTile& tile, float* out) {
   const float* hidden = tools_.scratch.hidden_TC.data() + tile.begin * C;
   const float* weights = vector(norm).data();
   const auto epsilon = static_cast<float>(spec_->norm_epsilon);
-  for (int64_t row = 0; row < tile.padded; ++row) {
+  for (int64_t row = 0; row < tile.rows; ++row) {
     tools_.ops.rms_norm(hidden + row * C, weights, C, epsilon, out + row * C);
   }
 }

@@ -49,7 +49,7 @@ class LayerPass {
   // Rows of the pass from `begin` on: a head's x [rows, D] of a product to where attention reads it.
   void finish_head(const Product& product, int64_t begin, int64_t rows, float* x);
   float* queries_of(int64_t head) {
-    return tools_.scratch.query_HTD.data() + head * tools_.scratch.padded_rows * config_.head_width;
+    return tools_.scratch.query_HTD.data() + head * tools_.scratch.rows * config_.head_width;
   }
   int64_t heads_of_kv_head() const { return config_.heads / config_.kv_heads; }
   int64_t kv_head_of(int64_t head) const { return head / heads_of_kv_head(); }

@@ -38,7 +38,7 @@ class LayerProducts {
   // hidden [rows, C] += x W^T + bias.
   virtual void add_product(const float* x, const RowTile& tile, LayerTensor matrix, float* hidden,
                            WorkerScratch& worker) = 0;
-  // out [rows, F] = silu(x Wg^T + bias) * (x Wu^T + bias), with room for the tile's padded rows.
+  // out [rows, F] = silu(x Wg^T + bias) * (x Wu^T + bias).
   virtual void multiply_gated(const float* x, const RowTile& tile, float* out, WorkerScratch& worker) = 0;
 };
 

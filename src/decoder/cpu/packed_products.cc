@@ -14,7 +14,6 @@
 namespace headwise {
 namespace {
 
-using kernels::kMostColumns;
 using kernels::kRowTile;
 
 // Up to half a tile for each of several threads, outputs are shared.
@@ -25,37 +24,36 @@ class PackedProducts final : public WholeProducts {
   PackedProducts(const ProductTools& tools, PackedLayers& layers)
       : WholeProducts(tools),
         layers_(layers),
+        linear_(tools.ops),
         few_rows_(tools.pool.size() > 1 && tools.plan.rows() <= kFewRows * tools.pool.size()) {}
 
   void begin_layer(int layer, const LayerDemand& demand) override {
-    layer_ = &layers_.layer(layer, demand, tools_.pool, tools_.scratch.workers, tools_.scratch.packed);
-    by_outputs_ = few_rows_ && layer_->any_rows() && (!demand.whole || layer_->any_columns());
-    // Cut so that the layer's matrices do not write over a neighbour's rows.
-    tiles_ = layer_->any_rows() ? tools_.plan.even_tiles : tools_.plan.whole_tiles;
-    if (by_outputs_) tiles_ = tools_.plan.long_tiles;
+    layer_ = &layers_.layer(layer, demand, {tools_.ops, tools_.pool, tools_.scratch.workers},
+                            tools_.scratch.packed);
   }
 
   const LayerVectors& vectors() const override { return layer_->vectors; }
 
   void for_each_tile(const std::function<void(const RowTile&, WorkerScratch&)>& work) override {
-    if (by_outputs_) {
-      for (const RowTile& tile : tiles_) work(tile, tools_.scratch.workers.front());
+    if (few_rows_) {
+      for (const RowTile& tile : tools_.plan.whole_tiles) work(tile, tools_.scratch.workers.front());
       return;
     }
-    tools_.pool.parallel_for(static_cast<int64_t>(tiles_.size()), [&](int64_t i, int w) {
-      work(tiles_[static_cast<size_t>(i)], tools_.scratch.workers[static_cast<size_t>(w)]);
+    const std::vector<RowTile>& tiles = tools_.plan.even_tiles;
+    tools_.pool.parallel_for(static_cast<int64_t>(tiles.size()), [&](int64_t i, int w) {
+      work(tiles[static_cast<size_t>(i)], tools_.scratch.workers[static_cast<size_t>(w)]);
     });
   }
 
   void multiply(const float* x, const RowTile& tile, std::span<const Product> products, WorkerScratch& worker,
                 const FinishRows& finish) override {
-    if (!by_outputs_) return WholeProducts::multiply(x, tile, products, worker, finish);
+    if (!few_rows_) return WholeProducts::multiply(x, tile, products, worker, finish);
     const int64_t D = tools_.weights.config.head_width;
     const OutputCut cut{static_cast<int>(products.size()), D, D, D, tile.rows, tools_.pool.size()};
-    for_each_piece(cut, [&](const OutputPiece& piece, WorkerScratch& own) {
+    for_each_piece(cut, [&](const OutputPiece& piece, WorkerScratch&) {
       const Product& product = products[static_cast<size_t>(piece.product)];
       float* out = product.out + piece.row * D;
-      own.linear.multiply(rows_of(x, product, piece, own), layer_->of(product), out);
+      linear_.multiply(rows_of(x, product, piece), layer_->of(product), out);
       add_bias(tools_.ops, {bias(product), product.head * D, D, piece.rows, out, D});
       finish(product, piece.row, piece.rows);
     });
@@ -63,11 +61,11 @@ class PackedProducts final : public WholeProducts {
 
   void add_product(const float* x, const RowTile& tile, LayerTensor matrix, float* hidden,
                    WorkerScratch& worker) override {
-    if (!by_outputs_) return WholeProducts::add_product(x, tile, matrix, hidden, worker);
+    if (!few_rows_) return WholeProducts::add_product(x, tile, matrix, hidden, worker);
     const Product product{matrix, -1, nullptr};
     const int64_t C = tools_.weights.config.width;
     for_each_piece(columns(C, tile.rows), [&](const OutputPiece& piece, WorkerScratch& own) {
-      const float* part = multiply_piece(x, product, piece, own.pieces.data(), own);
+      const float* part = multiply_piece(x, product, piece, own.pieces.data());
       float* to = hidden + piece.row * C + piece.first;
       for (int64_t row = 0; row < piece.rows; ++row) {
         tools_.ops.add(to + row * C, part + row * piece.outputs, piece.outputs);
@@ -76,13 +74,13 @@ class PackedProducts final : public WholeProducts {
   }
 
   void multiply_gated(const float* x, const RowTile& tile, float* out, WorkerScratch& worker) override {
-    if (!by_outputs_) return WholeProducts::multiply_gated(x, tile, out, worker);
+    if (!few_rows_) return WholeProducts::multiply_gated(x, tile, out, worker);
     const int64_t F = tools_.weights.config.ffn_width;
     for_each_piece(columns(F, tile.rows), [&](const OutputPiece& piece, WorkerScratch& own) {
       float* gate = own.pieces.data();
       float* up = gate + kRowTile * kMostColumns;
-      multiply_piece(x, {LayerTensor::kGate, -1, nullptr}, piece, gate, own);
-      multiply_piece(x, {LayerTensor::kUp, -1, nullptr}, piece, up, own);
+      multiply_piece(x, {LayerTensor::kGate, -1, nullptr}, piece, gate);
+      multiply_piece(x, {LayerTensor::kUp, -1, nullptr}, piece, up);
       tools_.ops.silu_multiply(gate, up, piece.rows * piece.outputs);
       for (int64_t row = 0; row < piece.rows; ++row) {
         std::copy_n(gate + row * piece.outputs, piece.outputs, out + (piece.row + row) * F + piece.first);
@@ -92,11 +90,11 @@ class PackedProducts final : public WholeProducts {
 
  private:
   void multiply_whole(const float* x, const RowTile& tile, std::span<const Product> products,
-                      WorkerScratch& worker) override {
-    const kernels::PreparedRows rows = worker.linear.prepare(x, tile.rows, kernels::LinearType::kFloat32);
+                      WorkerScratch&) override {
+    const kernels::PreparedRows rows = linear_.prepare(x, tile.rows, kernels::LinearType::kFloat32);
     for (const Product& product : products) {
       const kernels::PackedLinear& matrix = layer_->of(product);
-      worker.linear.multiply(rows, matrix, product.out);
+      linear_.multiply(rows, matrix, product.out);
       const int64_t outputs = matrix.outputs();
       const int64_t first = product.head < 0 ? 0 : product.head * outputs;
       add_bias(tools_.ops, {bias(product), first, outputs, tile.rows, product.out, outputs});
@@ -119,26 +117,22 @@ class PackedProducts final : public WholeProducts {
     });
   }
 
-  kernels::PreparedRows rows_of(const float* x, const Product& product, const OutputPiece& piece,
-                                WorkerScratch& own) const {
-    return own.linear.prepare(x + piece.row * layer_->of(product).inputs(), piece.rows,
-                              kernels::LinearType::kFloat32);
+  kernels::PreparedRows rows_of(const float* x, const Product& product, const OutputPiece& piece) const {
+    return linear_.prepare(x + piece.row * layer_->of(product).inputs(), piece.rows,
+                           kernels::LinearType::kFloat32);
   }
 
   // The piece's outputs, with bias, to `out` [rows, outputs].
-  float* multiply_piece(const float* x, const Product& product, const OutputPiece& piece, float* out,
-                        WorkerScratch& own) const {
-    own.linear.multiply_columns(rows_of(x, product, piece, own), layer_->of(product), piece.first,
-                                piece.outputs, out);
+  float* multiply_piece(const float* x, const Product& product, const OutputPiece& piece, float* out) const {
+    linear_.multiply(rows_of(x, product, piece), layer_->of(product), {piece.first, piece.outputs}, out);
     add_bias(tools_.ops, {bias(product), piece.first, piece.outputs, piece.rows, out, piece.outputs});
     return out;
   }
 
   PackedLayers& layers_;
+  const kernels::Linear linear_;
   const bool few_rows_;
-  bool by_outputs_ = false;  // in the layer in hand
   const PackedLayer* layer_ = nullptr;
-  std::span<const RowTile> tiles_;
 };
 
 }  // namespace

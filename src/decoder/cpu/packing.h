@@ -33,23 +33,27 @@ struct LayerVectors {
   void read(const ModelWeights& weights, int64_t layer);
 };
 
-// One layer ready to multiply. q, k and v are cut into a panel per head, so that a pass that reads three
-// heads of the deepest layer runs the very same products as one that runs the layer whole.
+// One layer ready to multiply. q, k and v are cut by heads, so that a pass packs those alone that it reads of
+// the deepest layer.
 struct PackedLayer {
-  using Panels = std::vector<kernels::PackedLinear>;
-  Panels query;                  // H panels [D, C]
-  Panels key;                    // K panels [D, C]
-  Panels value;                  // K panels [D, C]
+  using Heads = std::vector<kernels::PackedLinear>;
+  Heads query;                   // H of [D, C]
+  Heads key;                     // K of [D, C]
+  Heads value;                   // K of [D, C]
   kernels::PackedLinear output;  // [C, H*D]
   kernels::PackedLinear gate;    // [F, C]
   kernels::PackedLinear up;      // [F, C]
   kernels::PackedLinear down;    // [C, F]
   LayerVectors vectors;
 
-  // Of every matrix packed so far: kernels/linear.h.
-  bool any_rows() const;
-  bool any_columns() const;  // of those that are not cut by heads
   const kernels::PackedLinear& of(const Product& product) const;
+};
+
+// What packing works with. `workers` has one entry per worker of `pool`.
+struct PackingTools {
+  const kernels::KernelTable& ops;
+  ThreadPool& pool;
+  std::span<WorkerScratch> workers;
 };
 
 // A form of ModelWeights (ModelWeights::form).
@@ -57,9 +61,9 @@ class PackedLayers {
  public:
   explicit PackedLayers(const ModelWeights& weights);
 
-  // The kept layer, or what was asked of it made in `scratch`. `workers` has one entry per worker of `pool`.
-  const PackedLayer& layer(int64_t index, const LayerDemand& demand, ThreadPool& pool,
-                           std::span<WorkerScratch> workers, PackedLayer& scratch);
+  // The kept layer, or what was asked of it made in `scratch`.
+  const PackedLayer& layer(int64_t index, const LayerDemand& demand, const PackingTools& tools,
+                           PackedLayer& scratch);
 
  private:
   struct KeptLayer {

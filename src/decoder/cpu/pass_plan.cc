@@ -9,17 +9,16 @@
 #include <string>
 
 #include "base/check.h"
-#include "kernels/linear.h"
+#include "kernels/kernels.h"
 
 namespace headwise {
 namespace {
 
 using kernels::kRowTile;
-using kernels::round_up;
 
 // Tiles of kRowTile rows, as many as every thread gets the same number of; what is left is cut into equal
-// pieces of whole grains.
-std::vector<RowTile> cut_rows(const PassPlan& plan, int64_t threads, int64_t grain) {
+// pieces.
+std::vector<RowTile> cut_rows(const PassPlan& plan, int64_t threads) {
   std::vector<RowTile> tiles;
   const int64_t all = plan.rows();
   const auto add = [&](int64_t begin, int64_t rows) {
@@ -27,12 +26,12 @@ std::vector<RowTile> cut_rows(const PassPlan& plan, int64_t threads, int64_t gra
       const int64_t first = plan.segment(group.segment).row + group.first_row;
       return first < begin + rows && begin < first + group.rows;
     });
-    tiles.push_back({begin, rows, round_up(rows, grain), read});
+    tiles.push_back({begin, rows, read});
   };
   const int64_t whole = all / kRowTile / threads * threads;
   for (int64_t i = 0; i < whole; ++i) add(i * kRowTile, kRowTile);
   const int64_t rest = all - whole * kRowTile;  // less than threads * kRowTile, and a part of a tile
-  const int64_t piece = round_up(std::max<int64_t>((rest + threads - 1) / threads, 1), grain);
+  const int64_t piece = std::max<int64_t>(kernels::divide_up(rest, threads), 1);
   for (int64_t begin = whole * kRowTile; begin < all; begin += std::min(piece, kRowTile)) {
     add(begin, std::min({piece, kRowTile, all - begin}));
   }
@@ -144,9 +143,8 @@ Result<PassPlan> plan_pass(const DecodeRequest& request, const ModelConfig& conf
   for (const SegmentPlace& place : plan.segments) runs.push_back(place.given == nullptr ? 1 : 0);
   plan.attend_tasks = cut_attention(prompt, runs, config, threads);
   plan.groups = read_rows(request, plan);
-  plan.whole_tiles = cut_rows(plan, 1, kRowTile);
-  plan.long_tiles = cut_rows(plan, 1, 1);
-  plan.even_tiles = cut_rows(plan, threads, 1);
+  plan.whole_tiles = cut_rows(plan, 1);
+  plan.even_tiles = cut_rows(plan, threads);
   return plan;
 }
 

@@ -20,7 +20,6 @@ namespace headwise {
 struct RowTile {
   int64_t begin;
   int64_t rows;
-  int64_t padded;  // rows that the products touch; those beyond `rows` only at the end of the prompt
   bool has_query_rows;
 };
 
@@ -57,7 +56,6 @@ struct PassPlan {
   int64_t key_count = 0;         // keys of the sums
   std::vector<AttendTask> attend_tasks;
   std::vector<RowTile> whole_tiles;  // of kRowTile rows
-  std::vector<RowTile> long_tiles;   // likewise, unpadded
   std::vector<RowTile> even_tiles;   // the last ones smaller: the same work for every thread
   std::vector<std::vector<int>> heads_by_layer;
   std::vector<LayerDemand> demands;  // one a layer that runs

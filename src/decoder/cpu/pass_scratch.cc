@@ -18,14 +18,10 @@ void PassScratch::prepare(const ModelConfig& config, const PromptLayout& prompt,
   const int64_t F = config.ffn_width;
   const int64_t D = config.head_width;
   const int64_t HD = config.heads * D;
-  const int64_t rows = plan.rows();
-  padded_rows = kernels::round_up(rows, kRowTile);
-  reserve(hidden_TC, padded_rows * C);
-  reserve(query_HTD, padded_rows * HD);
-  reserve(mixed_THD, padded_rows * HD);
-  // Padding rows are multiplied too, into rows that nobody reads: they must hold finite numbers.
-  std::fill_n(hidden_TC.data() + rows * C, (padded_rows - rows) * C, 0.0f);
-  std::fill_n(mixed_THD.data() + rows * HD, (padded_rows - rows) * HD, 0.0f);
+  rows = plan.rows();
+  reserve(hidden_TC, rows * C);
+  reserve(query_HTD, rows * HD);
+  reserve(mixed_THD, rows * HD);
   keys.prepare(config, prompt, plan);
   if (workers.size() < static_cast<size_t>(threads)) workers.resize(static_cast<size_t>(threads));
   const int64_t attention =
@@ -37,7 +33,7 @@ void PassScratch::prepare(const ModelConfig& config, const PromptLayout& prompt,
     reserve(worker.values, config.kv_heads * kRowTile * D);
     reserve(worker.projected, kRowTile * std::max(C, F));
     reserve(worker.gate, kRowTile * F);
-    reserve(worker.pieces, 2 * kRowTile * kernels::kMostColumns);
+    reserve(worker.pieces, 2 * kRowTile * kMostColumns);
     reserve(worker.queries, 2 * kernels::kAttendRows * D);
     reserve(worker.attention, attention);
   }

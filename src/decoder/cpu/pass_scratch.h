@@ -2,8 +2,7 @@
 // SPDX-FileCopyrightText: headwise contributors
 
 // What this file is: the memory of a pass, sized for one prompt and used again by the next, whichever engine
-// runs it (base/execution_context.h). Token rows are padded to whole row tiles, because a product writes
-// whole groups of rows.
+// runs it (base/execution_context.h).
 #pragma once
 
 #include <cstdint>
@@ -22,12 +21,14 @@ namespace headwise {
 struct Product {
   LayerTensor matrix;
   int head;    // -1: the whole matrix
-  float* out;  // contiguous; room for the tile's padded rows
+  float* out;  // contiguous
 };
+
+// Outputs of a piece of a product of few rows, at most.
+inline constexpr int64_t kMostColumns = 4 * kernels::kColumnGrain;
 
 // Of one worker. [64, ...] are row tiles.
 struct WorkerScratch {
-  kernels::Linear linear;
   kernels::StoredScratch stored;
   AlignedBuffer<float> weights;           // rows to be packed
   AlignedBuffer<float> normed;            // [64, C]
@@ -52,7 +53,7 @@ struct PassScratch {
   LayerVectors vectors;                    // likewise, of a pass that packs nothing
   std::vector<AlignedBuffer<float>> thin;  // by LayerTensor: x A^T of an adapter's change
   std::vector<WorkerScratch> workers;
-  int64_t padded_rows = 0;
+  int64_t rows = 0;
 
   void prepare(const ModelConfig& config, const PromptLayout& prompt, const PassPlan& plan, int threads);
 };

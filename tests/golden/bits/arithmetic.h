@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// How this machine rounds. Which additions oneDNN does in which order may depend on the processor (the sizes
-// of its caches) even with the same instructions, the mathematical functions are the C library's, and a
-// compiler orders the sums of its intrinsics. None of this is the engine's doing, and none of it is asked
-// through the engine: a change of the engine cannot hide as a change of the machine.
+// How this machine rounds. The mathematical functions are the C library's, and a compiler orders the sums of
+// its intrinsics. Neither is the engine's doing, and neither is asked through the engine: a change of the
+// engine cannot hide as a change of the machine.
 #pragma once
 
 #include <map>
@@ -14,11 +13,9 @@ namespace headwise::golden {
 
 using Facts = std::map<std::string, std::string>;
 
-// Processor, oneDNN and C library by name. Where these are the same, arithmetic() must be.
+// Processor and C library by name. Where these are the same, arithmetic() must be.
 Facts machine();
-// The compiler, and hashes of oneDNN's products of fixed numbers in the shapes in use and of mathematical
-// functions at fixed places. To be called after the engine's first pass, which tells oneDNN which
-// instructions to use.
+// The compiler, and hashes of mathematical functions at fixed places.
 Facts arithmetic();
 // Whether the processor has the instructions of a set: "scalar", "avx2", "avx512". `missing` says which it
 // has not.

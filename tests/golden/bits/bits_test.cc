@@ -3,8 +3,8 @@
 
 // The engine gives, to the last bit, the scores that it gave when the sets were made: every request of
 // requests.json, with the instruction set that HEADWISE_ISA names. ctest runs this program once for each set,
-// because both our choice of instructions and oneDNN's are made once a process. HEADWISE_WRITE_SET makes a
-// set. The default model must be there (scripts/setup model): without it these tests fail.
+// because the choice of instructions is made once a process. HEADWISE_WRITE_SET makes a set. The default
+// model must be there (scripts/setup model): without it these tests fail.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -21,7 +21,7 @@ namespace headwise::golden {
 static void PrintTo(const BitsRequest& request, std::ostream* out) { *out << request.name; }
 
 namespace {
-// Where products round otherwise: rounding seen through every layer.
+// Where functions round otherwise: rounding seen through every layer.
 constexpr double kOtherRounding = 2e-5;
 // Shorter prompts are multiplied in another way, which the sets do not hold fast.
 constexpr int64_t kLongPrompt = 64;
@@ -31,18 +31,12 @@ std::string variable(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-// The set that the environment asks for. Throws where it does not tell oneDNN the same.
+// The set that the environment asks for.
 std::string chosen_set() {
-  const std::map<std::string, std::string> onednn{
-      {"scalar", "SSE41"}, {"avx2", "AVX2"}, {"avx512", "AVX512_CORE"}};
   const std::string set = variable("HEADWISE_ISA");
-  const auto row = onednn.find(set);
-  if (row == onednn.end()) {
+  if (set != "scalar" && set != "avx2" && set != "avx512") {
     throw std::runtime_error("HEADWISE_ISA is '" + set +
                              "', expected scalar, avx2 or avx512; ctest -R golden_bits sets it");
-  }
-  if (variable("ONEDNN_MAX_CPU_ISA") != row->second) {
-    throw std::runtime_error("set ONEDNN_MAX_CPU_ISA=" + row->second + " beside HEADWISE_ISA=" + set);
   }
   return set;
 }
@@ -101,12 +95,6 @@ struct Shared {
 Shared& shared() {
   static Shared* const made = [] {
     auto* state = new Shared;
-    for (const BitsRequest& request : read_requests()) {
-      if (!belongs(request, state->name)) continue;
-      state->engine.answer(request, request.weights.front(),
-                           1);  // oneDNN knows its instructions from here on
-      break;
-    }
     state->other_machine = differences(state->set.machine, machine());
     state->other_rounding = differences(state->set.arithmetic, arithmetic());
     return state;
@@ -134,7 +122,7 @@ TEST_P(GoldenBits, AreThoseOfTheSet) {
   if (!lines.empty()) ADD_FAILURE() << request.name << " is not what it was:" << listed(lines);
 }
 
-// Fails where the machine is the one of the set and yet multiplies otherwise: then bits can no longer be
+// Fails where the machine is the one of the set and yet rounds otherwise: then bits can no longer be
 // compared, and nobody would notice.
 TEST(GoldenBitsMachine, RoundsAsTheSetsDid) {
   std::string missing;

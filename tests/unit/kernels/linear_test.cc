@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// The two ways of a linear product against sums in double precision, that preparing rows once changes
-// nothing, and the low-rank changes of an adapter, whose bits are the definition's in every table.
+// Products straight from stored weights against sums in double precision (of packed ones: panels_test.cc),
+// that preparing rows once changes nothing, and the low-rank changes of an adapter, whose bits are the
+// definition's in every table.
 #include "kernels/linear.h"
 
 #include <gtest/gtest.h>
@@ -52,34 +53,22 @@ struct Example {
   }
 };
 
-TEST(Linear, PackedAgreesWithSumsInDoublePrecision) {
-  Linear linear;
-  for (const int64_t rows : {int64_t{1}, int64_t{17}, kRowTile}) {
-    const Example example{rows, 48, 96};
-    PackedLinear packed;
-    linear.pack(example.weights.data(), example.outputs, example.inputs, LinearType::kFloat32, packed);
-    EXPECT_EQ(packed.outputs(), example.outputs);
-    EXPECT_EQ(packed.inputs(), example.inputs);
-    std::vector<float> out(static_cast<size_t>(kRowTile * example.outputs));
-    linear.multiply(linear.prepare(example.x.data(), rows, LinearType::kFloat32), packed, out.data());
-    example.expect_close(out);
-  }
-}
-
 TEST(Linear, RowsArePreparedOnceForAllProducts) {
-  Linear linear;
-  const Example one{33, 48, 96};
-  const Example other{33, 16, 96};  // the same rows, fewer outputs
-  PackedLinear large, small;
-  linear.pack(one.weights.data(), one.outputs, one.inputs, LinearType::kFloat32, large);
-  linear.pack(other.weights.data(), other.outputs, other.inputs, LinearType::kFloat32, small);
-  const PreparedRows rows = linear.prepare(one.x.data(), one.rows, LinearType::kFloat32);
-  std::vector<float> first(static_cast<size_t>(kRowTile * one.outputs));
-  std::vector<float> second(static_cast<size_t>(kRowTile * other.outputs));
-  linear.multiply(rows, large, first.data());
-  linear.multiply(rows, small, second.data());
-  one.expect_close(first);
-  other.expect_close(second);
+  for (const KernelTable* table : available_kernels()) {
+    const Linear linear(*table);
+    const Example one{33, 48, 96};
+    const Example other{33, 16, 96};  // the same rows, fewer outputs
+    PackedLinear large, small;
+    linear.pack(one.weights.data(), one.outputs, one.inputs, LinearType::kFloat32, large);
+    linear.pack(other.weights.data(), other.outputs, other.inputs, LinearType::kFloat32, small);
+    const PreparedRows rows = linear.prepare(one.x.data(), one.rows, LinearType::kFloat32);
+    std::vector<float> first(static_cast<size_t>(one.rows * one.outputs));
+    std::vector<float> second(static_cast<size_t>(other.rows * other.outputs));
+    linear.multiply(rows, large, first.data());
+    linear.multiply(rows, small, second.data());
+    one.expect_close(first);
+    other.expect_close(second);
+  }
 }
 
 TEST(Linear, StoredAgreesWithSumsInDoublePrecision) {
