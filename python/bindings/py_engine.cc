@@ -23,12 +23,14 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Looks for signals now and then, on the thread that made the call; Python runs handlers on its main thread
-// alone, so on any other the call says nothing.
-class StopOnSignals : public ProgressSink {
+// Looks at the call's flag, and for signals now and then, on the thread that made the call; Python runs
+// handlers on its main thread alone, so on any other those say nothing.
+class StopOnRequest : public ProgressSink {
  public:
+  explicit StopOnRequest(const StopFlag* flag) : flag_(flag) {}
   void advance(std::string_view, int64_t, int64_t) override {}
   bool stop_requested() const override {
+    if (flag_ != nullptr && flag_->asked()) return true;
     constexpr std::chrono::milliseconds kInterval{20};
     const auto now = Clock::now();
     if (now - looked_ < kInterval) return false;
@@ -38,6 +40,7 @@ class StopOnSignals : public ProgressSink {
   }
 
  private:
+  const StopFlag* flag_;
   mutable Clock::time_point looked_ = Clock::now();
 };
 
@@ -135,7 +138,7 @@ PyEngine::PyEngine(const nb::dict& given) : process_(::getpid()) {
 }
 
 template <typename Work>
-auto PyEngine::run(const Work& work) {
+auto PyEngine::run(const Work& work, const StopFlag* flag) {
   if (process_ != ::getpid()) {
     throw Failure(
         Error(ErrorCode::kUsage,
@@ -146,7 +149,7 @@ auto PyEngine::run(const Work& work) {
     throw Failure(Error(ErrorCode::kUsage,
                         "called again from a signal handler while it works; make a second Reranker"));
   }
-  StopOnSignals stop;
+  StopOnRequest stop(flag);
   auto result = [&] {
     nb::gil_scoped_release release;
     constexpr std::chrono::milliseconds kWait{50};
@@ -172,12 +175,12 @@ std::vector<Passage> PyEngine::read_passages(nb::list texts, nb::object titles, 
 }
 
 PyEngine::Ranked PyEngine::rank(nb::handle query, nb::list texts, nb::object titles, nb::object scores,
-                                const nb::dict& wishes) {
+                                const nb::dict& wishes, const StopFlag* stop) {
   const EngineSettings asked = settings_of(wishes);
   const std::string question = text_of(query, "query");
   const auto passages = read_passages(std::move(texts), std::move(titles), std::move(scores));
   double seconds = 0.0;
-  Ranking ranking = run([&](ProgressSink* sink) {
+  const auto timed = [&](ProgressSink* sink) {
     const auto begun = Clock::now();
     auto answer = engine_->rank({.query = question,
                                  .passages = passages,
@@ -187,7 +190,8 @@ PyEngine::Ranked PyEngine::rank(nb::handle query, nb::list texts, nb::object tit
                                 sink);
     seconds = seconds_since(begun);
     return answer;
-  });
+  };
+  Ranking ranking = run(timed, stop);
   return {std::move(ranking), seconds};
 }
 
@@ -275,13 +279,18 @@ void bind_engine(nb::module_& module) {
       .def_prop_ro("values", &values_of, nb::rv_policy::automatic,
                    "float32 [3, heads, passages]: query, content-free, calibrated by na");
 
+  nb::class_<StopFlag>(module, "StopFlag", "Stops the call that it was given to, at the next layer.")
+      .def(nb::init<>())
+      .def("set", &StopFlag::set);
+
   nb::class_<PyEngine>(module, "Engine", "A loaded model and how its heads are read.")
       .def(nb::init<const nb::dict&>(), nb::arg("settings"),
            nb::sig("def __init__(self, settings: dict[str, typing.Any]) -> None"))
       .def("rank", &PyEngine::rank, nb::arg("query"), nb::arg("texts"), nb::arg("titles").none(),
-           nb::arg("scores").none(), nb::arg("wishes"),
+           nb::arg("scores").none(), nb::arg("wishes"), nb::arg("stop").none() = nb::none(),
            nb::sig("def rank(self, query: str, texts: list[str], titles: list[str] | None, scores: "
-                   "list[float | None] | None, wishes: dict[str, typing.Any]) -> Ranking"))
+                   "list[float | None] | None, wishes: dict[str, typing.Any], stop: StopFlag | None = None) "
+                   "-> Ranking"))
       .def("head_scores", &PyEngine::head_scores, nb::arg("query"), nb::arg("texts"),
            nb::arg("titles").none(), nb::arg("scores").none(),
            nb::sig("def head_scores(self, query: str, texts: list[str], titles: list[str] | None, scores: "

@@ -21,6 +21,16 @@ namespace headwise::python {
 
 namespace nb = nanobind;
 
+// What one call can be stopped with from another thread, at the next layer; for good.
+class StopFlag {
+ public:
+  void set() { asked_ = true; }
+  bool asked() const { return asked_; }
+
+ private:
+  std::atomic<bool> asked_{false};
+};
+
 class PyEngine {
  public:
   explicit PyEngine(const nb::dict& settings);
@@ -29,8 +39,10 @@ class PyEngine {
     Ranking ranking;
     double seconds = 0.0;  // inside the library
   };
-  // `wishes`: instruction, score and min_score of this call, where they are not the engine's.
-  Ranked rank(nb::handle query, nb::list texts, nb::object titles, nb::object scores, const nb::dict& wishes);
+  // `wishes`: instruction, score and min_score of this call, where they are not the engine's; `stop` may be
+  // null.
+  Ranked rank(nb::handle query, nb::list texts, nb::object titles, nb::object scores, const nb::dict& wishes,
+              const StopFlag* stop);
   HeadScores head_scores(nb::handle query, nb::list texts, nb::object titles, nb::object scores);
   nb::dict keep_passages(nb::list texts, nb::object titles);
   nb::dict kept() const;
@@ -45,7 +57,7 @@ class PyEngine {
  private:
   // What every call needs: the engine to itself, no GIL, and an ear for Ctrl-C.
   template <typename Work>
-  auto run(const Work& work);
+  auto run(const Work& work, const StopFlag* stop = nullptr);
   std::vector<Passage> read_passages(nb::list texts, nb::object titles, nb::object scores) const;
 
   std::unique_ptr<Engine> engine_;

@@ -8,10 +8,10 @@
         print(hit.score, hit.text)
 
 Adapters are modules of their own, imported only when used: headwise.pyterrier, headwise.langchain, headwise.llamaindex,
-headwise.rerankers, headwise.cross_encoder, headwise.ray, headwise.spark. docs/python.md has an example of each.
+headwise.haystack, headwise.rerankers, headwise.cross_encoder, headwise.ray, headwise.spark. docs/python.md has an example of each.
 """
 from ._core import VERSION as __version__
-from ._errors import DataError, Error, ResourceError, UnsupportedError, UsageError
+from ._errors import ArgumentTypeError, DataError, Error, ResourceError, UnsupportedError, UsageError
 from ._explanation import ExplainedPassage, ExplainedToken, Explanation
 from ._heads import score_store, select_heads
 from ._passages import build_passages
@@ -19,7 +19,7 @@ from ._reranker import Reranker
 from ._results import HeadId, HeadScores, Hit, Ranking
 
 __all__ = [
-    "DataError", "Error", "ExplainedPassage", "ExplainedToken", "Explanation", "HeadId", "HeadScores", "Hit", "Ranking",
-    "Reranker", "ResourceError", "UnsupportedError", "UsageError", "__version__", "build_passages",
+    "ArgumentTypeError", "DataError", "Error", "ExplainedPassage", "ExplainedToken", "Explanation", "HeadId", "HeadScores",
+    "Hit", "Ranking", "Reranker", "ResourceError", "UnsupportedError", "UsageError", "__version__", "build_passages",
     "score_store", "select_heads",
 ]

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, Union
 
 from . import _core
-from ._errors import DataError, UsageError
+from ._errors import DataError, UsageError, wrong_type
 
 Document = Union[str, Mapping[str, Any], tuple[Any, ...]]
 
@@ -52,10 +52,22 @@ def members(document: Mapping[Any, Any]) -> dict[str, Any]:
     return {member: key for member, (_, _, key) in best.items()}
 
 
+def _score_list(scores: object) -> Iterable[Any]:
+    if isinstance(scores, (str, bytes, Mapping)) or not isinstance(scores, Iterable):
+        raise wrong_type("scores", "a list of numbers, one for each document", scores)
+    return scores
+
+
+def _score(score: object, place: int) -> float:
+    if not is_number(score):
+        raise wrong_type(f"scores[{place}]", "a number", score)
+    return float(score)  # type: ignore[arg-type]
+
+
 def read_documents(documents: Iterable[Document], scores: Sequence[float] | None = None) -> Documents:
     """DataError names the passage that is no passage; `scores` are the first stage's, one for each."""
     if isinstance(documents, (str, bytes, Mapping)) or not isinstance(documents, Iterable):
-        raise UsageError(f"documents: expected a list of passages, found {type(documents).__name__}")
+        raise wrong_type("documents", "a list of passages", documents)
     read = Documents(sources=list(documents))
     count = len(read.sources)
     titles: list[str] = []
@@ -87,7 +99,7 @@ def read_documents(documents: Iterable[Document], scores: Sequence[float] | None
             raise DataError(f"documents[{index}]: expected a number as score, found {score!r}")
         found.append(None if score is None else float(score))
     if scores is not None:
-        found = [float(score) for score in scores]
+        found = [_score(score, place) for place, score in enumerate(_score_list(scores))]
         if len(found) != count:
             raise UsageError(f"scores: expected one for each of the {count} documents, found {len(found)}")
     read.titles = titles if any(titles) else None

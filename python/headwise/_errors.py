@@ -24,6 +24,10 @@ class UsageError(Error, ValueError):
     code = 2
 
 
+class ArgumentTypeError(UsageError, TypeError):
+    """An argument is of a type that it cannot be; the message names it, what was expected and what was found."""
+
+
 class DataError(Error, ValueError):
     """A file or a request is malformed, missing, or contradicts itself."""
     code = 3
@@ -47,6 +51,11 @@ _FLAG = re.compile(rf"--({'|'.join(_NAMES)})\b(?!-)")
 def _in_python(message: str) -> str:
     named = _FLAG.sub(lambda match: match.group(1).replace("-", "_"), message)
     return named.replace("scripts/setup fetches the default model", "`python -m headwise.fetch_model` fetches the default model")
+
+
+def wrong_type(name: str, expected: str, value: object) -> ArgumentTypeError:
+    found = "None" if value is None else type(value).__name__
+    return ArgumentTypeError(f"{name}: expected {expected}, found {found}", "bad usage")
 
 
 def make(code: int, kind: str, message: str, context: list[str]) -> Error:

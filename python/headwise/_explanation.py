@@ -7,7 +7,7 @@ from typing import Any
 import numpy
 import numpy.typing
 
-from . import _core
+from . import _core, _html
 from ._documents import Documents
 from ._results import HeadId
 
@@ -53,6 +53,10 @@ class Explanation:
     def to_html(self) -> str:
         """The page that `headwise explain --report` writes: one file that needs nothing else."""
         return _core.explanation_page(*self._source)
+
+    def _repr_html_(self) -> str:
+        """The passages' texts, each token shaded by what it adds to the score; in notebooks."""
+        return _html.explanation_html(self)
 
 
 def _characters_before(text: bytes) -> list[int]:

@@ -2,7 +2,6 @@
 # SPDX-FileCopyrightText: headwise contributors
 """Heads found in data: head-score stores made, and heads selected in them; what `heads score` and `heads select` do."""
 import json
-import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,7 +9,7 @@ from . import _core
 from ._progress import with_progress
 from ._reranker import Reranker
 from ._runs import gather
-from ._values import Path, path_bytes
+from ._values import Path, flag, path_bytes, path_list, text, whole
 
 
 def score_store(run: Path, output: Path, *, dataset: Path | None = None, split: str | None = None, depth: int = 40,
@@ -19,17 +18,13 @@ def score_store(run: Path, output: Path, *, dataset: Path | None = None, split: 
     """Reads the best `depth` candidates of every query of a first-stage run with every head, into the folder `output`:
     `headwise heads score`, same bytes. `settings` are the Reranker's. Finished queries are kept: the same call goes on
     from there after an interruption; `restart` writes over what is there."""
+    folder, again = path_bytes(output, "output"), flag(restart, "restart")
     reranker = Reranker(**{**settings, "heads": "all"})
     work = gather(run=run, dataset=dataset, split=split, depth=depth, skip=skip, queries=queries, shard=shard)
-    store = _core.open_store(reranker._engine, work, path_bytes(output, "output"), restart)
+    store = _core.open_store(reranker._engine, work, folder, again)
     for place in with_progress(store.remaining(), progress, len(store), store.done):
         store.read(reranker._engine, place)
     store.finish()
-
-
-def _paths(given: Path | Iterable[Path], name: str) -> list[bytes]:
-    paths = [given] if isinstance(given, (str, os.PathLike)) else list(given)
-    return [path_bytes(path, name) for path in paths]
 
 
 def select_heads(stores: Path | Iterable[Path], qrels: Path | Iterable[Path], method: str = "static", *, threads: int = 0,
@@ -39,6 +34,7 @@ def select_heads(stores: Path | Iterable[Path], qrels: Path | Iterable[Path], me
     One file of judgements for all stores, or one for each. `options` are the verb's, by its flags' names: count, max_layer,
     calibration, token_filter, balance, and each method's own. json.dump the set into a file, and a Reranker takes it as
     `heads`."""
-    found = _core.select_heads(_paths(stores, "stores"), _paths(qrels, "qrels"), method, options, threads)
+    found = _core.select_heads(path_list(stores, "stores"), path_list(qrels, "qrels"), text(method, "method"), options,
+                               whole(threads, "threads"))
     head_set: dict[str, Any] = json.loads(found)
     return head_set

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: headwise contributors
 """Collections encoded ahead into a store of kept passages: what `headwise passages build` does."""
-import os
 import time
 import warnings
 from collections.abc import Iterable, Iterator
@@ -10,12 +9,11 @@ from typing import Any
 from . import _core
 from ._progress import with_progress
 from ._reranker import Reranker
-from ._values import Path, path_bytes
+from ._values import Path, optional_text, path_list
 
 
 def gather_passages(corpus: Path | Iterable[Path], shard: str | None) -> _core.PassageList:
-    corpora = [corpus] if isinstance(corpus, (str, os.PathLike)) else list(corpus)
-    passages = _core.gather_passages([path_bytes(path, "corpus") for path in corpora], shard or "")
+    passages = _core.gather_passages(path_list(corpus, "corpus"), optional_text(shard, "shard"))
     if passages.left_out:
         warnings.warn(passages.left_out, stacklevel=3)
     return passages

@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: headwise contributors
 """The class that users see. The work is in _core; what is here turns Python's values into the engine's and back."""
+import asyncio
 import json
 import os
 from collections.abc import Iterable, Sequence, Sized
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from . import _core
 from ._documents import Document, Documents, read_documents
+from ._errors import wrong_type
 from ._explanation import Explanation, make_explanation
 from ._progress import with_progress
 from ._results import HeadId, HeadScores, Ranking, make_hits
 from ._runs import rerank_run
-from ._values import Path, limit, setting
+from ._values import Path, flag, limit, setting, text
 
 
 class Reranker:
@@ -53,8 +57,12 @@ class Reranker:
             "keep_second_sight": keep_second_sight, "keep_type": keep_type,
             "keep_budget": keep_budget, "threads": threads, "weights": weights, "full_depth": full_depth,
         }
-        self._given = {name: setting(name, value) for name, value in given.items() if value is not None}
-        self._engine = _core.Engine(self._given)
+        self._start({name: setting(name, value) for name, value in given.items() if value is not None})
+
+    def _start(self, given: dict[str, Any]) -> None:
+        self._given = given
+        self._engine = _core.Engine(given)
+        self._waiting: ThreadPoolExecutor | None = None  # of arank
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _remake, (self._given,)
@@ -88,12 +96,29 @@ class Reranker:
         """The passages, best first: all, or the best `top_k`. `scores` are the first stage's, for `fuse`.
 
         `score`, `min_score` and `instruction` are the Reranker's own where they are not given."""
+        wishes = _wishes(score=score, min_score=min_score, instruction=instruction)
         end = limit(top_k)
-        return self._rank(query, read_documents(documents, scores), end, score=score, min_score=min_score,
-                          instruction=instruction)
+        return self._rank(query, read_documents(documents, scores), end, wishes)
 
-    def _rank(self, query: str, documents: Documents, end: int | None, **wishes: Any) -> Ranking:
-        ranking = self._engine.rank(query, documents.texts, documents.titles, documents.scores, wishes)
+    async def arank(self, query: str, documents: Iterable[Document], *, top_k: int | None = None,
+                    scores: Sequence[float] | None = None, score: str | None = None, min_score: float | None = None,
+                    instruction: str | None = None) -> Ranking:
+        """rank for asyncio: the loop goes on meanwhile. Calls of one Reranker are answered in turn; one that is cancelled
+        (a time-out, a client that went away) leaves the queue, or stops at the model's next layer."""
+        wishes = _wishes(score=score, min_score=min_score, instruction=instruction)
+        read, end, stop = read_documents(documents, scores), limit(top_k), _core.StopFlag()
+        if self._waiting is None:
+            self._waiting = ThreadPoolExecutor(1, "headwise")
+        work = partial(self._rank, text(query, "query"), read, end, wishes, stop)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._waiting, work)
+        except asyncio.CancelledError:
+            stop.set()
+            raise
+
+    def _rank(self, query: str, documents: Documents, end: int | None, wishes: dict[str, Any] | None = None,
+              stop: _core.StopFlag | None = None) -> Ranking:
+        ranking = self._engine.rank(text(query, "query"), documents.texts, documents.titles, documents.scores, wishes or {}, stop)
         hits = make_hits(documents, ranking.indices[:end], ranking.scores[:end])
         return Ranking(hits, [HeadId(*head) for head in ranking.heads], {**ranking.statistics, "seconds": ranking.seconds})
 
@@ -101,9 +126,11 @@ class Reranker:
                   score: str | None = None, min_score: float | None = None, instruction: str | None = None,
                   progress: bool | None = None) -> list[Ranking]:
         """One ranking for each (query, documents), with a bar where tqdm is installed and stderr is a terminal."""
+        if isinstance(requests, (str, bytes)) or not isinstance(requests, Iterable):
+            raise wrong_type("requests", "a list of (query, documents) pairs", requests)
         total = len(requests) if isinstance(requests, Sized) else None
-        return [self.rank(query, documents, top_k=top_k, score=score, min_score=min_score, instruction=instruction)
-                for query, documents in with_progress(requests, progress, total)]
+        return [self.rank(*_request(request, place), top_k=top_k, score=score, min_score=min_score, instruction=instruction)
+                for place, request in enumerate(with_progress(requests, progress, total))]
 
     def keep_passages(self, documents: Iterable[Document], *, progress: bool | None = None) -> dict[str, int]:
         """Encodes passages and keeps them, no question asked, for rankings to come; those that are kept already are left.
@@ -127,7 +154,7 @@ class Reranker:
     def head_scores(self, query: str, documents: Iterable[Document]) -> HeadScores:
         """What every head read pays to every passage, before anything is summed. heads="all" reads all."""
         read = read_documents(documents)
-        scores = self._engine.head_scores(query, read.texts, read.titles, read.scores)
+        scores = self._engine.head_scores(text(query, "query"), read.texts, read.titles, read.scores)
         return HeadScores([HeadId(*head) for head in scores.heads], scores.values, scores.prompt_order,
                           (self._engine.layers, self._engine.heads_per_layer), scores.statistics)
 
@@ -136,7 +163,8 @@ class Reranker:
         """What rank gives of raw scores, with every score split over tokens and heads."""
         end = limit(top_k)
         read = read_documents(documents, scores)
-        raw = self._engine.explain(query, read.texts, read.titles, read.scores, bool(per_head), {"instruction": instruction})
+        raw = self._engine.explain(text(query, "query"), read.texts, read.titles, read.scores, flag(per_head, "per_head"),
+                                   _wishes(instruction=instruction))
         return make_explanation(raw, query, read, end)
 
     def rerank_run(self, run: Path, *, dataset: Path | None = None, output: Path | None = None, split: str | None = None,
@@ -150,7 +178,18 @@ class Reranker:
                           shard=shard, top_k=top_k, restart=restart, progress=progress)
 
 
+def _wishes(**given: Any) -> dict[str, Any]:
+    """What one call says otherwise than the Reranker, by its settings' names."""
+    return {name: setting(name, value) for name, value in given.items() if value is not None}
+
+
+def _request(request: tuple[str, Iterable[Document]], place: int) -> tuple[str, Iterable[Document]]:
+    if isinstance(request, (str, bytes)) or not isinstance(request, Sequence) or len(request) != 2:
+        raise wrong_type(f"requests[{place}]", "a (query, documents) pair", request)
+    return request[0], request[1]
+
+
 def _remake(given: dict[str, Any]) -> Reranker:
     made = Reranker.__new__(Reranker)
-    made._given, made._engine = given, _core.Engine(given)
+    made._start(given)
     return made

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy
 import numpy.typing
 
+from . import _html
 from ._documents import Document, Documents
 
 
@@ -44,6 +45,10 @@ class Ranking(list[Hit]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Ranking, (list(self), self.heads, self.statistics)
+
+    def _repr_html_(self) -> str:
+        """A table, in notebooks."""
+        return _html.ranking_html(self)
 
 
 def make_hits(documents: Documents, indices: list[int], scores: list[float]) -> list[Hit]:

@@ -2,7 +2,6 @@
 # SPDX-FileCopyrightText: headwise contributors
 """A first-stage run re-ranked by one process or by many: requests, what is finished of them, the run file."""
 import itertools
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -11,7 +10,7 @@ from . import _core
 from ._documents import Documents
 from ._progress import with_progress
 from ._results import Ranking
-from ._values import Path, limit, path_bytes
+from ._values import Path, flag, limit, optional_text, path_bytes, whole
 
 RUN_NAME = "headwise"
 
@@ -51,8 +50,9 @@ def blocks(requests: Iterator[Request], size: int) -> Iterator[list[Request]]:
 def gather(*, run: Path, dataset: Path | None, split: str | None, depth: int, skip: int, queries: int,
            shard: str | None) -> Any:
     """The queries that are asked for, with the texts of their candidates."""
-    return _core.gather_work(b"" if dataset is None else path_bytes(dataset, "dataset"), path_bytes(run, "run"), split or "", depth,
-                             skip, queries, shard or "")
+    return _core.gather_work(b"" if dataset is None else path_bytes(dataset, "dataset"), path_bytes(run, "run"),
+                             optional_text(split, "split"), whole(depth, "depth"), whole(skip, "skip"),
+                             whole(queries, "queries"), optional_text(shard, "shard"))
 
 
 class RunWork:
@@ -61,9 +61,10 @@ class RunWork:
 
     def __init__(self, reranker: Ranks, *, run: Path, dataset: Path | None, output: Path | None, split: str | None,
                  depth: int, skip: int, queries: int, shard: str | None, top_k: int | None, restart: bool) -> None:
-        limit(top_k)
+        kept, again = limit(top_k) or 0, flag(restart, "restart")
+        target = None if output is None else path_bytes(output, "output")
         work = gather(run=run, dataset=dataset, split=split, depth=depth, skip=skip, queries=queries, shard=shard)
-        self._run = _core.open_run(reranker._engine, work, None if output is None else os.fsencode(output), top_k or 0, restart)
+        self._run = _core.open_run(reranker._engine, work, target, kept, again)
         self.done = self._run.done
         self.total = len(self._run)
 

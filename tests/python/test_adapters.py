@@ -6,7 +6,6 @@ import subprocess
 import sys
 
 import headwise
-import numpy
 import pytest
 from conftest import FACTS, LOW, QUESTIONS
 
@@ -18,7 +17,7 @@ def expected(ask_binary):
 
 
 def test_the_package_itself_needs_numpy_alone():
-    code = ("import sys, headwise; print([name for name in ('pandas', 'pyterrier', 'langchain_core', 'llama_index', 'rerankers', "
+    code = ("import sys, headwise; print([name for name in ('pandas', 'pyterrier', 'langchain_core', 'llama_index', 'haystack', 'rerankers', "
             "'torch', 'ray', 'pyspark', 'tqdm', 'pydantic') if name in sys.modules])")
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
@@ -98,22 +97,38 @@ def test_rerankers(reranker, expected):
     assert isinstance(ranker.score(QUESTIONS[0], FACTS[1]), float)
 
 
-def test_cross_encoder(reranker, expected):
-    from headwise.cross_encoder import CrossEncoder
-    encoder = CrossEncoder(reranker)
+def test_haystack(reranker, expected, model):
+    pytest.importorskip("haystack")
+    from haystack import Document, Pipeline
+    from headwise.haystack import HeadwiseRanker
+    documents = [Document(content=fact, id=f"d{place}", meta={"place": place, "title": f"Fact {place}"}, score=0.5)
+                 for place, fact in enumerate(FACTS)]
     for question, answer in expected.items():
-        assert encoder.rank(question, FACTS) == [{"corpus_id": index, "score": score} for index, score in answer]
-    best = encoder.rank(QUESTIONS[0], FACTS, top_k=1, return_documents=True, batch_size=8, convert_to_tensor=False)
-    index, score = expected[QUESTIONS[0]][0]
-    assert best == [{"corpus_id": index, "score": score, "text": FACTS[index]}]
-    pairs = [(question, fact) for fact in FACTS for question in expected]  # questions interleaved
-    scores = encoder.predict(pairs)
-    assert scores.dtype == numpy.float32 and scores.shape == (18,)
-    for number, (question, answer) in enumerate(expected.items()):
-        for index, score in answer:
-            assert scores[index * 3 + number] == numpy.float32(score)
-    assert numpy.isscalar(encoder.predict((QUESTIONS[0], FACTS[1])))
-    assert encoder.predict([]).shape == (0,) and encoder.rank("q", []) == []
-    with pytest.raises(headwise.DataError, match="pair"):
-        encoder.predict([("a", "b", "c")])
-    assert CrossEncoder(heads=LOW, max_length=64, device="cpu").rank("q", FACTS)
+        ranked = HeadwiseRanker(reranker).run(query=question, documents=documents)["documents"]
+        assert [(document.id, document.score) for document in ranked] == [(f"d{index}", score) for index, score in answer]
+        assert ranked[0].meta["place"] == answer[0][0]
+    assert {document.score for document in documents} == {0.5}  # copies
+    best = HeadwiseRanker(reranker, top_k=3).run(query=QUESTIONS[0], documents=documents, top_k=2)["documents"]
+    answer = expected[QUESTIONS[0]]
+    assert [document.id for document in best] == [f"d{index}" for index, _ in answer[:2]]
+    above = HeadwiseRanker(reranker, score_threshold=answer[2][1]).run(query=QUESTIONS[0], documents=documents)["documents"]
+    assert len(above) == 3
+    later = asyncio.run(HeadwiseRanker(reranker).run_async(query=QUESTIONS[0], documents=documents))["documents"]
+    assert [document.id for document in later] == [f"d{index}" for index, _ in answer]
+    assert HeadwiseRanker(reranker).run(query="q", documents=[]) == {"documents": []}
+    with pytest.raises(headwise.ArgumentTypeError, match=r"documents\[0\]: expected a haystack Document, found str"):
+        HeadwiseRanker(reranker).run(query="q", documents=FACTS)
+    with pytest.raises(headwise.UsageError, match="top_k"):
+        HeadwiseRanker(top_k=-1)
+
+    # A pipeline's file holds the settings, and what is read from it ranks alike, with the title read before the content.
+    made = HeadwiseRanker(heads=LOW, max_words=80, top_k=6, meta_fields_to_embed=["title"], embedding_separator=". ")
+    pipeline = Pipeline()
+    pipeline.add_component("ranker", made)
+    again = Pipeline.loads(pipeline.dumps(), allowed_modules=["headwise.haystack"])
+    assert again.get_component("ranker").to_dict() == made.to_dict()
+    ranked = again.run({"ranker": {"query": QUESTIONS[0], "documents": documents}})["ranker"]["documents"]
+    titled = reranker.rank(QUESTIONS[0], [f"Fact {place}. {fact}" for place, fact in enumerate(FACTS)])
+    assert [(document.id, document.score) for document in ranked] == [(f"d{hit.index}", hit.score) for hit in titled]
+    copy = HeadwiseRanker.from_dict(HeadwiseRanker(reranker).to_dict()).run(query=QUESTIONS[0], documents=documents)["documents"]
+    assert [document.score for document in copy] == [score for _, score in answer]

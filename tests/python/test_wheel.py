@@ -47,7 +47,8 @@ def fenced_blocks(page: str) -> str:
 
 def test_contents(wheel):
     names = zipfile.ZipFile(wheel).namelist()
-    for name in ("py.typed", "_core.pyi", "__init__.py", "fetch_model.py", "package_index.py", "pyterrier.py", "ray.py", "spark.py"):
+    for name in ("py.typed", "_core.pyi", "__init__.py", "fetch_model.py", "package_index.py", "pyterrier.py", "haystack.py", "ray.py",
+                 "spark.py"):
         assert f"headwise/{name}" in names
     assert sum(name.endswith(".so") for name in names) == 1
     assert not [name for name in names if not name.startswith(("headwise/", "headwise-"))]
