@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import where
+from browsing import browser, open_page  # noqa: F401  (fixtures)
 from where import ROOT
 
 sys.path.insert(0, str(ROOT / "tests" / "server"))

@@ -4,60 +4,10 @@
 build/screenshots for people to look at."""
 import json
 import re
-import shutil
 
 import pytest
+from browsing import SHOTS, ranked
 from conftest import ROOT, Server
-
-SHOTS = ROOT / "build" / "screenshots"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.skip("chromium is missing; run scripts/setup clients")
-    SHOTS.mkdir(parents=True, exist_ok=True)
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield started
-        started.close()
-
-
-@pytest.fixture
-def open_page(browser):
-    """Opens the page; at the end nothing may have gone wrong in it, and it may have asked this server alone."""
-    contexts, problems = [], []
-
-    def opened(server, path="/", **options):
-        context = browser.new_context(viewport={"width": 1280, "height": 1000}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(120_000)
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-        page.on("request", lambda request: problems.append(request.url) if not request.url.startswith((server.url, "data:")) else None)
-        page.goto(server.url + path)
-        return page
-
-    opened.problems = problems
-    yield opened
-    for context in contexts:
-        context.close()
-    assert problems == []
-
-
-def ranked(page):
-    """Titles in their order."""
-    page.wait_for_selector("#status:empty", state="attached")
-    page.wait_for_selector("#answer", state="visible")
-    return page.locator("#ranking .title").evaluate_all("list => list.map(each => each.firstChild.textContent)")
-
-
-def demo_titles():
-    return [json.loads(line)["title"] for line in (ROOT / "examples/demo/venus.jsonl").read_text().splitlines()]
-
 
 @pytest.fixture(scope="module")
 def demo_order(server, question):

@@ -36,12 +36,12 @@ class Answer:
 
 
 class Server:
-    """A server of its own port. Use as a context manager."""
+    """A server of its own port, or of the one given. Use as a context manager."""
 
-    def __init__(self, *arguments, model: Path | None = TINY, **variables):
+    def __init__(self, *arguments, model: Path | None = TINY, port: int = 0, **variables):
         self.log = tempfile.TemporaryFile("w+b")
         given = ["--model", str(model)] if model else []
-        self.process = subprocess.Popen([str(BINARY), "serve", "--port", "0", *given, *map(str, arguments)],
+        self.process = subprocess.Popen([str(BINARY), "serve", "--port", str(port), *given, *map(str, arguments)],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.log,
                                         env=environment(**variables))
         found = None
