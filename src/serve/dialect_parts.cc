@@ -202,6 +202,14 @@ Json render_results(const RerankRequest& request, const RerankAnswer& answer, co
   return json;
 }
 
+Json render_infinity(const RerankRequest& request, const RerankAnswer& answer, const AnswerContext& context) {
+  Json json = render_results(request, answer, context);
+  json["results"] = result_list(request, answer, "relevance_score", [](Json& result, const Passage& passage) {
+    result["document"] = passage.text;
+  });
+  return json;
+}
+
 Result<RerankRequest> parse_tei(const ParsedJson& body, const RequestLimits& limits) {
   // text-embeddings-inference answers 413 for a text that is too long where `truncate` is false.
   auto request = parse_one_query(

@@ -46,6 +46,8 @@ Result<RerankRequest> parse_own(const ParsedJson& body, const RequestLimits& lim
 Result<RerankRequest> parse_search(const ParsedJson& body, const RequestLimits& limits);
 
 Json render_results(const RerankRequest& request, const RerankAnswer& answer, const AnswerContext& context);
+// The same, with each document as bare text: Infinity's clients send Jina's bodies and read them so.
+Json render_infinity(const RerankRequest& request, const RerankAnswer& answer, const AnswerContext& context);
 Json render_tei(const RerankRequest& request, const RerankAnswer& answer, const AnswerContext& context);
 Json render_voyage(const RerankRequest& request, const RerankAnswer& answer, const AnswerContext& context);
 Json render_score(const RerankRequest& request, const RerankAnswer& answer, const AnswerContext& context);

@@ -15,6 +15,7 @@ namespace {
 constexpr const char* kCohere2[] = {"/v2/rerank"};
 constexpr const char* kShort[] = {"/rerank", "/v1/rerank"};
 constexpr const char* kRerank[] = {"/rerank", "/v1/rerank", "/reranking", "/v1/reranking"};
+constexpr const char* kInfinity[] = {"/infinity/rerank", "/infinity/v1/rerank"};
 constexpr const char* kScore[] = {"/score", "/v1/score"};
 constexpr const char* kOwn[] = {"/v1/headwise/rerank"};
 constexpr const char* kSearch[] = {"/v1/headwise/search"};
@@ -37,11 +38,12 @@ constexpr std::array<ScaleName, 3> kScales{
     {{ScoreScale::kRaw, "raw"}, {ScoreScale::kSoftmax, "softmax"}, {ScoreScale::kMinmax, "minmax"}}};
 
 // Cohere v1 and Jina share a path and a body; what either adds stands beside the other's.
-constexpr std::array<Dialect, 7> kDialects{{
+constexpr std::array<Dialect, 8> kDialects{{
     {"cohere", kCohere2, nullptr, parse_cohere, render_results, error_body},
     {"tei", kShort, is_tei, parse_tei, render_tei, tei_error_body},
     {"voyage", kShort, is_voyage, parse_voyage, render_voyage, voyage_error_body},
     {"jina", kRerank, nullptr, parse_jina, render_results, error_body},
+    {"infinity", kInfinity, nullptr, parse_jina, render_infinity, error_body},
     {"score", kScore, nullptr, parse_score, render_score, error_body},
     {"headwise", kOwn, nullptr, parse_own, render_own, error_body},
     {"search", kSearch, nullptr, parse_search, render_own, error_body},

@@ -39,6 +39,13 @@ def test_top_n_and_documents(server, expected, path):
     assert [hit["document"] for hit in body["results"]] == [{"text": DOCUMENTS[index]} for index, _ in expected[:2]]
 
 
+@pytest.mark.parametrize("path", ["/infinity/rerank", "/infinity/v1/rerank"])
+def test_infinity_has_bare_texts(server, expected, path):
+    body = server.post(path, {"query": QUERY, "documents": DOCUMENTS, "top_n": 2, "return_documents": True}).json
+    assert pairs(body["results"]) == expected[:2] and body["usage"]["prompt_tokens"] > 0
+    assert [hit["document"] for hit in body["results"]] == [DOCUMENTS[index] for index, _ in expected[:2]]
+
+
 def test_titles_are_part_of_a_passage(server):
     objects = [{"text": text, "title": "lamp"} for text in DOCUMENTS]
     body = server.post("/v1/rerank", {"query": QUERY, "documents": objects}).json
