@@ -70,7 +70,7 @@ def test_model_files(tmp_path):
     (None, FACTS, headwise.ArgumentTypeError, "query: expected str, found None"),
     ("q", ["a", 5], headwise.DataError, "documents[1]: expected str as text, found int"),
     ("q", ["a", None], headwise.DataError, "documents[1]: expected str as text, found NoneType"),
-    ("q", [{"title": "x"}], headwise.DataError, "documents[0]: expected 'text'"),
+    ("q", [{"year": 1815}], headwise.DataError, "documents[0]: expected 'text'"),
     ("q", [("a",)], headwise.DataError, "documents[0]: expected (id, text)"),
     ("q", ["a", {"text": "b", "score": "11"}], headwise.DataError, "documents[1]: expected a number as score, found '11'"),
     ("q", "one text", headwise.ArgumentTypeError, "documents: expected a list of passages, found str"),
