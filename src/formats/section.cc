@@ -8,7 +8,7 @@
 namespace headwise {
 namespace {
 
-constexpr size_t kWords = 150;
+constexpr size_t kSectionWords = 150;
 
 }  // namespace
 
@@ -39,7 +39,7 @@ std::string HeadingPath::above() const { return headings_.empty() ? "" : joined(
 void SectionPacker::add(const std::string& title, std::string_view paragraph) {
   if (is_blank(paragraph)) return;
   const size_t words = split_blanks(paragraph).size();
-  if (!open_.text.empty() && (title != open_.title || words_ + words > kWords)) finish();
+  if (!open_.text.empty() && (title != open_.title || words_ + words > kSectionWords)) finish();
   open_.title = title;
   open_.text += open_.text.empty() ? "" : "\n\n";
   open_.text += paragraph;
