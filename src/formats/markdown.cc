@@ -19,7 +19,7 @@ constexpr size_t kFence = 3;
 // Without its indent; nothing where that makes it code.
 std::optional<std::string_view> unindented(std::string_view line) {
   const size_t first = line.find_first_not_of(' ');
-  if (first == std::string_view::npos || first >= kCodeIndent || line[first] == '\t') return std::nullopt;
+  if (first >= kCodeIndent || line[first] == '\t') return std::nullopt;
   return line.substr(first);
 }
 

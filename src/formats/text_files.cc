@@ -102,10 +102,10 @@ tl::expected<Sections, WhyLeftOut> pdf_sections(const fs::path& path, const std:
 bool is_text_file(const fs::path& path) { return kind_of(path).has_value(); }
 bool is_pdf_file(const fs::path& path) { return kind_of(path) == TextKind::kPdf; }
 
-tl::expected<std::string, WhyLeftOut> text_of_bytes(std::string bytes) {
-  if (bytes.starts_with("\xFF\xFE")) return utf8_of_utf16(std::string_view(bytes).substr(2), false);
-  if (bytes.starts_with("\xFE\xFF")) return utf8_of_utf16(std::string_view(bytes).substr(2), true);
-  if (std::string_view(bytes).substr(0, kBinaryLook).find('\0') != std::string_view::npos) {
+tl::expected<std::string, WhyLeftOut> text_of_bytes(std::string_view bytes) {
+  if (bytes.starts_with("\xFF\xFE")) return utf8_of_utf16(bytes.substr(2), false);
+  if (bytes.starts_with("\xFE\xFF")) return utf8_of_utf16(bytes.substr(2), true);
+  if (bytes.substr(0, kBinaryLook).find('\0') != std::string_view::npos) {
     return tl::unexpected(WhyLeftOut::kBinary);
   }
   if (first_invalid_utf8(bytes)) return tl::unexpected(WhyLeftOut::kNotUtf8);
@@ -121,7 +121,7 @@ Sections plain_sections(std::string_view text) {
   };
   LineReader lines(text);
   while (const auto line = lines.next()) {
-    const size_t last = line->text.find_last_not_of(" \t\r");
+    const size_t last = line->text.find_last_not_of(" \t\v\f\r");
     if (last == std::string_view::npos) {
       finish();
       continue;
@@ -139,7 +139,7 @@ Sections code_sections(std::string_view text, const std::string& name) {
   size_t piece_line = 1, block_line = 1, piece_lines = 0, block_lines = 0;
   const auto end_piece = [&] {
     if (!is_blank(piece)) {
-      piece.resize(piece.find_last_not_of(" \t\r\n") + 1);
+      piece.resize(piece.find_last_not_of(" \t\v\f\r\n") + 1);
       sections.push_back({name + ":" + std::to_string(piece_line), piece});
     }
     piece.clear();
@@ -185,9 +185,9 @@ tl::expected<Sections, WhyLeftOut> read_text_file_sections(const fs::path& path,
   if (*kind == TextKind::kPdf) {
     sections = pdf_sections(path, name);
   } else {
-    auto bytes = read_text_file(path, kLargestTextFile);
+    const auto bytes = read_text_file(path, kLargestTextFile);
     if (!bytes) return tl::unexpected(WhyLeftOut::kUnreadable);
-    const auto text = text_of_bytes(std::move(*bytes));
+    const auto text = text_of_bytes(*bytes);
     if (!text) return tl::unexpected(text.error());
     switch (*kind) {
       case TextKind::kMarkdown:

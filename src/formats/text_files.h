@@ -32,6 +32,6 @@ Sections plain_sections(std::string_view text);
 Sections code_sections(std::string_view text, const std::string& name);
 
 // UTF-16 with its mark as UTF-8, UTF-8 without its mark.
-tl::expected<std::string, WhyLeftOut> text_of_bytes(std::string bytes);
+tl::expected<std::string, WhyLeftOut> text_of_bytes(std::string_view bytes);
 
 }  // namespace headwise

@@ -174,8 +174,11 @@ Result<SearchIndex> SearchIndex::open(const SearchPlace& place, ProgressSink* pr
   if (const auto loaded = reader->load(); !loaded) return unreadable(loaded.error(), *file);
   const auto left_out = reader->fact("left out");
   if (!left_out) return unreadable(left_out.error(), *file);
-  return SearchIndex(std::unique_ptr<State>(
-      new State{std::move(*reader), *file, std::move(frequencies), *reason, parse_left_out(*left_out)}));
+  return SearchIndex(std::make_unique<State>(State{.reader = std::move(*reader),
+                                                   .file = *file,
+                                                   .frequencies = std::move(frequencies),
+                                                   .reason = *reason,
+                                                   .left_out = parse_left_out(*left_out)}));
 }
 
 Result<std::vector<SearchHit>> SearchIndex::search(std::string_view query, int depth) {

@@ -25,7 +25,7 @@ void require_texts(const headwise::Sections& sections) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const auto text = headwise::text_of_bytes(std::string(reinterpret_cast<const char*>(data), size));
+  const auto text = headwise::text_of_bytes({reinterpret_cast<const char*>(data), size});
   if (!text) return 0;
   require_texts(headwise::plain_sections(*text));
   require_texts(headwise::markdown_sections(*text));

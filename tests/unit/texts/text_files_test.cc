@@ -55,6 +55,7 @@ TEST(PlainText, IsCutAtEmptyLines) {
   EXPECT_THAT(plain_sections(""), IsEmpty());
   EXPECT_THAT(plain_sections(" \n\n\r\n"), IsEmpty());
   EXPECT_THAT(texts(plain_sections("\n\n\nx")), ElementsAre("x"));
+  EXPECT_THAT(texts(plain_sections("\f\na\f\n\v\nb")), ElementsAre("a", "b"));
   EXPECT_THAT(texts(plain_sections(std::string("a\0b", 3))), ElementsAre(std::string("a\0b", 3)));
 }
 
