@@ -11,6 +11,7 @@ import numpy
 import numpy.typing
 
 from ._errors import UsageError, wrong_type
+from ._values import text
 
 # Keyword -> (values that ask for nothing, what is said of others; "": nothing). Constructor, predict and rank alike.
 _QUIET: tuple[Any, ...] = (None, False, "", {}, [])
@@ -25,15 +26,12 @@ _SAID: dict[str, tuple[tuple[Any, ...], str]] = {
     "tokenizer_kwargs": (_QUIET, "the model's own tokenizer is used as it is; only model_max_length is obeyed"),
     "tokenizer_args": (_QUIET, "the model's own tokenizer is used as it is; only model_max_length is obeyed"),
     "revision": (_QUIET, "nothing is downloaded: the model is what the path holds"),
-    "prompts": (_QUIET, "a template (`template`) says what stands around the query"),
-    "default_prompt_name": (_QUIET, "a template (`template`) says what stands around the query"),
-    "prompt": (_QUIET, "a template (`template`) says what stands around the query"),
-    "prompt_name": (_QUIET, "a template (`template`) says what stands around the query"),
     "classifier_dropout": (_QUIET, "there is no classifier"),
     "keep_in_fp32_modules": (_QUIET, "`weights` chooses the precision"),
     "pool": (_QUIET, "one engine uses all cores by itself"),
     "chunk_size": (_QUIET, "one engine uses all cores by itself"),
     "processing_kwargs": (_QUIET, "the model's own tokenizer is used as it is"),
+    "prompts": (_QUIET, ""), "default_prompt_name": (_QUIET, ""), "prompt": (_QUIET, ""), "prompt_name": (_QUIET, ""),
     "cache_folder": (_QUIET, ""), "cache_dir": (_QUIET, ""), "trust_remote_code": (_QUIET, ""),
     "local_files_only": (_QUIET, ""), "token": (_QUIET, ""), "model_card_data": (_QUIET, ""), "model_name": (_QUIET, ""),
     "default_activation_function": (_QUIET, ""), "num_workers": (_QUIET, ""), "activation_fct": (_QUIET, ""),
@@ -96,6 +94,26 @@ def one_of(first: Any, second: Any, name: str, other: str) -> Any:
     if (first is None) == (second is None):
         raise UsageError(f"{name}: expected a list of (query, passage) pairs" + ("" if first is None else f", without {other} beside it"))
     return second if first is None else first
+
+
+def instruction_of(call: Mapping[str, Any], prompts: Mapping[str, str], default: str | None) -> str | None:
+    """What a call's prompt, or the name of one, asks to look for; None: the Reranker's own words."""
+    if call.get("prompt") is not None:
+        return text(call["prompt"], "prompt")
+    name = call.get("prompt_name") if call.get("prompt_name") is not None else default
+    if name is None:
+        return None
+    if name not in prompts:
+        raise UsageError(f"prompt_name: expected one of {', '.join(map(repr, prompts)) or 'the prompts, of which there are none'}, "
+                         f"found {name!r}")
+    return text(prompts[name], f"prompts[{name!r}]")
+
+
+def prompts_of(theirs: Mapping[str, Any]) -> Mapping[str, str]:
+    given = theirs.get("prompts")
+    if given is not None and not isinstance(given, Mapping):
+        raise wrong_type("prompts", "a dict of names and texts", given)
+    return given or {}
 
 
 def activation(given: Any, name: str) -> Callable[[Any], Any] | None:

@@ -40,8 +40,8 @@ class ModelCard:
 
 class CrossEncoder:
     """`model_name_or_path` is a Reranker or what makes one; `max_length` a passage's tokens (max_tokens). Scores are the
-    Reranker's own: `activation_fn` is what is applied to them, and nothing is unless it is given. Other keywords are those of
-    sentence-transformers or a Reranker's settings."""
+    Reranker's own: `activation_fn` is what is applied to them, and nothing is unless it is given. `prompts` are instructions:
+    what is looked for. Other keywords are those of sentence-transformers or a Reranker's settings."""
 
     def __init__(self, model_name_or_path: "Reranker | Path | None" = None, num_labels: int | None = None,
                  max_length: int | None = None, activation_fn: Callable[[Any], Any] | None = None, device: Any = None,
@@ -55,6 +55,8 @@ class CrossEncoder:
         activation = activation_fn if activation_fn is not None else theirs.get("default_activation_function")
         self.activation_fn = words.activation(activation, "activation_fn")
         self._max_length = length
+        self.prompts, self.default_prompt_name = words.prompts_of(theirs), theirs.get("default_prompt_name")
+        words.instruction_of({}, self.prompts, self.default_prompt_name)
         self.model_card_data = theirs.get("model_card_data") or ModelCard()
         if model_name_or_path is None:
             model_name_or_path = theirs.get("model_name")
@@ -91,7 +93,7 @@ class CrossEncoder:
         given, end = list(documents), limit(top_k)
         if not given:
             return []
-        hits = self.reranker.rank(query, given)
+        hits = self.reranker.rank(query, given, instruction=words.instruction_of(theirs, self.prompts, self.default_prompt_name))
         scores = self._activated(numpy.array([hit.score for hit in hits]), activation_fn)
         places = sorted(range(len(hits)), key=lambda place: -scores[place])  # stable: ties stay in the engine's order
         return [{"corpus_id": hits[place].index, "score": float(scores[place]),
@@ -106,7 +108,9 @@ class CrossEncoder:
         inputs = words.one_of(sentences, theirs.pop("inputs", None), "sentences", "inputs")
         words.warn_of(words.known(theirs, "predict"))
         pairs, single = _pairs(inputs)
-        scores: Scores = self._activated(self._scores(pairs, show_progress_bar), activation_fn).astype(numpy.float32)
+        instruction = words.instruction_of(theirs, self.prompts, self.default_prompt_name)
+        found = self._scores(pairs, instruction, show_progress_bar)
+        scores: Scores = self._activated(found, activation_fn).astype(numpy.float32)
         if convert_to_tensor:
             tensor = words.torch_for("convert_to_tensor=True").from_numpy(scores)
             return tensor[0] if single else tensor
@@ -114,13 +118,15 @@ class CrossEncoder:
             return scores[0]
         return scores if convert_to_numpy else list(scores)
 
-    def _scores(self, pairs: list[tuple[str, str]], show_progress_bar: bool | None) -> numpy.typing.NDArray[numpy.float64]:
+    def _scores(self, pairs: list[tuple[str, str]], instruction: str | None,
+                show_progress_bar: bool | None) -> numpy.typing.NDArray[numpy.float64]:
+        """Of a pair that the Reranker's min_score leaves out: -inf."""
         places: dict[str, list[int]] = {}
         for place, (query, _) in enumerate(pairs):
             places.setdefault(query, []).append(place)
-        scores = numpy.zeros(len(pairs))
+        scores = numpy.full(len(pairs), -numpy.inf)
         for query, own in with_progress(places.items(), bool(show_progress_bar), len(places)):
-            for hit in self.reranker.rank(query, [pairs[place][1] for place in own]):
+            for hit in self.reranker.rank(query, [pairs[place][1] for place in own], instruction=instruction):
                 scores[own[hit.index]] = hit.score
         return scores
 

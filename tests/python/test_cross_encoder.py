@@ -110,7 +110,7 @@ def test_the_whole_constructor(model):
     ({"model_kwargs": {"torch_dtype": "float16"}}, "`weights` chooses"),
     ({"tokenizer_kwargs": {"padding_side": "left"}}, "tokenizer"),
     ({"revision": "main"}, "nothing is downloaded"),
-    ({"prompts": {"web": "Find what answers"}}, "template"),
+    ({"keep_in_fp32_modules": ["score"]}, "precision"),
 ])
 def test_what_has_no_effect_is_said(reranker, settings, says):
     with pytest.warns(UserWarning) as caught:
@@ -137,6 +137,29 @@ def test_what_cannot_be_is_refused(model, settings, kind, says):
     with pytest.raises(kind) as caught:
         CrossEncoder(**settings)
     assert says in str(caught.value), str(caught.value)
+
+
+def test_prompts_are_instructions(reranker, monkeypatch):
+    asked = []
+    whole = headwise.Reranker.rank
+
+    def rank(self, *arguments, instruction=None, **others):
+        asked.append(instruction)
+        return whole(self, *arguments, instruction=instruction, **others)
+
+    monkeypatch.setattr(headwise.Reranker, "rank", rank)
+    encoder = CrossEncoder(reranker, prompts={"web": "Find what answers", "claim": "Find what contradicts"}, default_prompt_name="web")
+    encoder.rank("q", FACTS)
+    encoder.rank("q", FACTS, prompt_name="claim")
+    encoder.predict([("q", FACTS[0])], prompt="Find what agrees")
+    CrossEncoder(reranker).rank("q", FACTS)
+    assert asked == ["Find what answers", "Find what contradicts", "Find what agrees", None]
+    with pytest.raises(headwise.UsageError, match="prompt_name: expected one of 'web', 'claim', found 'none'"):
+        encoder.rank("q", FACTS, prompt_name="none")
+    with pytest.raises(headwise.UsageError, match="of which there are none"):
+        CrossEncoder(reranker, default_prompt_name="web")
+    with pytest.raises(headwise.ArgumentTypeError, match="prompts: expected a dict of names and texts, found list"):
+        CrossEncoder(reranker, prompts=["Find"])
 
 
 def test_pairs_that_are_none(encoder):
