@@ -82,7 +82,10 @@ Status run_explain(const ExplainFlags& flags, const AppContext& context) {
   HW_RETURN_IF_ERROR(check_flags(flags));
   const auto request = read_request(flags, context);
   HW_RETURN_IF_ERROR(request);
-  auto engine = load_engine(flags.engine);
+  EngineSettings settings = flags.engine;
+  // As `rerank` ranks the same.
+  settings.usual_long_passages = flags.only_query.empty() ? LongPassages::kChunk : LongPassages::kCut;
+  auto engine = load_engine(settings);
   HW_RETURN_IF_ERROR(engine);
   const StopSignals signals;
   ProgressBar bar(context.verb, context.quiet);

@@ -37,6 +37,7 @@ Json passage_json(const ExplainedPassage& passage, const ExplainedAnswer& answer
   json["rank"] = rank;
   json["score"] = passage.score;
   json["attention_score"] = passage.attention_score;
+  add_reading(json, passage.truncated, passage.empty, passage.window);
   if (passage.fused) {
     json["fused"] = {{"ours", passage.fused->ours}, {"first_stage", passage.fused->first_stage}};
   }

@@ -273,9 +273,11 @@ std::string explain_text(const ExplainedAnswer& answer, int columns, bool colour
   std::string text = paper.strong(cut_to_columns(answer.query, columns)) + "\n";
   for (size_t p = 0; p < explanation.passages.size(); ++p) {
     const ExplainedPassage& passage = explanation.passages[p];
+    const std::string words = reading_words(passage);
     std::string line = pad_to_columns(std::to_string(p + 1), 4, false) + "  [" +
-                       cut_to_columns(answer.passages[static_cast<size_t>(passage.index)].id, 60) +
-                       "]  score " + fixed_digits(passage.score, paper.decimals);
+                       cut_to_columns(answer.passages[static_cast<size_t>(passage.index)].id, 60) + "]  " +
+                       (words.empty() ? "" : words + "  ") + "score " +
+                       fixed_digits(passage.score, paper.decimals);
     if (passage.fused) {
       line += " = " + fixed_digits(passage.fused->ours, paper.decimals) + " (attention, from " +
               fixed_digits(passage.attention_score, paper.decimals) + ") " +

@@ -169,6 +169,7 @@ Action add_passages_build(CLI::App& verb, AppContext& context) {
       ->group(kWork);
   verb.add_flag("--json", flags->json, "One JSON object instead of a table")->group("Result");
   add_engine_flags(verb, flags->engine);
+  flags->engine.usual_long_passages = LongPassages::kChunk;  // as those read the store who have questions
   return [flags, &context] { return run_build(*flags, context); };
 }
 

@@ -73,7 +73,12 @@ Action add_rerank(CLI::App& verb, AppContext& context) {
                   {.group = kResult, .help = "Passages returned; 0: all", .default_shown = false});
   add_score_flags(verb, flags->engine, kResult);
   add_engine_flags(verb, flags->engine);
-  return [flags, query, &context]() -> Status { return run_rerank(*flags, context, query->count() > 0); };
+  return [flags, query, &context]() -> Status {
+    // Figures over data sets compare with those of before.
+    const bool data_set = !flags->dataset.empty() || !flags->run.empty();
+    flags->engine.usual_long_passages = data_set ? LongPassages::kCut : LongPassages::kChunk;
+    return run_rerank(*flags, context, query->count() > 0);
+  };
 }
 
 }  // namespace headwise

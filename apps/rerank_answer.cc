@@ -40,6 +40,7 @@ std::string format_jsonl(const Answer& answer) {
     result["index"] = hit.index;
     result["score"] = hit.score;
     result["rank"] = ++rank;
+    add_reading(result, hit.truncated, hit.empty, hit.window);
     json["results"].push_back(std::move(result));
   }
   if (answer.timings) {
@@ -64,6 +65,20 @@ Result<std::string> format_as_run(const Answer& answer, RunFormat format) {
 }
 
 }  // namespace
+
+void add_reading(Json& result, bool truncated, bool empty, const std::optional<PassageWindow>& window) {
+  result["truncated"] = truncated;
+  if (empty) result["empty"] = true;
+  if (!window) return;
+  result["window"] = {
+      {"number", window->number}, {"count", window->count}, {"begin", window->begin}, {"end", window->end}};
+}
+
+std::string empty_note(int64_t empty, int64_t passages) {
+  if (empty == 0) return {};
+  return std::to_string(empty) + " of " + std::to_string(passages) +
+         (empty == 1 ? " passages is empty and stands last" : " passages are empty and stand last");
+}
 
 AnswerFormat answer_format(const RerankFlags& flags, AnswerFormat otherwise) {
   if (flags.json) return AnswerFormat::kJsonl;

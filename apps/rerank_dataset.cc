@@ -22,7 +22,7 @@ namespace headwise {
 namespace {
 
 struct Totals {
-  int64_t queries = 0, passages = 0, kept = 0, tokens = 0;
+  int64_t queries = 0, passages = 0, kept = 0, tokens = 0, cut = 0, empty = 0;
 };
 
 void print_summary(const AppContext& context, const Totals& totals, double seconds) {
@@ -35,6 +35,13 @@ void print_summary(const AppContext& context, const Totals& totals, double secon
                 static_cast<long long>(totals.tokens), seconds, static_cast<double>(totals.queries) / seconds,
                 static_cast<double>(totals.tokens) / seconds);
   print_note(context.verb, context.quiet, text);
+  if (totals.cut > 0) {
+    print_note(context.verb, context.quiet,
+               std::to_string(totals.cut) + " of " + std::to_string(totals.passages) +
+                   " passages were longer than --max-words or --max-tokens and were cut; --long chunk reads "
+                   "all of them");
+  }
+  if (totals.empty > 0) print_note(context.verb, context.quiet, empty_note(totals.empty, totals.passages));
 }
 
 Result<std::string> answer_to(const DatasetRequest& request, const Ranking& ranking, const Engine& engine,
@@ -94,6 +101,8 @@ Status rerank_dataset(const RerankFlags& flags, const AppContext& context) {
         if (!text) return text;
         ++totals.queries;
         totals.passages += static_cast<int64_t>(request.passages.size());
+        totals.cut += ranking->statistics.truncated_passages;
+        totals.empty += ranking->statistics.empty_passages;
         totals.kept += ranking->statistics.passages_kept;
         totals.tokens += ranking->statistics.tokens_run;
         if (to_file) return text;

@@ -5,6 +5,7 @@
 // flags they share, and how one answer is written.
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <span>
 #include <string>
@@ -48,6 +49,12 @@ struct Answer {
   double seconds = 0.0;  // from request to ranking
   bool timings = true;   // jsonl: statistics with seconds; off where the same work must give the same bytes
 };
+
+// What was read of a passage: "truncated", and "empty" or "window" where they say something.
+void add_reading(nlohmann::ordered_json& result, bool truncated, bool empty,
+                 const std::optional<PassageWindow>& window);
+// "2 of 20 passages are empty and stand last"; empty where none is.
+std::string empty_note(int64_t empty, int64_t passages);
 
 Result<std::string> format_answer(const Answer& answer, AnswerFormat format);
 // The table for a person: rank, change against the given order, score, bar, text.

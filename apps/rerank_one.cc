@@ -7,6 +7,7 @@
 
 #include "base/stopwatch.h"
 #include "base/utf8.h"
+#include "common/diagnostics.h"
 #include "common/output.h"
 #include "common/progress_bar.h"
 #include "common/signals.h"
@@ -36,6 +37,11 @@ Status rerank_one(const RerankFlags& flags, const AppContext& context) {
   const auto ranking = engine->rank(flags.query, passages, &bar);
   bar.finish();
   if (!ranking) return fail(ranking.error());
+  if (const std::string note =
+          empty_note(ranking->statistics.empty_passages, static_cast<int64_t>(passages.size()));
+      !note.empty()) {
+    print_note(context.verb, context.quiet, note);
+  }
   const Answer answer{.query_id = flags.query_id.empty() ? "1" : flags.query_id,
                       .query = flags.query,
                       .passages = passages,

@@ -46,10 +46,21 @@ int score_decimals(const std::vector<ScoredPassage>& hits) {
   return decimals_for(largest);
 }
 
-std::string passage_line(const Passage& passage, int columns) {
-  std::string line = "[" + passage.id + "] ";
+// "[d7] Title. Text", "[d7, part 2 of 5] Title. Its text", "[d7, cut] …", "[d7, empty]".
+std::string passage_line(const Passage& passage, const ScoredPassage& hit, int columns) {
+  std::string line = "[" + passage.id;
+  std::string_view text = passage.text;
+  if (hit.window) {
+    line += ", part " + std::to_string(hit.window->number + 1) + " of " + std::to_string(hit.window->count);
+    text = text.substr(hit.window->begin, hit.window->end - hit.window->begin);
+  } else if (hit.truncated) {
+    line += ", cut";
+  } else if (hit.empty) {
+    line += ", empty";
+  }
+  line += "] ";
   if (!passage.title.empty()) line += passage.title + (passage.title.ends_with('.') ? " " : ". ");
-  return cut_to_columns(line + passage.text, columns);
+  return cut_to_columns(line + std::string(text), columns);
 }
 
 std::string footer(const Answer& answer) {
@@ -65,6 +76,9 @@ std::string footer(const Answer& answer) {
     text += "; " + grouped(statistics.passages_kept) +
             (statistics.passages_kept == 1 ? " passage was kept, " : " passages were kept, ") +
             grouped(statistics.tokens_run) + " tokens run";
+  }
+  if (statistics.windows > 0) {
+    text += "; long passages were read in " + grouped(statistics.windows) + " windows";
   }
   if (statistics.truncated_passages > 0) {
     text += "; " + grouped(statistics.truncated_passages) +
@@ -104,7 +118,7 @@ std::string format_table(const Answer& answer, int columns, bool colours) {
     table += print("%4d %4d  ", rank, was) + move_colour + pad_to_columns(move, 5) + paint.end + " " +
              pad_to_columns(print("%.*f", decimals, hit.score), score_columns, false) + "  " + paint.bar +
              pad_to_columns(bar_of(share, kBarColumns), kBarColumns) + paint.end + "  ";
-    table += passage_line(answer.passages[static_cast<size_t>(hit.index)],
+    table += passage_line(answer.passages[static_cast<size_t>(hit.index)], hit,
                           columns - (21 + score_columns + kBarColumns)) +
              "\n";
   }

@@ -107,6 +107,7 @@ std::string search_json(const Answer& answer, const LeftOut& left_out) {
     const Passage& passage = answer.passages[static_cast<size_t>(hit.index)];
     Json result = {{"rank", ++rank}, {"id", passage.id}, {"score", hit.score}};
     result["first_stage"] = {{"rank", hit.index + 1}, {"score", passage.first_stage_score.value_or(0.0)}};
+    if (!answer.heads.empty()) add_reading(result, hit.truncated, hit.empty, hit.window);
     if (!passage.title.empty()) result["title"] = passage.title;
     result["text"] = passage.text;
     json["results"].push_back(std::move(result));
@@ -248,6 +249,7 @@ Action add_search(CLI::App& verb, AppContext& context) {
   constexpr const char* kResult = "Result";
   constexpr int kShown = 10;
   flags->engine.top_k = kShown;
+  flags->engine.usual_long_passages = LongPassages::kChunk;
   CLI::Option* top = add_option_flag(verb, flags->engine, "top-k",
                                      {.group = kResult,
                                       .help = "Documents returned; 0: all (default 10, of --queries all)",

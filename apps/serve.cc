@@ -252,6 +252,7 @@ Action add_serve(CLI::App& verb, AppContext& context) {
   // Every request would pay for turning them into fp32 again.
   flags->engine.weights = ModelOptions::Weights::kFloat32;
   flags->engine.usual_keep_memory = kUsualKeepMemory;
+  flags->engine.usual_long_passages = LongPassages::kChunk;
   add_engine_flags(verb, flags->engine);
   verb.get_option("--keep-memory")->default_str("1GiB");
   return [flags, &verb, &context]() -> Status {

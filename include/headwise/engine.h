@@ -70,6 +70,8 @@ struct EngineSettings {
   std::optional<uint64_t> seed{};
   std::optional<int> max_words{};
   std::optional<int> max_tokens{};
+  std::optional<LongPassages> long_passages{};
+  std::optional<int> max_windows{};
   std::optional<int64_t> max_prompt_tokens{};
   std::optional<int> block_span{};
   std::optional<int> top_k{};
@@ -84,6 +86,9 @@ struct EngineSettings {
   std::optional<KeepBudget> keep_budget{};
   // No option of its own: keep_memory where nobody asks for any and passages are apart from each other.
   uint64_t usual_keep_memory = 0;  // kUsualKeepMemory for what lives long: a server, a program
+  // Nor this: long_passages where nobody asks. kChunk for those who bring passages, kCut for work over data
+  // sets, whose figures compare with those of before and of others.
+  LongPassages usual_long_passages = LongPassages::kCut;
 };
 
 // An option by its name ("max-words") and a value as text ("80"), as flags, files and forms have them; an

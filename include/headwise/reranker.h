@@ -60,7 +60,10 @@ struct RerankerOptions {
   CandidateOrder order = CandidateOrder::kGiven;
   uint64_t seed = 0;    // for kShuffled
   int max_words = 300;  // a passage is cut after this many words, 0: not cut
-  int max_tokens = 0;   // and after this many tokens, 0: not cut
+  // And after this many tokens, 0: where it would leave a query less than an eighth of the context. Title and
+  // text count, and the template's marker where it is part of the span. The default is more than 300 words of
+  // English take.
+  int max_tokens = 1024;
   LongPassages long_passages = LongPassages::kCut;
   int max_windows = 32;  // read of one passage with kChunk, at least 1
   int block_span = 0;    // positions reserved for a slot with kBlocks, 0: the longest slot of the request
@@ -126,7 +129,8 @@ struct Ranking {
 
 // Scores of every selected head before they are summed. values[(c * heads + h) * passages + d]: channel c is
 // 0 the query's s, 1 the content-free query's s, 2 s calibrated by `na` with the token filter chosen
-// (docs/formats.md#head-score-store); h counts `heads`, d the request's passages in request order.
+// (docs/formats.md#head-score-store); h counts `heads`, d the request's passages in request order:
+// a passage in windows has those of its best one, an empty one has zeros.
 struct HeadScores {
   std::vector<HeadId> heads;
   int64_t passages = 0;
@@ -139,10 +143,11 @@ struct HeadScores {
   }
 };
 
-// What keep_passages() did.
+// What keep_passages() did; a passage in windows counts as so many.
 struct KeepReport {
   int64_t encoded = 0;
   int64_t kept_before = 0;
+  std::vector<int> empty;  // places of the passages with nothing to keep
   int64_t tokens_run = 0;
   int64_t truncated_passages = 0;
   uint64_t bytes = 0;  // of what was encoded
@@ -169,9 +174,10 @@ class Reranker {
   Reranker& operator=(Reranker&&) noexcept;
   ~Reranker();
 
-  // Empty query or no passage: kInvalidInput. A prompt longer than the context: kResourceLimit, and the
-  // message says how many passages would fit. An instruction that the template has no place for, relevance
-  // that the heads have no fit of: kUsage. `progress` may be null; when it asks to stop the call returns
+  // Empty query, no passage, text that is not UTF-8: kInvalidInput. A prompt longer than the context:
+  // kResourceLimit, and the message says whether the query is, or how many passages would fit. Neither an
+  // empty nor a long passage is an error. An instruction that the template has no place for, relevance that
+  // the heads have no fit of: kUsage. `progress` may be null; when it asks to stop the call returns
   // kCancelled soon.
   Result<Ranking> rank(std::string_view query, std::span<const Passage> passages,
                        ProgressSink* progress = nullptr);

@@ -40,6 +40,9 @@ nb::dict to_python(const ExplainedPassage& passage) {
   dict["attention_score"] = passage.attention_score;
   dict["fused"] = passage.fused ? nb::object(nb::make_tuple(passage.fused->ours, passage.fused->first_stage))
                                 : nb::object(nb::none());
+  dict["truncated"] = passage.truncated;
+  dict["empty"] = passage.empty;
+  dict["window"] = window_of(passage.window);
   dict["text"] = nb::bytes(passage.text.data(), passage.text.size());
   nb::list tokens;
   for (const ExplainedToken& token : passage.tokens) {
@@ -75,6 +78,11 @@ ExplainedPassage passage_of(nb::handle given) {
   passage.attention_score = nb::cast<double>(dict["attention_score"]);
   if (!dict["fused"].is_none()) {
     passage.fused = {nb::cast<double>(dict["fused"][0]), nb::cast<double>(dict["fused"][1])};
+  }
+  passage.truncated = nb::cast<bool>(dict["truncated"]);
+  passage.empty = nb::cast<bool>(dict["empty"]);
+  if (const nb::object window = dict["window"]; !window.is_none()) {
+    passage.window = {.number = nb::cast<int>(window[0]), .count = nb::cast<int>(window[1])};
   }
   passage.text = path_or_text_of(dict["text"], "text");
   for (const nb::handle token : dict["tokens"]) {

@@ -6,6 +6,7 @@
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 #include <unistd.h>
 
@@ -110,12 +111,31 @@ nb::dict to_python(const RankingStatistics& statistics) {
   dict["passage_tokens"] = statistics.passage_tokens;
   dict["passages_kept"] = statistics.passages_kept;
   dict["truncated_passages"] = statistics.truncated_passages;
+  dict["empty_passages"] = statistics.empty_passages;
+  dict["windows"] = statistics.windows;
   dict["layers_run"] = statistics.layers_run;
   dict["heads_read"] = statistics.heads_read;
   dict["tokenize_seconds"] = statistics.tokenize_seconds;
   dict["prefill_seconds"] = statistics.prefill_seconds;
   dict["read_seconds"] = statistics.read_seconds;
   return dict;
+}
+
+}  // namespace
+
+nb::object window_of(const std::optional<PassageWindow>& window) {
+  if (!window) return nb::none();
+  return nb::make_tuple(window->number, window->count, window->begin, window->end);
+}
+
+namespace {
+
+nb::list readings_of(const std::vector<ScoredPassage>& hits) {
+  nb::list readings;
+  for (const ScoredPassage& hit : hits) {
+    readings.append(nb::make_tuple(hit.truncated, hit.empty, window_of(hit.window)));
+  }
+  return readings;
 }
 
 // float32 [3, heads, passages], numpy's own from here on.
@@ -127,13 +147,30 @@ nb::ndarray<nb::numpy, float, nb::ndim<3>> values_of(const HeadScores& scores) {
 
 }  // namespace
 
+PyEngine::PyEngine(EngineSettings settings, const ModelSource& model)
+    : asked_(std::move(settings)), process_(::getpid()) {
+  Result<Engine> engine = [&] {
+    nb::gil_scoped_release release;
+    return make_engine(asked_, model);
+  }();
+  engine_ = std::make_unique<Engine>(unwrap(std::move(engine)));
+}
+
+std::unique_ptr<PyEngine> PyEngine::cut() const {
+  EngineSettings settings = asked_;
+  settings.long_passages = LongPassages::kCut;
+  return std::unique_ptr<PyEngine>(new PyEngine(std::move(settings), [this] { return engine_->model; }));
+}
+
 PyEngine::PyEngine(const nb::dict& given) : process_(::getpid()) {
   EngineSettings settings = settings_of(given);
   settings.usual_keep_memory = kUsualKeepMemory;
+  settings.usual_long_passages = LongPassages::kChunk;
   Result<Engine> engine = [&] {
     nb::gil_scoped_release release;
     return load_engine(settings);
   }();
+  asked_ = std::move(settings);
   engine_ = std::make_unique<Engine>(unwrap(std::move(engine)));
 }
 
@@ -264,6 +301,11 @@ void bind_engine(nb::module_& module) {
                      for (const ScoredPassage& hit : self.ranking.passages) scores.push_back(hit.score);
                      return scores;
                    })
+      .def_prop_ro(
+          "readings", [](const PyEngine::Ranked& self) { return readings_of(self.ranking.passages); },
+          nb::for_getter(nb::sig("def readings(self, /) -> list[tuple[bool, bool, tuple[int, int, int, int] "
+                                 "| None]]")),
+          "truncated, empty, window: number, count, bytes of the text from and to")
       .def_prop_ro("heads", [](const PyEngine::Ranked& self) { return pairs_of(self.ranking.heads); })
       .def_prop_ro(
           "statistics", [](const PyEngine::Ranked& self) { return to_python(self.ranking.statistics); },
@@ -286,6 +328,7 @@ void bind_engine(nb::module_& module) {
   nb::class_<PyEngine>(module, "Engine", "A loaded model and how its heads are read.")
       .def(nb::init<const nb::dict&>(), nb::arg("settings"),
            nb::sig("def __init__(self, settings: dict[str, typing.Any]) -> None"))
+      .def("cut", &PyEngine::cut, "The same, but that long passages are cut.")
       .def("rank", &PyEngine::rank, nb::arg("query"), nb::arg("texts"), nb::arg("titles").none(),
            nb::arg("scores").none(), nb::arg("wishes"), nb::arg("stop").none() = nb::none(),
            nb::sig("def rank(self, query: str, texts: list[str], titles: list[str] | None, scores: "

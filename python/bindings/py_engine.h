@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -34,6 +35,8 @@ class StopFlag {
 class PyEngine {
  public:
   explicit PyEngine(const nb::dict& settings);
+  // One with the same model and settings, but that long passages are cut.
+  std::unique_ptr<PyEngine> cut() const;
 
   struct Ranked {
     Ranking ranking;
@@ -60,11 +63,17 @@ class PyEngine {
   auto run(const Work& work, const StopFlag* stop = nullptr);
   std::vector<Passage> read_passages(nb::list texts, nb::object titles, nb::object scores) const;
 
+  PyEngine(EngineSettings settings, const ModelSource& model);
+
+  EngineSettings asked_;
   std::unique_ptr<Engine> engine_;
   std::timed_mutex busy_;
   std::atomic<std::thread::id> worker_;  // who has busy_
   pid_t process_;
 };
+
+// (number, count, begin, end), bytes of the text; None.
+nb::object window_of(const std::optional<PassageWindow>& window);
 
 // explanation.cc
 nb::dict to_python(const Explanation& explanation);

@@ -16,10 +16,10 @@ from ._explanation import ExplainedPassage, ExplainedToken, Explanation
 from ._heads import score_store, select_heads
 from ._passages import build_passages
 from ._reranker import Reranker
-from ._results import HeadId, HeadScores, Hit, Ranking
+from ._results import HeadId, HeadScores, Hit, Ranking, Window
 
 __all__ = [
     "ArgumentTypeError", "DataError", "Error", "ExplainedPassage", "ExplainedToken", "Explanation", "HeadId", "HeadScores",
-    "Hit", "Ranking", "Reranker", "ResourceError", "UnsupportedError", "UsageError", "__version__", "build_passages",
+    "Hit", "Ranking", "Reranker", "ResourceError", "UnsupportedError", "UsageError", "Window", "__version__", "build_passages",
     "score_store", "select_heads",
 ]

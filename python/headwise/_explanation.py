@@ -9,7 +9,7 @@ import numpy.typing
 
 from . import _core, _html
 from ._documents import Documents
-from ._results import HeadId
+from ._results import HeadId, Window, window_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +28,16 @@ class ExplainedToken:
 @dataclass(frozen=True, slots=True)
 class ExplainedPassage:
     """`score` is what rank gives, bit for bit; `fused` its parts (ours, first stage) where a first stage is mixed in.
-    `text` is what the model read (title first, cut at max_words). `head_tokens` is float64 [2, heads, tokens]: weight and
+    `text` is what the model read (title first, cut at max_words, or the best window). `head_tokens` is float64 [2, heads, tokens]: weight and
     attention of each head; None unless per_head."""
     index: int
     id: Any
     score: float
     attention_score: float
     fused: tuple[float, float] | None
+    truncated: bool
+    empty: bool
+    window: Window | None
     text: str
     tokens: list[ExplainedToken]
     head_shares: list[float]
@@ -78,7 +81,7 @@ def _passage(raw: dict[str, Any], documents: Documents) -> ExplainedPassage:
         tokens.append(ExplainedToken(number, text[begin:end].decode("utf-8", "replace"), count[begin] - inside, count[end],
                                      weight, attention, dropped_by))
     return ExplainedPassage(raw["index"], documents.ids[raw["index"]], raw["score"], raw["attention_score"], raw["fused"],
-                            text.decode("utf-8", "replace"), tokens, raw["head_shares"], raw["head_tokens"])
+                            raw["truncated"], raw["empty"], window_of(documents.texts[raw["index"]], raw["window"]), text.decode("utf-8", "replace"), tokens, raw["head_shares"], raw["head_tokens"])
 
 
 def make_explanation(raw: dict[str, Any], query: str, documents: Documents, top_k: int | None) -> Explanation:

@@ -19,7 +19,7 @@ def score_store(run: Path, output: Path, *, dataset: Path | None = None, split: 
     `headwise heads score`, same bytes. `settings` are the Reranker's. Finished queries are kept: the same call goes on
     from there after an interruption; `restart` writes over what is there."""
     folder, again = path_bytes(output, "output"), flag(restart, "restart")
-    reranker = Reranker(**{**settings, "heads": "all"})
+    reranker = Reranker(**{"long": "cut", **settings, "heads": "all"})
     work = gather(run=run, dataset=dataset, split=split, depth=depth, skip=skip, queries=queries, shard=shard)
     store = _core.open_store(reranker._engine, work, folder, again)
     for place in with_progress(store.remaining(), progress, len(store), store.done):

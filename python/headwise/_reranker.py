@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterable, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from . import _core
@@ -33,6 +33,9 @@ class Reranker:
     unless said otherwise, shared by all Rerankers of a model in the process; "512M" or a number, 0: nothing is kept) and, with
     `keep`, in a folder or behind redis://host:port/db.
 
+    A passage that is longer than `max_words` or `max_tokens` is read in windows, and the best one counts (`long="cut"`: only
+    what stands before the limit is read); an empty passage stands last. Each hit says so.
+
     May be shared by threads, which take turns (the GIL is released meanwhile), and pickled; after a fork each process
     needs one of its own."""
 
@@ -41,7 +44,8 @@ class Reranker:
                  calibration: str | None = None, token_filter: str | None = None, filter_after_sum: bool = False,
                  rows: str | None = None, fuse: float | str | None = None, template: Path | None = None,
                  chat_format: str | None = None, order: str | None = None, seed: int | None = None,
-                 max_words: int | None = None, max_tokens: int | None = None, max_prompt_tokens: int | None = None,
+                 max_words: int | None = None, max_tokens: int | None = None, long: str | None = None,
+                 max_windows: int | None = None, max_prompt_tokens: int | None = None,
                  block_span: int | None = None, instruction: str | None = None, score: str | None = None,
                  min_score: float | None = None, keep_memory: int | str | None = None, keep: Path | None = None,
                  keep_store_bytes: int | str | None = None, keep_second_sight: bool = False, keep_type: str | None = None,
@@ -51,9 +55,9 @@ class Reranker:
             "model": model, "heads": heads, "router": router, "adapter": adapter, "encoding": encoding,
             "calibration": calibration, "token_filter": token_filter, "filter_after_sum": filter_after_sum, "rows": rows,
             "fuse": fuse, "template": template, "chat_format": chat_format, "order": order, "seed": seed,
-            "max_words": max_words, "max_tokens": max_tokens, "max_prompt_tokens": max_prompt_tokens,
-            "block_span": block_span, "instruction": instruction, "score": score, "min_score": min_score,
-            "keep_memory": keep_memory, "keep": keep, "keep_store_bytes": keep_store_bytes,
+            "max_words": max_words, "max_tokens": max_tokens, "long": long, "max_windows": max_windows,
+            "max_prompt_tokens": max_prompt_tokens, "block_span": block_span, "instruction": instruction, "score": score,
+            "min_score": min_score, "keep_memory": keep_memory, "keep": keep, "keep_store_bytes": keep_store_bytes,
             "keep_second_sight": keep_second_sight, "keep_type": keep_type,
             "keep_budget": keep_budget, "threads": threads, "weights": weights, "full_depth": full_depth,
         }
@@ -69,6 +73,15 @@ class Reranker:
 
     def __repr__(self) -> str:
         return f"<headwise.Reranker {self._engine.fingerprint}, {len(self.heads)} heads>"
+
+    @cached_property
+    def _over_data_sets(self) -> "Reranker":
+        """What ranks data sets: long passages are cut, unless something else was asked for, as the command line does it."""
+        if "long" in self._given:
+            return self
+        made = Reranker.__new__(Reranker)
+        made._given, made._engine, made._waiting = {**self._given, "long": "cut"}, self._engine.cut(), None
+        return made
 
     @property
     def heads(self) -> list[HeadId]:
@@ -119,7 +132,7 @@ class Reranker:
     def _rank(self, query: str, documents: Documents, end: int | None, wishes: dict[str, Any] | None = None,
               stop: _core.StopFlag | None = None) -> Ranking:
         ranking = self._engine.rank(text(query, "query"), documents.texts, documents.titles, documents.scores, wishes or {}, stop)
-        hits = make_hits(documents, ranking.indices[:end], ranking.scores[:end])
+        hits = make_hits(documents, ranking.indices[:end], ranking.scores[:end], ranking.readings[:end])
         return Ranking(hits, [HeadId(*head) for head in ranking.heads], {**ranking.statistics, "seconds": ranking.seconds})
 
     def rank_many(self, requests: Iterable[tuple[str, Iterable[Document]]], *, top_k: int | None = None,
@@ -171,6 +184,7 @@ class Reranker:
                    depth: int = 40, skip: int = 0, queries: int = 0, shard: str | None = None, top_k: int | None = None,
                    restart: bool = False, progress: bool | None = None) -> dict[str, dict[str, float]]:
         """Re-ranks the best `depth` of every query of a first-stage run: `headwise rerank --dataset --run`, same bytes.
+        Long passages are cut, unless the Reranker was made with long="chunk".
 
         Gives {query: {document: score}}, as pytrec_eval and ranx take it. With `output` a TREC run is written; finished
         queries are kept in OUTPUT.partial, and the same call goes on from there after an interruption."""

@@ -20,10 +20,30 @@ class HeadId(NamedTuple):
         return f"{self.layer}-{self.head}"
 
 
+class Window(NamedTuple):
+    """The part of a long text whose score the passage has: text[begin:end], window `number` of `count`, from 0."""
+    number: int
+    count: int
+    begin: int
+    end: int
+
+
+def window_of(text: str, raw: tuple[int, int, int, int] | None) -> Window | None:
+    """From bytes of the text to its characters."""
+    if raw is None:
+        return None
+    encoded = text.encode()
+    begin = len(encoded[:raw[2]].decode())
+    return Window(raw[0], raw[1], begin, begin + len(encoded[raw[2]:raw[3]].decode()))
+
+
 @dataclass(frozen=True, slots=True)
 class Hit:
     """One passage of a ranking. `index` is its place in the request, `rank` starts from 1, a higher score is better and
-    scores of different requests cannot be compared. `id` is the caller's, or the index as text where none was given."""
+    scores of different requests cannot be compared. `id` is the caller's, or the index as text where none was given.
+
+    `truncated`: some of its words were not read. `window`: which part of it is the best, where it was read in several
+    (docs/method.md#long-passages). `empty`: there is nothing to read, so it stands last."""
     index: int
     id: Any
     score: float
@@ -32,6 +52,9 @@ class Hit:
     title: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
     document: Document = ""
+    truncated: bool = False
+    empty: bool = False
+    window: Window | None = None
 
 
 class Ranking(list[Hit]):
@@ -51,12 +74,13 @@ class Ranking(list[Hit]):
         return _html.ranking_html(self)
 
 
-def make_hits(documents: Documents, indices: list[int], scores: list[float]) -> list[Hit]:
+def make_hits(documents: Documents, indices: list[int], scores: list[float],
+              readings: list[tuple[bool, bool, tuple[int, int, int, int] | None]]) -> list[Hit]:
     titles = documents.titles
     return [
         Hit(index, documents.ids[index], score, rank, documents.texts[index], titles[index] if titles else "",
-            documents.metadata(index), documents.sources[index])
-        for rank, (index, score) in enumerate(zip(indices, scores), 1)
+            documents.metadata(index), documents.sources[index], truncated, empty, window_of(documents.texts[index], window))
+        for rank, (index, score, (truncated, empty, window)) in enumerate(zip(indices, scores, readings), 1)
     ]
 
 

@@ -19,6 +19,9 @@ class Ranks(Protocol):
     """What is needed of a Reranker."""
     _engine: _core.Engine
 
+    @property
+    def _over_data_sets(self) -> "Ranks": ...
+
     def _rank(self, query: str, documents: Documents, end: int | None) -> Ranking: ...
 
 
@@ -38,7 +41,7 @@ def rank_request(reranker: Ranks, request: Request, top_k: int | None = None) ->
     """The request's lines of the TREC run."""
     documents = Documents(sources=list(request.texts), ids=request.ids, texts=request.texts, titles=request.titles,
                           scores=list(request.scores))
-    hits = reranker._rank(request.query, documents, limit(top_k))
+    hits = reranker._over_data_sets._rank(request.query, documents, limit(top_k))
     return _core.format_run_query(request.query_id, [(hit.id, hit.score) for hit in hits], "trec", RUN_NAME)
 
 
@@ -64,7 +67,7 @@ class RunWork:
         kept, again = limit(top_k) or 0, flag(restart, "restart")
         target = None if output is None else path_bytes(output, "output")
         work = gather(run=run, dataset=dataset, split=split, depth=depth, skip=skip, queries=queries, shard=shard)
-        self._run = _core.open_run(reranker._engine, work, target, kept, again)
+        self._run = _core.open_run(reranker._over_data_sets._engine, work, target, kept, again)
         self.done = self._run.done
         self.total = len(self._run)
 

@@ -150,6 +150,8 @@ struct ValueType<CandidateOrder> : WordType<kOrderWords> {};
 template <>
 struct ValueType<ScoreKind> : WordType<kScoreWords> {};
 template <>
+struct ValueType<LongPassages> : WordType<kLongPassagesWords> {};
+template <>
 struct ValueType<KeptType> : WordType<kKeptTypeWords> {};
 
 template <typename M>

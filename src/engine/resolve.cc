@@ -132,6 +132,7 @@ Result<ResolvedSettings> resolve(const EngineSettings& settings, const NamedPart
   if (!read->keep_memory && read->encoding.value_or(Encoding::kBlocks) == Encoding::kBlocks) {
     read->keep_memory = read->usual_keep_memory;
   }
+  if (!read->long_passages) read->long_passages = read->usual_long_passages;
   resolved.settings = with_defaults(std::move(*read));
   resolved.options = to_reranker_options(resolved.settings, selection);
   // A fit is of scores as the set says that they are read, and of nothing that is added to them.

@@ -112,6 +112,13 @@ Status PassageStoreJob::keep(std::span<const Passage> passages, const OnFailure&
                              ProgressSink* progress, BuiltPassages& report) {
   auto kept = engine_->reranker.keep_passages(passages, progress);
   if (kept) {
+    for (const int place : kept->empty) {
+      const Passage& passage = passages[static_cast<size_t>(place)];
+      ++report.failed;
+      if (!on_failure) continue;
+      on_failure(passage, Error(ErrorCode::kInvalidInput,
+                                "passage 1 (id '" + passage.id + "') is empty; there is nothing to keep"));
+    }
     report.passages += static_cast<int64_t>(passages.size());
     report.encoded += kept->encoded;
     report.kept_before += kept->kept_before;

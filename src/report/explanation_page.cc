@@ -165,12 +165,13 @@ std::string passage_html(const ExplainedAnswer& answer, size_t place, const Expl
                          const std::vector<Piece>& pieces, const Ranges& ranges) {
   const ExplainedPassage& passage = answer.explanation->passages[place];
   const Passage& given = answer.passages[static_cast<size_t>(passage.index)];
-  std::string html = "<section><div class=\"head\"><h2><span class=\"rank\">" + std::to_string(place + 1) +
-                     "</span>" + html_text(given.id) + "</h2><span class=\"soft small\">given as " +
-                     std::to_string(passage.index + 1) + " of " + std::to_string(answer.passages.size()) +
-                     " &middot; " + std::to_string(passage.tokens.size()) +
-                     " tokens</span><span class=\"score\" title=\"" + exact(passage.score) + "\">" +
-                     fixed_digits(passage.score, views.decimals) + "</span></div>";
+  const std::string words = reading_words(passage);
+  std::string html =
+      "<section><div class=\"head\"><h2><span class=\"rank\">" + std::to_string(place + 1) + "</span>" +
+      html_text(given.id) + "</h2><span class=\"soft small\">given as " + std::to_string(passage.index + 1) +
+      " of " + std::to_string(answer.passages.size()) + " &middot; " + std::to_string(passage.tokens.size()) +
+      " tokens" + (words.empty() ? "" : " &middot; " + words) + "</span><span class=\"score\" title=\"" +
+      exact(passage.score) + "\">" + fixed_digits(passage.score, views.decimals) + "</span></div>";
   if (passage.fused) {
     html += "<p class=\"soft small\">" + signed_digits(passage.fused->ours, views.decimals) +
             " from the attention score " + fixed_digits(passage.attention_score, views.decimals) + ", " +

@@ -88,4 +88,14 @@ std::vector<size_t> heads_by_size(const Explanation& explanation) {
   return by_size(sizes);
 }
 
+std::string reading_words(const ExplainedPassage& passage) {
+  if (passage.empty) return "empty";
+  std::string words;
+  if (passage.window) {
+    words =
+        "part " + std::to_string(passage.window->number + 1) + " of " + std::to_string(passage.window->count);
+  }
+  return passage.truncated ? words + (words.empty() ? "cut" : ", cut") : words;
+}
+
 }  // namespace headwise

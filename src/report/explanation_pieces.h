@@ -48,4 +48,7 @@ double part_of_all(std::span<const double> shares, size_t head);
 // Sum over the passages of the size of each head's share, as by_size orders it: which heads matter here.
 std::vector<size_t> heads_by_size(const Explanation& explanation);
 
+// "empty", "cut", "part 2 of 5", "part 2 of 5, cut"; nothing of a passage that was read as a whole.
+std::string reading_words(const ExplainedPassage& passage);
+
 }  // namespace headwise

@@ -9,6 +9,15 @@
 #include "rerank/reranker_options.h"
 
 namespace headwise {
+namespace {
+
+std::vector<int> order_of(std::span<const ScoredPassage> passages) {
+  std::vector<double> scores;
+  for (const ScoredPassage& passage : passages) scores.push_back(passage.score);
+  return descending_order(scores);
+}
+
+}  // namespace
 
 Result<std::vector<double>> first_stage_scores(const RerankerOptions& options,
                                                std::span<const Passage> passages) {
@@ -31,8 +40,8 @@ FusionParts fusion_parts(const RerankerOptions& options, std::span<const double>
                                              : reciprocal_rank_parts(ours, first_stage);
 }
 
-std::vector<int> best_first(const RerankerOptions& options, std::span<const double> total) {
-  std::vector<int> order = descending_order(total);
+std::vector<int> best_first(const RerankerOptions& options, std::span<const ScoredPassage> passages) {
+  std::vector<int> order = order_of(passages);
   const auto wanted = static_cast<size_t>(options.top_k);
   if (wanted > 0 && order.size() > wanted) order.resize(wanted);
   return order;
@@ -70,14 +79,10 @@ std::vector<double> known_relevance(const RerankerOptions& options, bool own_hea
   return relevance_of(*options.relevance, facts, scores);
 }
 
-Result<std::vector<ScoredPassage>> answer(std::span<const double> total, std::span<const double> relevance,
+Result<std::vector<ScoredPassage>> answer(std::span<const ScoredPassage> passages,
                                           const AnswerWishes& wishes) {
   std::vector<ScoredPassage> hits;
-  for (const int index : descending_order(total)) {
-    const auto i = static_cast<size_t>(index);
-    hits.push_back({.index = index, .score = total[i]});
-    if (!relevance.empty()) hits.back().relevance = relevance[i];
-  }
+  for (const int index : order_of(passages)) hits.push_back(passages[static_cast<size_t>(index)]);
   HW_RETURN_IF_ERROR(express_scores(wishes.score, hits));
   if (wishes.min_score) leave_out_below(*wishes.min_score, hits);
   const auto wanted = static_cast<size_t>(wishes.top_k);

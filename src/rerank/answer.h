@@ -21,7 +21,7 @@ FusionParts fusion_parts(const RerankerOptions& options, std::span<const double>
                          std::span<const double> first_stage);
 
 // The places that are returned where nothing is said of scores: top_k, best first.
-std::vector<int> best_first(const RerankerOptions& options, std::span<const double> total);
+std::vector<int> best_first(const RerankerOptions& options, std::span<const ScoredPassage> passages);
 
 // What is said where relevance is asked for and there is no fit: kUsage.
 tl::unexpected<Error> relevance_unknown();
@@ -42,8 +42,8 @@ RequestFacts request_facts(const HeadScores& scores, std::span<const double> hea
 std::vector<double> known_relevance(const RerankerOptions& options, bool own_heads, const RequestFacts& facts,
                                     std::span<const double> scores);
 
-// `total` and `relevance` (empty: there is none) by place in the request. kUsage as express_scores().
-Result<std::vector<ScoredPassage>> answer(std::span<const double> total, std::span<const double> relevance,
+// `passages` in request order, with their final scores. kUsage as express_scores().
+Result<std::vector<ScoredPassage>> answer(std::span<const ScoredPassage> passages,
                                           const AnswerWishes& wishes);
 
 }  // namespace headwise

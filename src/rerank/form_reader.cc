@@ -10,6 +10,8 @@
 
 #include "base/check.h"
 #include "decoder/create.h"
+#include "rerank/final_scores.h"
+#include "rerank/reading.h"
 #include "rerank/received_attention.h"
 #include "rerank/scoring.h"
 
@@ -35,6 +37,7 @@ Result<FormReader> FormReader::create(std::shared_ptr<const Model> model, Rerank
   HW_RETURN_IF_ERROR(heads);
   auto rules = prompt_rules(*model, options);
   HW_RETURN_IF_ERROR(rules);
+  rules->leave_out_empty = true;
   rules->content_free = options.calibration != Calibration::kNone;
   auto decoder = create_decoder(model, {.threads = options.threads});
   HW_RETURN_IF_ERROR(decoder);
@@ -61,6 +64,10 @@ Status FormReader::encode(std::string_view query, std::span<const Passage> passa
   auto prompt = build_prompt(model_->tokenizer(), rules_, query, passages, order);
   HW_RETURN_IF_ERROR(prompt);
   prompt_ = std::move(*prompt);
+  in_request_ = passages.size();
+  passages_.clear();
+  received_by_.clear();
+  if (prompt_->parts.empty()) return {};
   const PromptLayout& whole = prompt_->layout;
   PromptLayout layout;
   std::vector<int> keep;
@@ -90,8 +97,9 @@ Status FormReader::encode(std::string_view query, std::span<const Passage> passa
 
 Result<std::vector<double>> FormReader::scores(const KeptForm& form, ProgressSink* progress) {
   HW_CHECK(prompt_.has_value());
-  std::vector<GivenSegment> given{{prompt_->segments.prefix, prefix_}};
   bytes_ = 0;
+  if (prompt_->parts.empty()) return std::vector<double>(in_request_);
+  std::vector<GivenSegment> given{{prompt_->segments.prefix, prefix_}};
   for (size_t i = 0; i < passages_.size(); ++i) {
     const auto kept = form.as_run() ? passages_[i] : passages_[i]->reduced(form, received_by_[i]);
     given.push_back({prompt_->segments.passages[i], kept});
@@ -112,8 +120,14 @@ Result<std::vector<double>> FormReader::scores(const KeptForm& form, ProgressSin
   scores.heads = heads_;
   scores.passages = static_cast<int64_t>(passages_.size());
   scores.values = collector.take_values();
-  return options_.filter_after_sum ? collector.scores_filtered_after_sum()
-                                   : combine_heads(scores, options_.calibration, weights_);
+  const std::vector<double> of_parts = options_.filter_after_sum
+                                           ? collector.scores_filtered_after_sum()
+                                           : combine_heads(scores, options_.calibration, weights_);
+  std::vector<ScoredPassage> passages = scored_passages(prompt_->parts, of_parts, in_request_);
+  finish_scores({}, {}, passages);
+  std::vector<double> all;
+  for (const ScoredPassage& passage : passages) all.push_back(passage.score);
+  return all;
 }
 
 }  // namespace headwise

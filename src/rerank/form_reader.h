@@ -37,7 +37,7 @@ class FormReader {
   int layers() const { return deepest_ + 1; }
   // The request that is scored from now on.
   Status encode(std::string_view query, std::span<const Passage> passages, ProgressSink* progress);
-  // S(d) of every passage.
+  // S(d) of every passage; empty ones stand below the lowest.
   Result<std::vector<double>> scores(const KeptForm& form, ProgressSink* progress);
   // Of the passages in the form that was scored last.
   uint64_t bytes() const { return bytes_; }
@@ -55,6 +55,7 @@ class FormReader {
   int deepest_ = 0;
   bool received_ = false;
   std::optional<BuiltPrompt> prompt_;
+  size_t in_request_ = 0;  // passages, empty ones among them
   std::shared_ptr<const KeptSegment> prefix_;
   std::vector<std::shared_ptr<const KeptSegment>> passages_;  // as run
   std::vector<std::vector<float>> received_by_;               // by passage

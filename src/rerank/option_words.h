@@ -43,6 +43,9 @@ inline constexpr std::array<Word<ScoreKind>, 4> kScoreWords{{{"raw", ScoreKind::
                                                              {"softmax", ScoreKind::kSoftmax},
                                                              {"minmax", ScoreKind::kMinmax}}};
 
+inline constexpr std::array<Word<LongPassages>, 2> kLongPassagesWords{
+    {{"cut", LongPassages::kCut}, {"chunk", LongPassages::kChunk}}};
+
 inline constexpr std::array<Word<KeptType>, 3> kKeptTypeWords{
     {{"fp32", KeptType::kFloat32}, {"bf16", KeptType::kBfloat16}, {"int8", KeptType::kInt8}}};
 

@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "passages/budget_file.h"
 #include "rerank/prompt_pieces.h"
+#include "rerank/reading.h"
 #include "rerank/received_attention.h"
 
 namespace headwise {
@@ -52,21 +53,6 @@ size_t pass_length(std::span<const Slot> slots) {
     ++count;
   }
   return count;
-}
-
-// As build_prompt has it, but that there is no question yet.
-Status check_slots(const PromptRules& rules, const PromptPieces& pieces) {
-  for (size_t i = 0; i < pieces.passages.size(); ++i) {
-    const auto tokens = static_cast<int64_t>(pieces.slot(i).size());
-    const auto prefix = static_cast<int64_t>(pieces.prefix.size());
-    const int64_t most = rules.block_span > 0 ? rules.block_span : rules.context - prefix;
-    if (tokens <= most) continue;
-    return fail(ErrorCode::kResourceLimit, "passage " + std::to_string(i + 1) + " takes " +
-                                               std::to_string(tokens) + " tokens; at most " +
-                                               std::to_string(most) +
-                                               " have room: cut passages with --max-words or --max-tokens");
-  }
-  return {};
 }
 
 }  // namespace
@@ -276,9 +262,8 @@ Result<KeepReport> PassageKeeper::build(const PromptRules& rules, std::span<cons
   std::iota(order.begin(), order.end(), 0);
   auto pieces = tokenize_slots(model_->tokenizer(), rules, passages, order);
   HW_RETURN_IF_ERROR(pieces);
-  HW_RETURN_IF_ERROR(check_slots(rules, *pieces));
   std::vector<Ids> ids;
-  for (size_t i = 0; i < passages.size(); ++i) ids.push_back(pieces->slot(i));
+  for (size_t i = 0; i < pieces->parts.size(); ++i) ids.push_back(pieces->slot(i));
   std::sort(ids.begin(), ids.end());
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
   const std::vector<Slot> slots(ids.begin(), ids.end());
@@ -289,8 +274,16 @@ Result<KeepReport> PassageKeeper::build(const PromptRules& rules, std::span<cons
   }
   find_prefix();
   KeepReport report;
-  report.truncated_passages = pieces->truncated_passages;
-  report.kept_before = static_cast<int64_t>(passages.size() - missing.size());
+  RankingStatistics counts;
+  count_parts(pieces->parts, passages.size(), counts);
+  report.truncated_passages = counts.truncated_passages;
+  size_t part = 0;
+  for (size_t i = 0; i < passages.size(); ++i) {
+    const auto place = static_cast<int>(i);
+    if (part == pieces->parts.size() || pieces->parts[part].passage != place) report.empty.push_back(place);
+    while (part < pieces->parts.size() && pieces->parts[part].passage == place) ++part;
+  }
+  report.kept_before = static_cast<int64_t>(pieces->parts.size() - missing.size());
   const std::span<const Slot> all(missing);
   for (size_t done = 0; done < all.size();) {
     const std::span<const Slot> now = all.subspan(done, pass_length(all.subspan(done)));

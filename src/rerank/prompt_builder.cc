@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "base/check.h"
+#include "base/digits.h"
 #include "rerank/passage_text.h"
 #include "rerank/prompt_pieces.h"
 
@@ -17,43 +18,56 @@ using Ids = std::vector<int32_t>;
 
 int64_t size_of(const Ids& ids) { return static_cast<int64_t>(ids.size()); }
 
+// The prompt does not hold even one passage, none of which takes more than its share.
+tl::unexpected<Error> query_too_long(const PromptRules& rules, int64_t query, int64_t template_tokens) {
+  std::string bound = "the model has " + grouped_digits(rules.context) + " positions";
+  if (rules.max_prompt_tokens > 0 && rules.max_prompt_tokens < rules.context) {
+    bound = "a prompt may have " + grouped_digits(rules.max_prompt_tokens) + " (--max-prompt-tokens), and " +
+            bound;
+  }
+  return fail(ErrorCode::kResourceLimit, "the query takes " + grouped_digits(query) + " tokens; " + bound +
+                                             ", of which the template takes " +
+                                             grouped_digits(template_tokens) +
+                                             ": shorten the query, so that passages have room");
+}
+
 // Context is a matter of positions: in `blocks`, passages share them.
-Status check_length(const PromptRules& rules, const PromptPieces& pieces, std::span<const int> order) {
+Status check_length(const PromptRules& rules, const PromptPieces& pieces) {
   int64_t longest_query = size_of(pieces.content_free);
   for (const Ids& query : pieces.queries) longest_query = std::max(longest_query, size_of(query));
-  const int64_t tail = size_of(pieces.instruction) + longest_query + size_of(pieces.closing);
-  const int64_t fixed = size_of(pieces.prefix) + tail;
+  const int64_t template_tokens =
+      size_of(pieces.prefix) + size_of(pieces.instruction) + size_of(pieces.closing);
+  const int64_t fixed = template_tokens + longest_query;
+  const auto fits = [&](int64_t positions, int64_t tokens) {
+    return positions <= rules.context && (rules.max_prompt_tokens == 0 || tokens <= rules.max_prompt_tokens);
+  };
   int64_t positions = fixed;
   int64_t tokens = fixed;
   int64_t fit = 0;
-  for (int index : order) {
-    const auto i = static_cast<size_t>(index);
+  for (const int part : pieces.order) {
+    const auto i = static_cast<size_t>(part);
     const int64_t slot = size_of(pieces.markers[i]) + size_of(pieces.passages[i]) + size_of(pieces.separator);
-    if (rules.encoding == Encoding::kBlocks && rules.block_span > 0 && slot > rules.block_span) {
-      return fail(ErrorCode::kResourceLimit,
-                  "passage " + std::to_string(index + 1) + " takes " + std::to_string(slot) +
-                      " tokens, more than --block-span " + std::to_string(rules.block_span) +
-                      "; raise it, or cut passages with --max-words or --max-tokens");
-    }
     tokens += slot;
     positions = rules.encoding == Encoding::kList
                     ? tokens
                     : std::max(positions, fixed + (rules.block_span > 0 ? rules.block_span : slot));
-    const bool fits =
-        positions <= rules.context && (rules.max_prompt_tokens == 0 || tokens <= rules.max_prompt_tokens);
-    if (fits) ++fit;
+    if (fits(positions, tokens)) ++fit;
   }
-  if (fit == static_cast<int64_t>(order.size())) return {};
+  const auto parts = static_cast<int64_t>(pieces.order.size());
+  if (fit == parts && fits(fixed, fixed)) return {};
+  if (!fits(fixed, fixed) || (fit == 0 && longest_query > rules.context / 8))
+    return query_too_long(rules, longest_query, template_tokens);
   const std::string advice =
-      fit == 0 ? "cut passages with --max-words or --max-tokens, or use --encoding blocks"
-               : "pass fewer (--depth or --top-k of the first stage), cut them with --max-words "
-                 "or --max-tokens, or use --encoding blocks";
+      fit == 0 ? "cut passages with --max-words or --max-tokens"
+               : "pass fewer (--depth or --top-k of the first stage), or cut them with --max-words or "
+                 "--max-tokens";
   return fail(
       ErrorCode::kResourceLimit,
       "the prompt takes " + std::to_string(tokens) + " tokens in " + std::to_string(positions) +
           " positions; allowed are " + std::to_string(rules.context) + " positions" +
           (rules.max_prompt_tokens > 0 ? " and " + std::to_string(rules.max_prompt_tokens) + " tokens" : "") +
-          "; " + std::to_string(fit) + " of " + std::to_string(order.size()) + " passages fit: " + advice);
+          "; " + std::to_string(fit) + " of " + std::to_string(parts) + " passages fit: " + advice +
+          (rules.encoding == Encoding::kList ? ", or use --encoding blocks" : ""));
 }
 
 // Lays the pieces out in segments.
@@ -66,9 +80,9 @@ class SegmentWriter {
   }
 
   // Prefix, passages and instruction as one causal segment.
-  void write_list(std::span<const int> order) {
+  void write_list() {
     Ids ids = pieces_.prefix;
-    for (const int index : order) place_passage(index, 0, ids);
+    for (const int part : pieces_.order) place_passage(part, 0, ids);
     const int64_t instruction_begin = size_of(ids);
     append(ids, pieces_.instruction);
     const int segment = layout_.add_segment(ids, 0, {});
@@ -79,14 +93,14 @@ class SegmentWriter {
   }
 
   // A segment a passage, which sees the prefix and itself.
-  void write_blocks(std::span<const int> order) {
+  void write_blocks() {
     const int prefix = layout_.add_segment(pieces_.prefix, 0, {});
     built_.segments.prefix = prefix;
     seen_ = {prefix};
     int64_t longest = 0;
-    for (const int index : by_tokens(order)) {
+    for (const int part : by_tokens()) {
       Ids ids;
-      place_passage(index, static_cast<int>(layout_.segments.size()), ids);
+      place_passage(part, static_cast<int>(layout_.segments.size()), ids);
       longest = std::max(longest, size_of(ids));
       seen_.push_back(layout_.add_segment(ids, size_of(pieces_.prefix), {prefix}));
     }
@@ -116,8 +130,8 @@ class SegmentWriter {
 
  private:
   // Slots stand in an order of their own (by their tokens), so that the caller's order cannot change a bit.
-  std::vector<int> by_tokens(std::span<const int> order) const {
-    std::vector<int> slots(order.begin(), order.end());
+  std::vector<int> by_tokens() const {
+    std::vector<int> slots = pieces_.order;
     std::sort(slots.begin(), slots.end(), [&](int a, int b) {
       const auto x = static_cast<size_t>(a);
       const auto y = static_cast<size_t>(b);
@@ -128,8 +142,8 @@ class SegmentWriter {
   }
 
   // A passage with its marker and separator, behind `ids` of its segment.
-  void place_passage(int index, int segment, Ids& ids) {
-    const auto i = static_cast<size_t>(index);
+  void place_passage(int part, int segment, Ids& ids) {
+    const auto i = static_cast<size_t>(part);
     built_.segments.passages[i] = segment;
     built_.spans[i] = {segment, size_of(ids) + size_of(pieces_.markers[i]), size_of(pieces_.passages[i])};
     append(ids, pieces_.markers[i]);
@@ -179,6 +193,8 @@ Result<PromptRules> prompt_rules(const Model& model, const RerankerOptions& opti
   rules.rows = options.rows.value_or(rules.wording.rows);
   rules.max_words = options.max_words;
   rules.max_tokens = options.max_tokens;
+  rules.long_passages = options.long_passages;
+  rules.max_windows = options.max_windows;
   rules.block_span = options.block_span;
   rules.context = model.config().context;
   rules.max_prompt_tokens = options.max_prompt_tokens;
@@ -194,7 +210,7 @@ Result<BuiltPrompt> build_prompt(const Tokenizer& tokenizer, const PromptRules& 
                                  std::span<const std::string_view> queries, std::span<const Passage> passages,
                                  std::span<const int> order) {
   HW_CHECK(!queries.empty());
-  if (std::any_of(queries.begin(), queries.end(), is_white_space))
+  if (std::any_of(queries.begin(), queries.end(), is_invisible))
     return fail(ErrorCode::kInvalidInput, "the query is empty; write a question or keywords");
   if (passages.empty())
     return fail(ErrorCode::kInvalidInput, "there are no passages to order; give at least one");
@@ -202,15 +218,15 @@ Result<BuiltPrompt> build_prompt(const Tokenizer& tokenizer, const PromptRules& 
   auto tokenized = tokenize_prompt(tokenizer, rules, queries, passages, order);
   HW_RETURN_IF_ERROR(tokenized);
   const PromptPieces& pieces = *tokenized;
+  built.parts = pieces.parts;
   built.passage_tokens = pieces.passage_tokens;
-  built.truncated_passages = pieces.truncated_passages;
-  HW_RETURN_IF_ERROR(check_length(rules, pieces, order));
+  HW_RETURN_IF_ERROR(check_length(rules, pieces));
 
   SegmentWriter writer(rules, pieces, built);
   if (rules.encoding == Encoding::kList) {
-    writer.write_list(order);
+    writer.write_list();
   } else {
-    writer.write_blocks(order);
+    writer.write_blocks();
   }
   if (rules.rows == QueryRows::kQuery) built.shared_rows.tokens = 0;
   writer.write_queries();

@@ -22,6 +22,7 @@
 #include "headwise/error.h"
 #include "headwise/model_config.h"
 #include "headwise/reranker.h"
+#include "rerank/passage_parts.h"
 #include "rerank/prompt_template.h"
 
 namespace headwise {
@@ -29,7 +30,7 @@ namespace headwise {
 // The layout's segments by what is in them. With `list` prefix, passages and instruction are one.
 struct PromptSegments {
   int prefix = 0;
-  std::vector<int> passages;  // in request order: each with its marker and separator
+  std::vector<int> passages;  // by BuiltPrompt::parts: each with its marker and separator
   int instruction = 0;        // -1: the template has none, with `blocks`
   std::vector<int> queries;
   std::optional<int> content_free;
@@ -38,14 +39,15 @@ struct PromptSegments {
 struct BuiltPrompt {
   PromptLayout layout;
   PromptSegments segments;
-  std::vector<TokenSpan> spans;  // a passage's summed tokens, in request order
+  // What is read of the passages: one part each, in request order, but for windows and empty passages.
+  std::vector<PassagePart> parts;
+  std::vector<TokenSpan> spans;  // a part's summed tokens
   // Rows to read: instruction rows that all queries share (may be none), each query's, the content-free
   // query's.
   RowGroup shared_rows;
   std::vector<RowGroup> query_rows;  // one a query
   RowGroup content_free_rows;        // tokens 0 when not asked for
   int64_t passage_tokens = 0;
-  int64_t truncated_passages = 0;
 };
 
 class TokenMemory;
@@ -59,6 +61,9 @@ struct PromptRules {
   std::string instruction;  // in the place of the wording's task; empty: as it stands
   int max_words = 0;
   int max_tokens = 0;
+  LongPassages long_passages = LongPassages::kCut;
+  int max_windows = 1;
+  bool leave_out_empty = false;  // otherwise an empty passage is an error
   int64_t block_span = 0;
   int64_t context = 0;            // longest prompt in positions
   int64_t max_prompt_tokens = 0;  // 0: no other bound
@@ -70,7 +75,7 @@ struct PromptRules {
 Result<PromptRules> prompt_rules(const Model& model, const RerankerOptions& options);
 
 // `order[i]` is the request index of the i-th passage in the prompt. kInvalidInput: empty query or passage,
-// text that is not UTF-8. kResourceLimit: too long, saying how many passages fit.
+// text that is not UTF-8. kResourceLimit: too long, saying whether the query is or how many passages fit.
 Result<BuiltPrompt> build_prompt(const Tokenizer& tokenizer, const PromptRules& rules, std::string_view query,
                                  std::span<const Passage> passages, std::span<const int> order);
 // The same with several queries, each as if it were alone.

@@ -3,6 +3,9 @@
 
 #include "rerank/prompt_pieces.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "base/check.h"
 #include "rerank/passage_text.h"
 #include "rerank/token_memory.h"
@@ -13,10 +16,6 @@ namespace {
 using Ids = std::vector<int32_t>;
 
 constexpr std::string_view kContentFreeQuery = "N/A";  // Chen et al. 2025, section 3.2
-
-std::string name_of(const Passage& passage, int index) {
-  return "passage " + std::to_string(index + 1) + (passage.id.empty() ? "" : " (id '" + passage.id + "')");
-}
 
 class PieceTokenizer {
  public:
@@ -66,56 +65,142 @@ std::string marker_text(const std::string& marker, size_t place) {
   return text;
 }
 
-Result<Ids> passage_tokens(const PieceTokenizer& tokenize, TokenMemory* known, const std::string& text) {
-  if (known != nullptr) {
-    if (const Ids* found = known->find(text)) return *found;
-  }
-  auto ids = tokenize.text(text);
-  if (ids && known != nullptr) known->keep(text, *ids);
-  return ids;
+// What is longer is not given to the tokenizer: tokens of more bytes are rare, texts of megabytes are not.
+constexpr size_t kBytesPerToken = 128;
+// Of the context that passages leave to a query.
+constexpr int64_t kShareOfQuery = 8;
+
+// The text as far as its first tokens reach.
+std::string_view within_tokens(std::string_view text, int64_t most) {
+  constexpr size_t kLongestWord = 256;
+  const size_t bytes = std::max(static_cast<size_t>(most) * kBytesPerToken, 2 * kLongestWord);
+  if (text.size() <= bytes) return text;
+  size_t end = bytes;
+  // Between words, where a cut leaves the tokens before it alone; else between characters.
+  while (end > bytes - kLongestWord && text[end] != ' ' && text[end] != '\n') --end;
+  if (end == bytes - kLongestWord) end = bytes;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end);
 }
 
-Status tokenize_passages(const PieceTokenizer& tokenize, const PromptRules& rules,
-                         std::span<const Passage> passages, std::span<const int> order,
-                         PromptPieces& pieces) {
-  pieces.markers.resize(passages.size());
-  pieces.passages.resize(passages.size());
-  for (size_t place = 0; place < order.size(); ++place) {
-    const int index = order[place];
-    const Passage& passage = passages[static_cast<size_t>(index)];
-    const std::string whole = passage_text(passage);
-    if (is_white_space(whole)) {
-      return fail(ErrorCode::kInvalidInput,
-                  name_of(passage, index) + " is empty; leave it out or give it a text");
-    }
-    bool cut = false;
-    std::string text(first_words(whole, rules.max_words, cut));
-    const std::string marker = marker_text(rules.wording.marker, place);
-    if (rules.wording.marker_in_span) {
-      text = marker + text;
-    } else if (!marker.empty()) {
-      auto ids = tokenize.text(marker);
+class PassageTokenizer {
+ public:
+  // `most`: tokens of a part; positions of the context or of a slot bound them where nothing else does.
+  PassageTokenizer(const PieceTokenizer& tokenize, const PromptRules& rules, int64_t most)
+      : tokenize_(tokenize), rules_(rules), most_(most) {}
+
+  Status run(std::span<const Passage> passages, std::span<const int> order, int64_t most_together,
+             PromptPieces& pieces) {
+    // The widest marker that is likely.
+    const std::string marker = rules_.wording.marker_in_span ? marker_text(rules_.wording.marker, 998) : "";
+    const auto count = [&](const std::string& text) -> Result<int64_t> {
+      auto ids = tokens(marker + text);
       HW_RETURN_IF_ERROR(ids);
-      pieces.markers[static_cast<size_t>(index)] = std::move(*ids);
+      return static_cast<int64_t>(ids->size());
+    };
+    auto parts = divide_passages(passages,
+                                 {.long_passages = rules_.long_passages,
+                                  .most_words = rules_.max_words,
+                                  .most_tokens = most_,
+                                  .most_windows = rules_.max_windows,
+                                  .leave_out_empty = rules_.leave_out_empty,
+                                  .most_together = most_together,
+                                  .around = static_cast<int64_t>(pieces.separator.size())},
+                                 count);
+    HW_RETURN_IF_ERROR(parts);
+    for (const PartText& part : *parts) pieces.parts.push_back(part.part);
+    pieces.markers.resize(parts->size());
+    pieces.passages.resize(parts->size());
+    std::vector<size_t> first(passages.size(), parts->size());
+    for (size_t place = parts->size(); place > 0; --place) {
+      first[static_cast<size_t>((*parts)[place - 1].part.passage)] = place - 1;
     }
-    auto ids = passage_tokens(tokenize, rules.known, text);
-    if (!ids) return fail(std::move(ids.error()).with_context("reading " + name_of(passage, index)));
-    if (rules.max_tokens > 0 && ids->size() > static_cast<size_t>(rules.max_tokens)) {
-      ids->resize(static_cast<size_t>(rules.max_tokens));
-      cut = true;
+    for (const int passage : order) {
+      for (size_t place = first[static_cast<size_t>(passage)];
+           place < parts->size() && (*parts)[place].part.passage == passage; ++place) {
+        HW_RETURN_IF_ERROR(add((*parts)[place].text, passages[static_cast<size_t>(passage)], place, pieces));
+      }
     }
-    pieces.truncated_passages += cut ? 1 : 0;
-    pieces.passage_tokens += static_cast<int64_t>(ids->size());
-    pieces.passages[static_cast<size_t>(index)] = std::move(*ids);
+    return {};
   }
-  return {};
+
+ private:
+  Result<Ids> tokens(const std::string& text) {
+    TokenMemory* known = rules_.known;
+    if (known == nullptr && rules_.long_passages == LongPassages::kChunk) known = &counted_;
+    const std::string within(within_tokens(text, most_));
+    if (known != nullptr) {
+      if (const Ids* found = known->find(within)) return *found;
+    }
+    auto ids = tokenize_.text(within);
+    if (ids && known != nullptr) known->keep(within, *ids);
+    return ids;
+  }
+
+  // The part at the next place of the prompt.
+  Status add(const std::string& part, const Passage& passage, size_t at, PromptPieces& pieces) {
+    PassagePart& made = pieces.parts[at];
+    const std::string marker = marker_text(rules_.wording.marker, pieces.order.size());
+    const bool in_span = rules_.wording.marker_in_span;
+    if (!in_span && !marker.empty()) {
+      auto ids = tokenize_.text(marker);
+      HW_RETURN_IF_ERROR(ids);
+      pieces.markers[at] = std::move(*ids);
+    }
+    const std::string text = in_span ? marker + part : part;
+    auto ids = tokens(text);
+    if (!ids)
+      return fail(std::move(ids.error()).with_context("reading " + passage_name(passage, made.passage)));
+    const auto room = static_cast<size_t>(std::max<int64_t>(1, most_));
+    if (ids->size() > room || text.size() > within_tokens(text, most_).size()) {
+      ids->resize(std::min(room, ids->size()));
+      made.truncated = true;
+    }
+    pieces.order.push_back(static_cast<int>(at));
+    pieces.passage_tokens += static_cast<int64_t>(ids->size());
+    pieces.passages[at] = std::move(*ids);
+    return {};
+  }
+
+  const PieceTokenizer& tokenize_;
+  const PromptRules& rules_;
+  const int64_t most_;
+  TokenMemory counted_{size_t{4} << 20};  // parts are counted before they are written
+};
+
+// How long a part may be, and all together.
+struct Room {
+  int64_t part = 0;
+  int64_t together = 0;  // 0: any number
+};
+
+// Of what the prompt takes without passages and queries.
+Result<Room> room_of(const PromptRules& rules, const PromptPieces& pieces, const Ids& marker) {
+  const auto size = [](const Ids& ids) { return static_cast<int64_t>(ids.size()); };
+  const int64_t around = size(pieces.separator) + size(marker);
+  const int64_t fixed = size(pieces.prefix) + size(pieces.instruction) + size(pieces.closing);
+  const int64_t context = rules.context - rules.context / kShareOfQuery - fixed;
+  Room room{.part = context - around};
+  if (rules.max_tokens > 0) room.part = std::min<int64_t>(room.part, rules.max_tokens);
+  if (rules.block_span > 0 && rules.encoding == Encoding::kBlocks)
+    room.part = std::min(room.part, rules.block_span - around);
+  if (rules.max_prompt_tokens > 0)
+    room.together = rules.max_prompt_tokens - rules.max_prompt_tokens / kShareOfQuery - fixed;
+  if (rules.encoding == Encoding::kList)
+    room.together = room.together > 0 ? std::min(room.together, context) : context;
+  if (room.part > 0) return room;
+  return fail(ErrorCode::kResourceLimit,
+              "the template alone takes " + std::to_string(fixed + around) + " tokens; the model has " +
+                  std::to_string(rules.context) + " positions" +
+                  (rules.block_span > 0 ? " and --block-span is " + std::to_string(rules.block_span) : "") +
+                  ": nothing is left for a passage");
 }
 
 }  // namespace
 
-PromptPieces::Ids PromptPieces::slot(size_t passage) const {
-  Ids ids = markers[passage];
-  append(ids, passages[passage]);
+PromptPieces::Ids PromptPieces::slot(size_t part) const {
+  Ids ids = markers[part];
+  append(ids, passages[part]);
   append(ids, separator);
   return ids;
 }
@@ -130,10 +215,25 @@ Result<PromptPieces> tokenize_slots(const Tokenizer& tokenizer, const PromptRule
   auto opening = tokenize.chat(rules.wording.opening.value_or(rules.chat.opening), rules.wording.lead);
   HW_RETURN_IF_ERROR(opening);
   append(pieces.prefix, *opening);
-  HW_RETURN_IF_ERROR(tokenize_passages(tokenize, rules, passages, order, pieces));
   auto separator = tokenize.text(rules.wording.separator);
   HW_RETURN_IF_ERROR(separator);
   pieces.separator = std::move(*separator);
+  auto asked = instruction_with(rules.wording, rules.instruction);
+  HW_RETURN_IF_ERROR(asked);
+  auto instruction = tokenize.text(*asked);
+  if (!instruction) return fail(std::move(instruction.error()).with_context("reading the instruction"));
+  pieces.instruction = std::move(*instruction);
+  auto closing = tokenize.chat(rules.wording.closing.value_or(rules.chat.closing), "");
+  HW_RETURN_IF_ERROR(closing);
+  pieces.closing = std::move(*closing);
+  if (passages.empty()) return pieces;
+  const bool apart = !rules.wording.marker_in_span && !rules.wording.marker.empty();
+  auto marker = apart ? tokenize.text(marker_text(rules.wording.marker, 998)) : Result<Ids>(Ids{});
+  HW_RETURN_IF_ERROR(marker);
+  auto room = room_of(rules, pieces, *marker);
+  HW_RETURN_IF_ERROR(room);
+  PassageTokenizer tokenizer_of_passages(tokenize, rules, room->part);
+  HW_RETURN_IF_ERROR(tokenizer_of_passages.run(passages, order, room->together, pieces));
   return pieces;
 }
 
@@ -143,14 +243,8 @@ Result<PromptPieces> tokenize_prompt(const Tokenizer& tokenizer, const PromptRul
   auto pieces = tokenize_slots(tokenizer, rules, passages, order);
   HW_RETURN_IF_ERROR(pieces);
   const PieceTokenizer tokenize(tokenizer, rules);
-  auto closing = tokenize.chat(rules.wording.closing.value_or(rules.chat.closing), "");
-  HW_RETURN_IF_ERROR(closing);
-  pieces->closing = std::move(*closing);
-  auto instruction = instruction_with(rules.wording, rules.instruction);
-  HW_RETURN_IF_ERROR(instruction);
   pieces->queries.resize(queries.size());
   std::vector<std::pair<std::string, Ids*>> texts{
-      {std::move(*instruction), &pieces->instruction},
       {rules.wording.query_prefix + std::string(kContentFreeQuery), &pieces->content_free}};
   for (size_t i = 0; i < queries.size(); ++i) {
     texts.emplace_back(rules.wording.query_prefix + std::string(queries[i]), &pieces->queries[i]);

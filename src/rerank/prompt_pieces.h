@@ -23,23 +23,24 @@ inline void append(std::vector<int32_t>& ids, const std::vector<int32_t>& more) 
 
 struct PromptPieces {
   using Ids = std::vector<int32_t>;
-  Ids prefix;                 // opening and lead
-  std::vector<Ids> markers;   // by request index; empty where the marker belongs to the span or there is none
-  std::vector<Ids> passages;  // by request index
+  Ids prefix;                      // opening and lead
+  std::vector<PassagePart> parts;  // in request order
+  std::vector<Ids> markers;        // by part; empty where the marker belongs to the span or there is none
+  std::vector<Ids> passages;       // by part
+  std::vector<int> order;          // the part at each place of the prompt
   Ids separator;
   Ids instruction;
   std::vector<Ids> queries;
   Ids content_free;
   Ids closing;
   int64_t passage_tokens = 0;
-  int64_t truncated_passages = 0;
 
   // Marker, passage and separator.
-  Ids slot(size_t passage) const;
+  Ids slot(size_t part) const;
 };
 
-// The pieces up to the separator: what does not depend on a query. `order` as in build_prompt. kInvalidInput:
-// an empty passage, text that is not UTF-8.
+// All but the queries: what does not depend on them, the length of passages included. `order` as in
+// build_prompt. kInvalidInput: an empty passage, text that is not UTF-8.
 Result<PromptPieces> tokenize_slots(const Tokenizer& tokenizer, const PromptRules& rules,
                                     std::span<const Passage> passages, std::span<const int> order);
 // All pieces.

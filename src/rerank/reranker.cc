@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 
 #include "base/check.h"
 #include "base/stopwatch.h"
@@ -14,8 +13,10 @@
 #include "headwise/explanation.h"
 #include "rerank/answer.h"
 #include "rerank/attribution.h"
+#include "rerank/final_scores.h"
 #include "rerank/passage_keeper.h"
 #include "rerank/prompt_builder.h"
+#include "rerank/reading.h"
 #include "rerank/reranker_options.h"
 #include "rerank/scoring.h"
 #include "rerank/shared_pass.h"
@@ -33,28 +34,10 @@ struct ReadHeads {
 struct ReadWishes {
   ReadHeads heads;
   bool content_free = true;
-  bool totals = false;                      // Reading::totals
-  const ExplainOptions* explain = nullptr;  // Reading::explained, which needs the totals
+  bool filter_after_sum = false;            // of the sums that the passages' scores are
+  const ExplainOptions* explain = nullptr;  // Reading::explained
   std::string_view instruction{};           // empty: the options'
 };
-
-// What one pass gives for one query.
-struct Reading {
-  HeadScores scores;
-  std::vector<double> totals;               // S(d)
-  RequestFacts facts;                       // with the totals
-  bool own_heads = false;                   // the options'
-  std::vector<ExplainedPassage> explained;  // S(d) split
-};
-
-Status check_finite(const HeadScores& scores) {
-  for (const float value : scores.values) {
-    if (std::isfinite(value)) continue;
-    return fail(ErrorCode::kInvalidInput,
-                "the model gives attention that is not a number; its weights are damaged or overflow fp32");
-  }
-  return {};
-}
 
 }  // namespace
 
@@ -77,11 +60,14 @@ class Reranker::Impl {
   Result<std::vector<Reading>> read_all(std::span<const std::string_view> queries,
                                         std::span<const Passage> passages, const ReadWishes& wishes,
                                         ProgressSink* progress);
+  // Where all passages are empty.
+  std::vector<Reading> nothing_read(size_t queries, const std::vector<int>& order, const ReadWishes& wishes,
+                                    RankingStatistics statistics) const;
   // Gives the pass what is kept of the prompt and says what it is to keep; nothing when it has no use for it.
   Result<std::optional<PassageKeeper::Part>> give_kept(const BuiltPrompt& prompt, DecodeRequest& request,
                                                        RankingStatistics& statistics);
-  // For `rank` and `explain`: the totals, and with `explain` what they are made of.
-  Result<Reading> read_totals(ReadHeads wanted, const RankRequest& request, const ExplainOptions* explain,
+  // For `rank` and `explain`: with `explain`, also what the scores are made of.
+  Result<Reading> read_scores(ReadHeads wanted, const RankRequest& request, const ExplainOptions* explain,
                               ProgressSink* progress);
   Result<Ranking> rank(ReadHeads wanted, const RankRequest& request, ProgressSink* progress);
   // `reading` is of this request.
@@ -92,10 +78,10 @@ class Reranker::Impl {
             options.heads.weights.empty() ? std::vector<double>(heads.size(), 1.0) : options.heads.weights,
             true};
   }
-  ReadWishes totals() const {
+  ReadWishes usual_wishes() const {
     return {.heads = own_heads(),
             .content_free = options.calibration != Calibration::kNone,
-            .totals = true,
+            .filter_after_sum = options.filter_after_sum,
             .explain = nullptr,
             .instruction = {}};
   }
@@ -137,15 +123,15 @@ Result<std::vector<Reading>> Reranker::Impl::read_all(std::span<const std::strin
   RankingStatistics whole;
   whole.prompt_tokens = whole.tokens_run = prompt->layout.tokens();
   whole.passage_tokens = prompt->passage_tokens;
-  whole.truncated_passages = prompt->truncated_passages;
+  count_parts(prompt->parts, passages.size(), whole);
   whole.heads_read = static_cast<int>(wishes.heads.heads.size());
   whole.tokenize_seconds = seconds_since(start);
+  if (prompt->parts.empty()) return nothing_read(queries.size(), order, wishes, whole);
 
-  const bool after_sum = wishes.totals && options.filter_after_sum;
   std::vector<ScoreCollector> collectors;
   for (size_t q = 0; q < queries.size(); ++q) {
     collectors.emplace_back(*prompt, wishes.heads.heads, options.token_filter, q);
-    if (after_sum) collectors.back().keep_token_sums(wishes.heads.weights);
+    if (wishes.filter_after_sum) collectors.back().keep_token_sums(wishes.heads.weights);
   }
   std::optional<Attribution> attribution;
   if (wishes.explain != nullptr) {
@@ -174,27 +160,47 @@ Result<std::vector<Reading>> Reranker::Impl::read_all(std::span<const std::strin
   whole.read_seconds = decoded->read_seconds;
   whole.prefill_seconds = seconds_since(pass_start) - decoded->read_seconds;
   whole.layers_run = decoded->layers_run;
-  std::vector<Reading> readings;
+  std::vector<PartsReading> of_parts;
   for (size_t q = 0; q < queries.size(); ++q) {
-    readings.emplace_back();
-    HeadScores& scores = readings.back().scores;
+    PartsReading& reading = of_parts.emplace_back();
+    HeadScores& scores = reading.scores;
     scores.heads = wishes.heads.heads;
-    scores.passages = static_cast<int64_t>(passages.size());
+    scores.passages = static_cast<int64_t>(prompt->parts.size());
     scores.prompt_order = order;
     scores.statistics = share_of(whole, *prompt, q);
     scores.values = collectors[q].take_values();
     HW_RETURN_IF_ERROR(check_finite(scores));
-    if (!wishes.totals) continue;
-    readings.back().totals = after_sum ? collectors[q].scores_filtered_after_sum()
-                                       : combine_heads(scores, options.calibration, wishes.heads.weights);
-    readings.back().facts = request_facts(scores, wishes.heads.weights);
-    readings.back().own_heads = wishes.heads.own;
+    reading.totals = wishes.filter_after_sum
+                         ? collectors[q].scores_filtered_after_sum()
+                         : combine_heads(scores, options.calibration, wishes.heads.weights);
   }
   if (*kept) keeper->take(*prompt, **kept, *decoded);
   if (attribution) {
-    Reading& reading = readings.front();
+    PartsReading& reading = of_parts.front();
     reading.explained =
         attribution->finish(model->tokenizer(), reading.totals, collectors.front().token_sums());
+  }
+  std::vector<Reading> readings;
+  for (PartsReading& reading : of_parts) {
+    const RequestFacts facts = request_facts(reading.scores, wishes.heads.weights);
+    readings.push_back(of_passages(std::move(reading), prompt->parts, passages.size(), wishes.explain));
+    readings.back().facts = facts;
+    set_relevance(options, wishes.heads.own, facts, readings.back().passages);
+  }
+  return readings;
+}
+
+std::vector<Reading> Reranker::Impl::nothing_read(size_t queries, const std::vector<int>& order,
+                                                  const ReadWishes& wishes,
+                                                  RankingStatistics statistics) const {
+  statistics.prompt_tokens = statistics.tokens_run = 0;
+  std::vector<Reading> readings;
+  for (size_t q = 0; q < queries; ++q) {
+    PartsReading reading;
+    reading.scores.heads = wishes.heads.heads;
+    reading.scores.prompt_order = order;
+    reading.scores.statistics = statistics;
+    readings.push_back(of_passages(std::move(reading), {}, order.size(), wishes.explain));
   }
   return readings;
 }
@@ -214,9 +220,9 @@ Result<std::optional<PassageKeeper::Part>> Reranker::Impl::give_kept(const Built
   return kept;
 }
 
-Result<Reading> Reranker::Impl::read_totals(ReadHeads wanted, const RankRequest& request,
+Result<Reading> Reranker::Impl::read_scores(ReadHeads wanted, const RankRequest& request,
                                             const ExplainOptions* explain, ProgressSink* progress) {
-  ReadWishes wishes = totals();
+  ReadWishes wishes = usual_wishes();
   wishes.heads = std::move(wanted);
   wishes.explain = explain;
   wishes.instruction = request.instruction;
@@ -230,6 +236,7 @@ Result<Reranker> Reranker::create(std::shared_ptr<const Model> model, RerankerOp
   HW_RETURN_IF_ERROR(heads);
   auto rules = prompt_rules(*model, options);
   HW_RETURN_IF_ERROR(rules);
+  rules->leave_out_empty = true;
   auto decoder = create_decoder(model, {.threads = options.threads});
   HW_RETURN_IF_ERROR(decoder);
   const int deepest = std::max_element(heads->begin(), heads->end())->layer;
@@ -265,7 +272,9 @@ int Reranker::deepest_layer() const {
 
 Result<HeadScores> Reranker::head_scores(std::string_view query, std::span<const Passage> passages,
                                          ProgressSink* progress) {
-  auto reading = impl_->read(query, passages, {.heads = impl_->own_heads()}, progress);
+  auto reading = impl_->read(
+      query, passages, {.heads = impl_->own_heads(), .filter_after_sum = impl_->options.filter_after_sum},
+      progress);
   HW_RETURN_IF_ERROR(reading);
   return std::move(reading->scores);
 }
@@ -295,7 +304,7 @@ Result<Ranking> Reranker::Impl::rank(ReadHeads wanted, const RankRequest& reques
   // What is wrong with a request is said before its pass.
   HW_RETURN_IF_ERROR(first_stage_scores(options, request.passages));
   HW_RETURN_IF_ERROR(answer_wishes(options, request));
-  auto reading = read_totals(std::move(wanted), request, nullptr, progress);
+  auto reading = read_scores(std::move(wanted), request, nullptr, progress);
   HW_RETURN_IF_ERROR(reading);
   return ranked(std::move(*reading), request);
 }
@@ -305,10 +314,8 @@ Result<Ranking> Reranker::Impl::ranked(Reading reading, const RankRequest& reque
   HW_RETURN_IF_ERROR(first_stage);
   const auto wishes = answer_wishes(options, request);
   HW_RETURN_IF_ERROR(wishes);
-  std::vector<double> total = std::move(reading.totals);
-  const std::vector<double> relevance = known_relevance(options, reading.own_heads, reading.facts, total);
-  if (options.fusion != Fusion::kNone) total = fusion_parts(options, total, *first_stage).sums();
-  auto hits = answer(total, relevance, *wishes);
+  finish_scores(options, *first_stage, reading.passages);
+  auto hits = answer(reading.passages, *wishes);
   HW_RETURN_IF_ERROR(hits);
   Ranking ranking;
   ranking.facts = reading.facts;
@@ -335,7 +342,7 @@ std::vector<Result<Ranking>> Reranker::rank_many(std::span<const RankRequest> re
       together.push_back(i);
       queries.push_back(requests[i].query);
     }
-    ReadWishes wishes = impl_->totals();
+    ReadWishes wishes = impl_->usual_wishes();
     wishes.instruction = requests[first].instruction;
     auto readings = together.size() < 2
                         ? Result<std::vector<Reading>>(std::vector<Reading>{})
@@ -366,24 +373,20 @@ Result<Explanation> Reranker::explain(std::string_view query, std::span<const Pa
   auto wanted =
       explain.heads.empty() ? Result<ReadHeads>(impl_->own_heads()) : impl_->listed_heads(explain.heads);
   HW_RETURN_IF_ERROR(wanted);
-  auto reading = impl_->read_totals(*wanted, {query, passages, explain.instruction}, &explain, progress);
+  auto reading = impl_->read_scores(*wanted, {query, passages, explain.instruction}, &explain, progress);
   HW_RETURN_IF_ERROR(reading);
-  std::vector<double> total = std::move(reading->totals);
-  const std::vector<double> relevance = known_relevance(options, wanted->own, reading->facts, total);
-  for (size_t i = 0; i < relevance.size(); ++i) reading->explained[i].relevance = relevance[i];
-  if (options.fusion != Fusion::kNone) {
-    const FusionParts parts = fusion_parts(options, total, *first_stage);
-    total = parts.sums();
-    for (size_t i = 0; i < total.size(); ++i) {
-      reading->explained[i].score = total[i];
-      reading->explained[i].fused = {parts.ours[i], parts.first_stage[i]};
-    }
+  const auto fused = finish_scores(options, *first_stage, reading->passages);
+  for (size_t i = 0; i < reading->passages.size(); ++i) {
+    ExplainedPassage& explained = reading->explained[i];
+    explained.score = reading->passages[i].score;
+    explained.relevance = reading->passages[i].relevance;
+    if (fused && !explained.empty) explained.fused = {fused->ours[i], fused->first_stage[i]};
   }
   Explanation explanation;
   explanation.heads = std::move(wanted->heads);
   explanation.head_weights = std::move(wanted->weights);
   explanation.statistics = reading->scores.statistics;
-  for (int index : best_first(options, total)) {
+  for (const int index : best_first(options, reading->passages)) {
     explanation.passages.push_back(std::move(reading->explained[static_cast<size_t>(index)]));
   }
   return explanation;

@@ -64,6 +64,9 @@ Status check_options(const RerankerOptions& options) {
   for (const auto& [name, value] : counts) {
     if (value < 0) return fail(ErrorCode::kUsage, std::string(name) + " must not be negative");
   }
+  if (options.max_windows < 1) {
+    return fail(ErrorCode::kUsage, "--max-windows must be at least 1; --long cut reads no windows");
+  }
   if (options.block_span > 0 && options.encoding != Encoding::kBlocks) {
     return fail(ErrorCode::kUsage, "--block-span belongs to --encoding blocks");
   }

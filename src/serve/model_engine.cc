@@ -76,7 +76,11 @@ Result<QueryAnswer> explain_query(Engine& engine, const RerankQuery& query, cons
   if (!explanation) return fail(std::move(explanation.error()));
   QueryAnswer answer;
   for (const ExplainedPassage& passage : explanation->passages) {
-    answer.results.push_back({.index = passage.index, .score = passage.score});
+    answer.results.push_back({.index = passage.index,
+                              .score = passage.score,
+                              .truncated = passage.truncated,
+                              .empty = passage.empty,
+                              .window = passage.window});
   }
   answer.heads = explanation->heads;
   answer.statistics = explanation->statistics;

@@ -86,16 +86,26 @@ def test_info_says_whose_passages_they_are(headwise, corpus):
         assert words in table
 
 
+def test_long_passages_are_kept_in_windows(headwise, tmp_path):
+    text = " ".join(f"Sentence {number} is about bees." for number in range(60))
+    (tmp_path / "long.jsonl").write_text(json.dumps({"id": "a", "text": text}) + "\n" + json.dumps({"id": "b", "text": "a play"}) + "\n")
+    flags = ["--keep", "kept", "--max-words", "60"]
+    made = json.loads(headwise.ok("passages", "build", "--corpus", "long.jsonl", *flags, "--json"))
+    answer = json.loads(headwise.ok("rerank", "--query", "who wrote Emma?", "--documents", "long.jsonl", *flags, "--json"))
+    windows = answer["statistics"]["windows"]
+    assert windows > 4 and counts(made) == (2, windows + 1, 0, 0)
+    assert answer["statistics"]["passages_kept"] == windows + 1
+
+
 def test_what_cannot_be_kept_is_named_and_the_rest_goes_on(headwise, tmp_path):
     (tmp_path / "bad.jsonl").write_text('{"id": "a", "text": "a novel"}\n{"id": "b", "text": " "}\n{"id": "c", "text": "a play"}\n'
                                         + json.dumps({"id": "d", "text": "word " * 9000}) + "\n" + '{"id": "e", "text": "a poem"}\n')
-    done = headwise("passages", "build", "--corpus", "bad.jsonl", "--keep", "kept", "--json", "--max-words", "0")
+    done = headwise("passages", "build", "--corpus", "bad.jsonl", "--keep", "kept", "--json", "--max-words", "0", "--long", "cut")
     made = json.loads(done.stdout)
-    assert done.returncode == 3 and counts(made) == (5, 3, 0, 2)
-    assert [failure["id"] for failure in made["failures"]] == ["b", "d"]
-    assert "passage 'b' is empty" in done.stderr and "2 of 5 passages could not be kept; all others are" in done.stderr
-    assert info(headwise)["passages"] == 3
-    assert made["failures"][1]["reason"].startswith("passage 'd'") and "--max-words" in made["failures"][1]["reason"]
+    assert done.returncode == 3 and counts(made) == (5, 4, 0, 1) and made["truncated"] == 1
+    assert [failure["id"] for failure in made["failures"]] == ["b"]
+    assert "passage 'b' is empty" in done.stderr and "1 of 5 passages could not be kept; all others are" in done.stderr
+    assert info(headwise)["passages"] == 4
 
 
 def test_shards_into_one_folder_are_the_whole(headwise, corpus, tmp_path):

@@ -192,6 +192,8 @@ TEST(Options, DefaultsAreTheRerankers) {
   EXPECT_EQ(made->seed, plain.seed);
   EXPECT_EQ(made->max_words, plain.max_words);
   EXPECT_EQ(made->max_tokens, plain.max_tokens);
+  EXPECT_EQ(made->long_passages, plain.long_passages);
+  EXPECT_EQ(made->max_windows, plain.max_windows);
   EXPECT_EQ(made->block_span, plain.block_span);
   EXPECT_EQ(made->fusion, plain.fusion);
   EXPECT_EQ(made->fusion_weight, plain.fusion_weight);
@@ -227,6 +229,8 @@ TEST(Options, WhatIsSetReachesTheReranker) {
   EXPECT_EQ(made->seed, 7U);
   EXPECT_EQ(made->max_words, 7);
   EXPECT_EQ(made->max_tokens, 7);
+  EXPECT_EQ(made->long_passages, LongPassages::kChunk);
+  EXPECT_EQ(made->max_windows, 7);
   EXPECT_EQ(made->block_span, 7);
   EXPECT_EQ(made->fusion, Fusion::kWeighted);
   EXPECT_EQ(made->fusion_weight, 0.7);
@@ -249,11 +253,12 @@ TEST(Options, WhatIsSetReachesTheReranker) {
 TEST(Options, ThoseThatDecideAreWrittenAsInEveryRunSoFar) {
   EngineSettings settings = with_defaults({});
   settings.heads = "8..11";
-  EXPECT_EQ(options_that_decide(settings).dump(),
-            R"({"heads":"8..11","encoding":"blocks","calibration":"ratio","token-filter":"low",)"
-            R"("filter-after-sum":false,"rows":"template","fuse":"none","template":"","chat-format":"",)"
-            R"("order":"given","seed":0,"max-words":300,"max-tokens":0,"max-prompt-tokens":0,"block-span":0,)"
-            R"("top-k":0})");
+  EXPECT_EQ(
+      options_that_decide(settings).dump(),
+      R"({"heads":"8..11","encoding":"blocks","calibration":"ratio","token-filter":"low",)"
+      R"("filter-after-sum":false,"rows":"template","fuse":"none","template":"","chat-format":"",)"
+      R"("order":"given","seed":0,"max-words":300,"max-tokens":1024,"max-prompt-tokens":0,"block-span":0,)"
+      R"("top-k":0})");
   const std::string file = (std::filesystem::temp_directory_path() / "options_test_template.json").string();
   std::ofstream(file) << "{}";
   settings.heads = "0-1,1-0";
@@ -307,7 +312,7 @@ TEST(Options, AClientMaySetNothingThatOpensAFileOrCostsMemory) {
   }
   EXPECT_THAT(fields, ElementsAre("adapter", "heads", "encoding", "calibration", "token_filter",
                                   "filter_after_sum", "rows", "fuse", "template", "order", "seed",
-                                  "max_words", "max_tokens_per_doc", "block_span"));
+                                  "max_words", "max_tokens_per_doc", "long", "max_windows", "block_span"));
   EXPECT_NE(find_option("template")->client->words, nullptr);
 }
 

@@ -31,6 +31,16 @@ TEST(PassageText, KnowsPythonsWhiteSpace) {
   EXPECT_FALSE(is_white_space(" . "));
 }
 
+TEST(PassageText, KnowsWhatCannotBeRead) {
+  for (const char* blank :
+       {"", " \t", "\u200B", "\uFEFF\u00A0", "\u2060\u200D\u202E", "\x01\x7F", "\u00AD"}) {
+    EXPECT_TRUE(is_invisible(blank)) << blank;
+  }
+  EXPECT_TRUE(is_invisible(std::string_view("\0\0", 2)));
+  for (const char* text : {".", "\u0301", "\u200Bx", "\uFFFD", "\xFF"})
+    EXPECT_FALSE(is_invisible(text)) << text;
+}
+
 TEST(PassageText, PutsTheTitleOnALineOfItsOwn) {
   EXPECT_EQ(passage_text({.id = "", .title = "T", .text = "x", .first_stage_score = {}}), "T\nx");
   EXPECT_EQ(passage_text({.id = "", .title = "", .text = "x", .first_stage_score = {}}), "x");

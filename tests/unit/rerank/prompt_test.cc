@@ -184,11 +184,89 @@ TEST_F(PromptTest, CutsPassages) {
   chosen.max_words = 1;
   const BuiltPrompt words = build(chosen).value();
   EXPECT_EQ(span_text(words, 0), "Tea");
-  EXPECT_EQ(words.truncated_passages, 2);
+  ASSERT_EQ(words.parts.size(), 2U);
+  EXPECT_TRUE(words.parts[0].truncated && words.parts[1].truncated);
   chosen.max_words = 0;
   chosen.max_tokens = 5;
   const BuiltPrompt tokens = build(chosen).value();
   EXPECT_EQ(span_text(tokens, 0), "Tea\nl");
+}
+
+TEST_F(PromptTest, NoPassageTakesTheQuerysRoom) {
+  passages_[1].text = std::string(100000, 'x');  // of one word
+  for (const Encoding encoding : {Encoding::kList, Encoding::kBlocks}) {
+    PromptRules chosen = rules(encoding == Encoding::kList ? "default" : "blocks", encoding);
+    chosen.context = 2000;
+    passages_[0].text = "y";
+    const auto built = build(chosen);
+    ASSERT_TRUE(built) << built.error().to_string();
+    EXPECT_LE(built->layout.positions.back(), 2000 - 2000 / 8 + 40);
+    EXPECT_GT(built->spans[1].tokens, 1000);
+    EXPECT_FALSE(built->parts[0].truncated);
+    EXPECT_TRUE(built->parts[1].truncated);
+  }
+}
+
+TEST_F(PromptTest, ASlotIsNoLongerThanItsSpan) {
+  PromptRules chosen = rules("blocks", Encoding::kBlocks);
+  chosen.block_span = 10;
+  passages_[1].text = std::string(50, 'x');
+  const BuiltPrompt built = build(chosen).value();
+  EXPECT_EQ(built.layout.segment(built.segments.passages[1]).tokens, 10);
+  EXPECT_TRUE(built.parts[1].truncated);
+}
+
+TEST_F(PromptTest, WindowsAreBlocksOfTheirOwn) {
+  PromptRules chosen = rules("blocks", Encoding::kBlocks);
+  chosen.long_passages = LongPassages::kChunk;
+  chosen.max_words = 4;
+  chosen.max_windows = 9;
+  passages_[1].text = "One two three four. Five six seven eight. Nine.";
+  const BuiltPrompt built = build(chosen).value();
+  ASSERT_EQ(built.parts.size(), 4U);
+  EXPECT_EQ(span_text(built, 1), "One two three four.");
+  EXPECT_EQ(span_text(built, 2), "Five six seven eight.");
+  EXPECT_EQ(built.segments.passages.size(), 4U);
+  EXPECT_EQ(built.parts[3].passage, 1);
+  EXPECT_EQ(built.parts[3].window->count, 3);
+  EXPECT_EQ(built.layout.segment(built.segments.queries[0]).context.size(),
+            6U);  // prefix, slots, instruction
+}
+
+TEST_F(PromptTest, EmptyPassagesHaveNoPartWhereTheyMay) {
+  PromptRules chosen = rules("default", Encoding::kList);
+  passages_.push_back(passages_[0]);
+  passages_[1].title.clear();
+  passages_[1].text = "\u200B ";
+  chosen.leave_out_empty = true;
+  const BuiltPrompt built = build(chosen, {2, 1, 0}).value();
+  ASSERT_EQ(built.parts.size(), 2U);
+  EXPECT_EQ(built.parts[1].passage, 2);
+  EXPECT_TRUE(span_text(built, 1).starts_with("[1] ")) << "numbers go by what is there";
+  EXPECT_TRUE(span_text(built, 0).starts_with("[2] "));
+  passages_[0] = passages_[2] = passages_[1];
+  EXPECT_TRUE(build(chosen, {0, 1, 2})->parts.empty());
+}
+
+TEST_F(PromptTest, ALongQueryIsNamed) {
+  const std::string query(3000, 'q');
+  for (const char* wording : {"default", "blocks"}) {
+    PromptRules chosen =
+        rules(wording, wording == std::string("blocks") ? Encoding::kBlocks : Encoding::kList);
+    chosen.context = 2000;
+    const auto built = build_prompt(tokenizer_, chosen, query, passages_, std::vector<int>{0, 1});
+    ASSERT_FALSE(built);
+    EXPECT_EQ(built.error().code(), ErrorCode::kResourceLimit);
+    EXPECT_NE(built.error().message().find("the query takes 3,00"), std::string::npos)
+        << built.error().message();
+    EXPECT_NE(built.error().message().find("the model has 2,000 positions"), std::string::npos);
+  }
+  PromptRules bounded = rules("blocks", Encoding::kBlocks);
+  bounded.max_prompt_tokens = 1000;
+  const auto built = build_prompt(tokenizer_, bounded, query, passages_, std::vector<int>{0, 1});
+  ASSERT_FALSE(built);
+  EXPECT_NE(built.error().message().find("a prompt may have 1,000 (--max-prompt-tokens)"), std::string::npos)
+      << built.error().message();
 }
 
 TEST_F(PromptTest, NamesWhatIsWrong) {
@@ -205,7 +283,7 @@ TEST_F(PromptTest, NamesWhatIsWrong) {
   expect_error(build(chosen), ErrorCode::kInvalidInput, "passage 2 (id 'b') is empty");
   passages_[1].text = "bad \xFF byte";
   expect_error(build(chosen), ErrorCode::kInvalidInput, "passage 2 (id 'b')");
-  passages_[1].text = std::string(1000, 'x');
+  passages_[0].text = passages_[1].text = std::string(1000, 'x');
   PromptRules narrow = chosen;
   narrow.context = 400;
   expect_error(build(narrow), ErrorCode::kResourceLimit, "1 of 2 passages fit");

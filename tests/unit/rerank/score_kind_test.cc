@@ -101,15 +101,23 @@ TEST(ScoreKind, EmptyPassagesStandLastWithNothing) {
   }
 }
 
+std::vector<ScoredPassage> scored(const std::vector<double>& total) {
+  std::vector<ScoredPassage> passages;
+  for (const double score : total) {
+    passages.push_back({.index = static_cast<int>(passages.size()), .score = score});
+  }
+  return passages;
+}
+
 TEST(ScoreKind, OneOrderInEveryKind) {
   std::mt19937_64 random(5);
   std::normal_distribution<double> normal(0.0, 3.0);
   for (int round = 0; round < 100; ++round) {
     std::vector<double> total(1 + random() % 50);
     for (double& score : total) score = std::round(normal(random) * 4) / 4;  // ties among them
-    const auto raw = answer(total, {}, {}).value();
+    const auto raw = answer(scored(total), {}).value();
     for (const ScoreKind kind : {ScoreKind::kSoftmax, ScoreKind::kMinmax}) {
-      const auto hits = answer(total, {}, {.score = kind, .min_score = {}, .top_k = 0}).value();
+      const auto hits = answer(scored(total), {.score = kind, .min_score = {}, .top_k = 0}).value();
       ASSERT_EQ(hits.size(), raw.size());
       for (size_t i = 0; i < hits.size(); ++i) {
         EXPECT_EQ(hits[i].index, raw[i].index);
@@ -122,7 +130,8 @@ TEST(ScoreKind, OneOrderInEveryKind) {
 
 std::vector<int> places(const std::vector<double>& total, const AnswerWishes& wishes) {
   std::vector<int> found;
-  for (const ScoredPassage& hit : answer(total, {}, wishes).value()) found.push_back(hit.index);
+  const auto hits = answer(scored(total), wishes).value();
+  for (const ScoredPassage& hit : hits) found.push_back(hit.index);
   return found;
 }
 
