@@ -58,7 +58,11 @@ class Problem {
         deviation_[k] += sample.count / all * std::pow(sample.features[k] - mean_[k], 2);
       }
     }
-    for (double& d : deviation_) d = d > 0.0 ? std::sqrt(d) : 1.0;  // one that never varies tells nothing
+    // One that never varies but for rounding tells nothing.
+    for (size_t k = 0; k < size_; ++k) {
+      const double deviation = std::sqrt(deviation_[k]);
+      deviation_[k] = deviation > 1e-9 * (1.0 + std::abs(mean_[k])) ? deviation : 1.0;
+    }
     bounded_.push_back(false);
     for (const LogisticSample& sample : samples_) {
       rows_.emplace_back();
