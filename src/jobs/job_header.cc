@@ -4,6 +4,7 @@
 #include "jobs/job_header.h"
 
 #include "engine/options.h"
+#include "heads/relevance_json.h"
 
 namespace headwise {
 
@@ -29,6 +30,10 @@ Json job_header(const Engine& engine, const std::string& format, const DatasetWo
   header["queries"] = work.requests.size();
   header["texts and first stage"] = work.fingerprint;
   header["flags"] = options_that_decide(engine.settings, engine.reranker.options().heads.weights);
+  const RerankerOptions& options = engine.reranker.options();
+  if (options.score == ScoreKind::kRelevance && options.relevance) {
+    header["relevance"] = relevance_json(*options.relevance);
+  }
   return header;
 }
 

@@ -20,15 +20,17 @@ int64_t size_of(const Ids& ids) { return static_cast<int64_t>(ids.size()); }
 
 // The prompt does not hold even one passage, none of which takes more than its share.
 tl::unexpected<Error> query_too_long(const PromptRules& rules, int64_t query, int64_t template_tokens) {
+  const bool own = !rules.instruction.empty();
   std::string bound = "the model has " + grouped_digits(rules.context) + " positions";
   if (rules.max_prompt_tokens > 0 && rules.max_prompt_tokens < rules.context) {
     bound = "a prompt may have " + grouped_digits(rules.max_prompt_tokens) + " (--max-prompt-tokens), and " +
             bound;
   }
   return fail(ErrorCode::kResourceLimit, "the query takes " + grouped_digits(query) + " tokens; " + bound +
-                                             ", of which the template takes " +
-                                             grouped_digits(template_tokens) +
-                                             ": shorten the query, so that passages have room");
+                                             ", of which the template " + (own ? "with --instruction " : "") +
+                                             "takes " + grouped_digits(template_tokens) + ": shorten " +
+                                             (own ? "query or instruction" : "the query") +
+                                             ", so that passages have room");
 }
 
 // Context is a matter of positions: in `blocks`, passages share them.
