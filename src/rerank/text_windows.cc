@@ -177,9 +177,10 @@ class Divider {
     const Borders borders = borders_of(text_, begin, std::min(limit + 1, text_.size()));
     const size_t half = begin + (limit - begin) / 2;
     for (const std::vector<Border>* kind : {&borders.sentences, &borders.words}) {
-      for (auto border = kind->rbegin(); border != kind->rend(); ++border) {
-        if (border->end > half && border->end <= limit) return border->end;
-      }
+      const auto last = std::find_if(kind->rbegin(), kind->rend(), [&](const Border& border) {
+        return border.end > half && border.end <= limit;
+      });
+      if (last != kind->rend()) return last->end;
     }
     return before_space(begin, limit);
   }
