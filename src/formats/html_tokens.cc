@@ -13,7 +13,7 @@
 namespace headwise {
 namespace {
 
-constexpr std::string_view kBlanks = " \t\n\f\r";
+constexpr std::string_view kHtmlBlanks = " \t\n\f\r";
 
 // Their text goes on to their own closing tag, whatever is in it.
 constexpr std::array<std::string_view, 8> kRaw{"iframe", "noembed",  "noframes", "script",
@@ -91,7 +91,7 @@ size_t end_of_tag(std::string_view text) {
     } else if ((c == '"' || c == '\'') && before == '=') {
       quote = c;
     }
-    if (kBlanks.find(c) == std::string_view::npos) before = c;
+    if (kHtmlBlanks.find(c) == std::string_view::npos) before = c;
   }
   return text.size();
 }
@@ -129,7 +129,7 @@ std::optional<HtmlToken> HtmlTokens::tag() {
   const bool closes = rest_.starts_with("</");
   std::string_view at = rest_.substr(closes ? 2 : 1);
   HtmlToken token{closes ? HtmlToken::Kind::kClose : HtmlToken::Kind::kOpen, {}, false, {}};
-  while (!at.empty() && at[0] != '/' && at[0] != '>' && kBlanks.find(at[0]) == std::string_view::npos) {
+  while (!at.empty() && at[0] != '/' && at[0] != '>' && kHtmlBlanks.find(at[0]) == std::string_view::npos) {
     token.name += small(at[0]);
     at.remove_prefix(1);
   }
