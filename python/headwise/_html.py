@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ._explanation import ExplainedPassage, Explanation
-    from ._results import Ranking
+    from ._results import Hit, Ranking
 
 SHOWN = 20  # passages
 TEXT_SHOWN = 400  # characters of a ranking's passage
@@ -36,6 +36,16 @@ def _left_out(count: int) -> str:
     return f'<p style="opacity: .75">and {count} more</p>' if count > 0 else ""
 
 
+def _caution(hit: "Hit") -> str:
+    """What a reader of the score must know of the passage; "" mostly."""
+    if hit.empty:
+        return "nothing to read in it"
+    if hit.window is not None:
+        return f"read in {hit.window.count} windows; the score is that of number {hit.window.number + 1}" + \
+            (", and its end was not read" if hit.truncated else "")
+    return "cut: its end was not read" if hit.truncated else ""
+
+
 def ranking_html(ranking: "Ranking") -> str:
     if not ranking:
         return "<p>no passages</p>"
@@ -45,9 +55,11 @@ def ranking_html(ranking: "Ranking") -> str:
         part = (hit.score - worst) / (best - worst) if best > worst else 1.0
         text = hit.text if len(hit.text) <= TEXT_SHOWN else hit.text[:TEXT_SHOWN] + " …"
         title = f"<strong>{escaped(hit.title)}</strong> " if hit.title else ""
+        caution = _caution(hit)
+        note = f'<br><em style="opacity: .8">{caution}</em>' if caution else ""
         rows.append(f'<tr><td style="{_NUMBER}">{hit.rank}</td><td style="{_NUMBER}">{_digits(hit.score)}{_bar(part)}</td>'
                     f'<td style="{_CELL}">{escaped(hit.id)}</td>'
-                    f'<td style="{_CELL}; white-space: pre-wrap; overflow-wrap: anywhere" dir="auto">{title}{escaped(text)}</td></tr>')
+                    f'<td style="{_CELL}; white-space: pre-wrap; overflow-wrap: anywhere" dir="auto">{title}{escaped(text)}{note}</td></tr>')
     head = "".join(f'<th scope="col" style="{style}">{word}</th>' for word, style in
                    (("rank", _NUMBER), ("score", _NUMBER), ("id", _CELL), ("passage", _CELL)))
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>{_left_out(len(ranking) - SHOWN)}"

@@ -4,8 +4,10 @@
 import re
 from html.parser import HTMLParser
 
+import headwise
 import pytest
 from conftest import FACTS
+from headwise._results import Window
 
 NASTY = '</span><script>alert("1")</script> & "quotes" 漢字 🐝 naïve'
 
@@ -21,6 +23,8 @@ class Text(HTMLParser):
         assert self.open == []
 
     def handle_starttag(self, tag, attrs):
+        if tag == "br":
+            return
         self.open.append(tag)
         self.tags.add(tag)
         self.styles.append(dict(attrs).get("style") or "")
@@ -62,6 +66,18 @@ def test_long_rankings_are_cut_with_a_word(reranker):
     ranking = reranker.rank("who wrote Emma?", [f"passage {place}" for place in range(25)] + ["long " * 400])
     read = check(ranking._repr_html_())
     assert "and 6 more" in read.text and "long " * 100 not in read.text
+
+
+def test_what_was_not_read_is_said():
+    hits = [headwise.Hit(0, "a", 2.0, 1, "a long text", truncated=True),
+            headwise.Hit(1, "b", 1.0, 2, "a longer one", window=Window(1, 3, 0, 5)),
+            headwise.Hit(2, "c", 0.5, 3, "the longest", truncated=True, window=Window(0, 32, 0, 5)),
+            headwise.Hit(3, "d", 0.0, 4, "", empty=True), headwise.Hit(4, "e", -1.0, 5, "plain")]
+    said = check(headwise.Ranking(hits, [], {})._repr_html_()).text
+    for words in ("a long textcut: its end was not read", "read in 3 windows; the score is that of number 2",
+                  "read in 32 windows; the score is that of number 1, and its end was not read", "nothing to read in it"):
+        assert words in said
+    assert said.endswith("plain")
 
 
 def test_ids_that_are_no_text(reranker):
