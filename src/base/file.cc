@@ -109,7 +109,7 @@ void release_pages(const std::byte* data, size_t bytes) {
   if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
 }
 
-Result<std::string> read_text_file(const std::filesystem::path& path, size_t limit) {
+Result<std::string> read_file(const std::filesystem::path& path, size_t limit) {
   const bool standard_input = path == "-";
   Descriptor opened(standard_input ? -1 : ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   const int fd = standard_input ? STDIN_FILENO : opened.get();
@@ -129,7 +129,30 @@ Result<std::string> read_text_file(const std::filesystem::path& path, size_t lim
   }
 }
 
-Status write_file_atomically(const std::filesystem::path& path, std::string_view content) {
+Result<std::string> read_text_file(const std::filesystem::path& path, size_t limit) {
+  Result<std::string> text = read_file(path, limit);
+  if (!text) return text;
+  Status plain = require_plain_text(*text, path.string());
+  if (!plain) return fail(std::move(plain.error()));
+  return text;
+}
+
+Result<std::filesystem::path> through_links(const std::filesystem::path& path) {
+  constexpr int kMostLinks = 40;  // as the kernel's
+  std::filesystem::path at = path;
+  for (int links = 0; links < kMostLinks; ++links) {
+    std::error_code error;
+    const std::filesystem::path target = std::filesystem::read_symlink(at, error);
+    if (error) return at;  // no link, or nothing there
+    at = target.is_absolute() ? target : at.parent_path() / target;
+  }
+  return system_failure("follow", path, ELOOP);
+}
+
+Status write_file_atomically(const std::filesystem::path& given, std::string_view content) {
+  Result<std::filesystem::path> leads_to = through_links(given);
+  if (!leads_to) return fail(std::move(leads_to.error()));
+  const std::filesystem::path& path = *leads_to;
   // The rename would put a file in the place of a device or a folder.
   std::error_code ignored;
   if (std::filesystem::exists(path, ignored) && !std::filesystem::is_regular_file(path, ignored)) {
@@ -140,6 +163,11 @@ Status write_file_atomically(const std::filesystem::path& path, std::string_view
   Descriptor fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   if (fd.get() < 0) return system_failure("create", temporary, errno);
   Status written = write_all(fd.get(), content, path);
+  // What nobody else may read stays so.
+  struct stat before {};
+  if (written && ::stat(path.c_str(), &before) == 0 && ::fchmod(fd.get(), before.st_mode & 07777) != 0) {
+    written = system_failure("set the mode of", temporary, errno);
+  }
   // fsync before rename: a power cut leaves the old file or the new one, never an empty one.
   if (written && ::fsync(fd.get()) != 0 && errno != EINVAL && errno != EROFS) {
     written = system_failure("flush", path, errno);

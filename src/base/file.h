@@ -39,12 +39,20 @@ class MappedFile {
 // again).
 void release_pages(const std::byte* data, size_t bytes);
 
-// The whole file as text; "-" is standard input. kNotFound, kIo (unreadable, a directory), kResourceLimit
-// when it holds more than `limit` bytes.
+// The whole file; "-" is standard input. kNotFound, kIo (unreadable, a directory), kResourceLimit when it
+// holds more than `limit` bytes.
+Result<std::string> read_file(const std::filesystem::path& path, size_t limit = size_t{4} << 30);
+// The same for a text: kInvalidInput, too, as require_plain_text says.
 Result<std::string> read_text_file(const std::filesystem::path& path, size_t limit = size_t{4} << 30);
+// kInvalidInput, with what to do, when the content of `source` is packed (gzip, ...) or UTF-16 or UTF-32.
+Status require_plain_text(std::string_view content, const std::string& source);
 
-// Writes to `path`.tmp.<pid>, flushes to disk, renames. On any failure the old file is untouched and the
-// temporary one removed. kResourceLimit when the disk is full; kIo when `path` is a device or a folder.
+// Where a path leads: `path` itself, or the file that a chain of symbolic links names (which need not be
+// there). kIo when the chain has no end.
+Result<std::filesystem::path> through_links(const std::filesystem::path& path);
+// Writes to a temporary file beside the one that `path` leads to (through links), flushes to disk, renames;
+// a file that was there keeps its mode. On any failure the old file is untouched and the temporary one
+// removed. kResourceLimit when the disk is full; kIo when `path` is a device or a folder.
 Status write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
 }  // namespace headwise

@@ -283,7 +283,7 @@ constexpr Option kOptions[] = {
 // Of a file that may change between two runs while its name stays.
 std::string content_of(const std::string& path) {
   Fingerprint content;
-  content.add(read_text_file(path).value_or(""));
+  content.add(read_file(path).value_or(""));
   return content.hex();
 }
 

@@ -87,6 +87,7 @@ Status for_each_record(const std::filesystem::path& path, const std::optional<Id
   HW_RETURN_IF_ERROR(file);
   const std::string source = path.string();
   const std::string_view text(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
+  HW_RETURN_IF_ERROR(require_plain_text(text, source));
   LineReader lines(text);
   IdMap<size_t> seen;
   bool any = false;

@@ -185,7 +185,7 @@ tl::expected<Sections, WhyLeftOut> read_text_file_sections(const fs::path& path,
   if (*kind == TextKind::kPdf) {
     sections = pdf_sections(path, name);
   } else {
-    const auto bytes = read_text_file(path, kLargestTextFile);
+    const auto bytes = read_file(path, kLargestTextFile);
     if (!bytes) return tl::unexpected(WhyLeftOut::kUnreadable);
     const auto text = text_of_bytes(*bytes);
     if (!text) return tl::unexpected(text.error());

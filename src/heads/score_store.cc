@@ -171,7 +171,7 @@ Result<ScoreStore> ScoreStore::open(const std::filesystem::path& folder) {
 Result<StoredScores> ScoreStore::read(size_t query) const {
   HW_CHECK(query < queries_.size());
   const std::filesystem::path path = scores_path(folder_, query);
-  auto bytes = read_text_file(path);
+  auto bytes = read_file(path);
   HW_RETURN_IF_ERROR(bytes);
   auto array = parse_npy(*bytes, path.string());
   HW_RETURN_IF_ERROR(array);

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: headwise contributors
 """`headwise eval` as a program: what it prints, its paired tests against scipy, its report, and bad input."""
+import bz2
+import gzip
 import json
+import lzma
 import os
 import random
 import re
@@ -198,6 +201,26 @@ def test_bad_files_exit_3(tmp_path, qrels, run, message):
     assert re.search(message, done.stderr), done.stderr
     assert done.stdout == ""
     assert not (tmp_path / "report.html").exists()
+
+
+@pytest.mark.parametrize("packed, hint", [
+    (gzip.compress, "is packed (gzip); unpack it first"), (bz2.compress, "is packed (bzip2)"), (lzma.compress, "is packed (xz)"),
+    (lambda text: text.decode().encode("utf-16"), "is UTF-16; convert it to UTF-8"),
+    (lambda text: text.decode().encode("utf-16-be"), "is UTF-16"), (lambda text: text.decode().encode("utf-32"), "is UTF-32"),
+])
+def test_packed_and_wide_files_are_told_as_such(files, packed, hint):
+    for name, flag in {"qrels.tsv": "--qrels", "good.trec": "--run"}.items():
+        (files / "packed").write_bytes(packed((files / name).read_bytes()))
+        others = {"--qrels": files / "qrels.tsv", "--run": files / "good.trec", flag: files / "packed"}
+        done = evaluate(*[part for pair in others.items() for part in pair])
+        assert done.returncode == 3 and hint in done.stderr and "packed'" in done.stderr, done.stderr
+
+
+def test_a_report_is_written_through_a_link(files):
+    (files / "real.html").write_text("old")
+    (files / "link.html").symlink_to("real.html")
+    printed("--qrels", files / "qrels.tsv", "--run", files / "good.trec", "--report", files / "link.html")
+    assert (files / "link.html").is_symlink() and "<html" in (files / "real.html").read_text()
 
 
 @pytest.mark.parametrize("arguments, message", [
