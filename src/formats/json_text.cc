@@ -16,6 +16,15 @@ std::string plain_words(std::string_view what) {
   return std::string(end == std::string_view::npos ? what : what.substr(end + 2));
 }
 
+template <typename Json>
+Result<Json> parse_as(std::string_view text) {
+  try {
+    return Json::parse(text.begin(), text.end());
+  } catch (const nlohmann::json::exception& problem) {
+    return fail(ErrorCode::kInvalidInput, plain_words(problem.what()));
+  }
+}
+
 Status use_whole(std::string_view text, std::string_view source, const JsonUser& use) {
   Result<nlohmann::json> value = parse_json(text);
   if (!value) return fail(ErrorCode::kInvalidInput, std::string(source) + ": " + value.error().message());
@@ -30,12 +39,10 @@ Status use_whole(std::string_view text, std::string_view source, const JsonUser&
 
 }  // namespace
 
-Result<nlohmann::json> parse_json(std::string_view text) {
-  try {
-    return nlohmann::json::parse(text.begin(), text.end());
-  } catch (const nlohmann::json::exception& problem) {
-    return fail(ErrorCode::kInvalidInput, plain_words(problem.what()));
-  }
+Result<nlohmann::json> parse_json(std::string_view text) { return parse_as<nlohmann::json>(text); }
+
+Result<nlohmann::ordered_json> parse_ordered_json(std::string_view text) {
+  return parse_as<nlohmann::ordered_json>(text);
 }
 
 tl::unexpected<Error> JsonPlace::fail(std::string_view message) const {

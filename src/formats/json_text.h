@@ -17,6 +17,8 @@ namespace headwise {
 
 // kInvalidInput with the parser's own words when the text is not one JSON value.
 Result<nlohmann::json> parse_json(std::string_view text);
+// The same, where the order of members matters.
+Result<nlohmann::ordered_json> parse_ordered_json(std::string_view text);
 
 // Parses the values of a JSONL text, of a JSON array, or a single JSON value, and hands each to `use` with
 // the line it starts on (JSONL) or its number (array, single). Errors name `source` and that place.

@@ -3,9 +3,11 @@
 
 #include "model/adapter_config.h"
 
+#include <algorithm>
+#include <cctype>
 #include <cmath>
+#include <iterator>
 #include <nlohmann/json.hpp>
-#include <regex>
 
 #include "base/check.h"
 #include "formats/json_text.h"
@@ -13,71 +15,100 @@
 namespace headwise {
 namespace {
 
-using Json = nlohmann::json;
+// The first pattern that matches counts, in the order of the file.
+using OrderedJson = nlohmann::ordered_json;
 
 constexpr int64_t kMaxRank = 4096;
 constexpr size_t kMaxPattern = 200;
 
-// Members of adapter_config.json that change the mathematics and that we do not do: any value but null,
-// false, "none", an empty list or an empty object is refused by name.
-constexpr const char* kRefused[] = {"use_dora",
-                                    "modules_to_save",
-                                    "bias",
-                                    "fan_in_fan_out",
-                                    "lora_bias",
-                                    "layer_replication",
-                                    "target_parameters",
-                                    "use_qalora",
-                                    "use_bdlora",
-                                    "alora_invocation_tokens",
-                                    "trainable_token_indices"};
+// Members that say nothing about what a trained adapter adds, or that are read below. Every other member is
+// refused by name unless it says nothing: PEFT grows a new kind of LoRA with almost every release.
+constexpr std::string_view kHarmless[] = {"peft_type",         "r",
+                                          "lora_alpha",        "use_rslora",
+                                          "rank_pattern",      "alpha_pattern",
+                                          "init_lora_weights", "base_model_name_or_path",
+                                          "revision",          "peft_version",
+                                          "task_type",         "auto_mapping",
+                                          "inference_mode",    "target_modules",
+                                          "exclude_modules",   "layers_to_transform",
+                                          "layers_pattern",    "lora_dropout",
+                                          "loftq_config",      "eva_config",
+                                          "corda_config",      "lora_ga_config",
+                                          "qalora_group_size", "megatron_core",
+                                          "runtime_config"};
 
-bool says_nothing(const Json& value) {
+// Ways to start the training that leave the base model's weights alone. With all others (PiSSA, OLoRA, CorDA,
+// LoftQ, LoRA-GA) the factors go with a base model that PEFT changes again at every load.
+constexpr std::string_view kInitials[] = {"gaussian", "eva", "mica", "orthogonal"};
+
+bool says_nothing(const OrderedJson& value) {
   if (value.is_null()) return true;
   if (value.is_boolean()) return !value.get<bool>();
   if (value.is_string()) return value == "none";
   return (value.is_array() || value.is_object()) && value.empty();
 }
 
-tl::unexpected<Error> wrong_member(const char* key, const char* expected, const Json& found) {
+template <size_t n>
+bool is_among(const std::string_view (&words)[n], std::string_view word) {
+  return std::find(std::begin(words), std::end(words), word) != std::end(words);
+}
+
+Status check_initial_weights(const OrderedJson& value) {
+  if (value.is_null() || value.is_boolean()) return {};
+  std::string word = value.is_string() ? value.get<std::string>() : value.dump();
+  std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return std::tolower(c); });
+  if (is_among(kInitials, word)) return {};
+  return fail(ErrorCode::kUnsupported,
+              "'init_lora_weights' is " + value.dump().substr(0, 60) +
+                  ": such an adapter goes with a changed base model; convert it to a plain one (PEFT: "
+                  "save_pretrained with path_initial_model_for_weight_conversion) or merge it into its base");
+}
+
+tl::unexpected<Error> wrong_member(const char* key, const char* expected, const OrderedJson& found) {
   return fail(ErrorCode::kInvalidInput, "'" + std::string(key) + "' should be " + expected + ", found " +
                                             (found.is_null() ? "nothing" : found.dump().substr(0, 60)));
 }
 
-bool is_rank(const Json& value) {
+bool is_rank(const OrderedJson& value) {
   return value.is_number_integer() && value.get<double>() >= 1 && value.get<double>() <= kMaxRank;
 }
-bool is_alpha(const Json& value) { return value.is_number() && std::isfinite(value.get<double>()); }
+bool is_alpha(const OrderedJson& value) { return value.is_number() && std::isfinite(value.get<double>()); }
 
 template <typename T>
-Status read_patterns(const Json& config, const char* key, bool (*valid)(const Json&), const char* expected,
-                     std::vector<std::pair<std::string, T>>& patterns) {
-  const Json* object = first_member(config, {key});
-  if (object == nullptr) return {};
-  if (!object->is_object()) return wrong_member(key, "an object", *object);
-  for (const auto& [pattern, value] : object->items()) {
+Status read_patterns(const OrderedJson& object, const char* key, bool (*valid)(const OrderedJson&),
+                     const char* expected, std::vector<ModulePattern<T>>& patterns) {
+  if (object.is_null()) return {};
+  if (!object.is_object()) return wrong_member(key, "an object", object);
+  for (auto at = object.begin(); at != object.end(); ++at) {
+    const std::string& pattern = at.key();
+    const OrderedJson& value = *at;
     if (!valid(value)) return wrong_member(key, expected, value);
     if (pattern.size() > kMaxPattern) {
       return fail(ErrorCode::kInvalidInput, "'" + std::string(key) + "' has a pattern of " +
                                                 std::to_string(pattern.size()) + " characters; at most " +
                                                 std::to_string(kMaxPattern) + " are read");
     }
-    patterns.emplace_back(pattern, value.template get<T>());
+    // PEFT: re.match(rf"(.*\.)?({key})$", module).
+    auto compiled = Regex::compile("\\A(.*\\.)?(" + pattern + ")\\z");
+    if (!compiled) {
+      return fail(ErrorCode::kInvalidInput, "'" + std::string(key) + "' has the pattern '" + pattern +
+                                                "', which is no regular expression");
+    }
+    patterns.push_back({pattern, std::move(*compiled), value.template get<T>()});
   }
   return {};
 }
 
-// PEFT: re.match(rf"(.*\.)?({key})$", module), the first that matches.
 template <typename T>
-Result<T> by_pattern(const std::vector<std::pair<std::string, T>>& patterns, const std::string& module,
-                     T otherwise) {
-  for (const auto& [pattern, value] : patterns) {
-    try {
-      if (std::regex_match(module, std::regex("(.*\\.)?(" + pattern + ")"))) return value;
-    } catch (const std::regex_error& error) {
-      return fail(ErrorCode::kInvalidInput,
-                  "the pattern '" + pattern + "' is no regular expression: " + error.what());
+Result<T> by_pattern(const std::vector<ModulePattern<T>>& patterns, const std::string& module, T otherwise) {
+  for (const ModulePattern<T>& row : patterns) {
+    std::vector<Span> found;
+    if (!row.matcher.find_all(module, found)) {
+      return fail(ErrorCode::kResourceLimit, "the pattern '" + row.pattern + "' takes too long to match '" +
+                                                 module +
+                                                 "'; simpler ones, without stars inside stars, do not");
     }
+    if (!found.empty()) return row.value;
   }
   return otherwise;
 }
@@ -93,48 +124,47 @@ Result<double> AdapterConfig::alpha_of(const std::string& module) const {
 }
 
 Result<AdapterConfig> parse_adapter_config(std::string_view text) {
-  auto parsed = parse_json(text);
+  auto parsed = parse_ordered_json(text);
   HW_RETURN_IF_ERROR(parsed);
-  const Json& json = *parsed;
+  const OrderedJson& json = *parsed;
   if (!json.is_object()) return fail(ErrorCode::kInvalidInput, "expected a JSON object");
   const auto member = [&](const char* key) {
-    const Json* found = first_member(json, {key});
-    return found == nullptr ? Json() : *found;
+    const auto found = json.find(key);
+    return found == json.end() ? OrderedJson() : *found;
   };
-  if (const Json type = member("peft_type"); type != "LORA") {
+  if (const OrderedJson type = member("peft_type"); type != "LORA") {
     if (!type.is_string()) return wrong_member("peft_type", "\"LORA\"", type);
     return fail(ErrorCode::kUnsupported, "the adapter is of PEFT type " + type.dump().substr(0, 60) +
                                              "; LORA is what this build merges");
   }
-  for (const char* key : kRefused) {
-    if (const Json value = member(key); !says_nothing(value)) {
-      return fail(ErrorCode::kUnsupported, "the adapter uses '" + std::string(key) + "' (" +
-                                               value.dump().substr(0, 60) +
-                                               "), which this build does not merge");
-    }
+  HW_RETURN_IF_ERROR(check_initial_weights(member("init_lora_weights")));
+  for (auto at = json.begin(); at != json.end(); ++at) {
+    if (is_among(kHarmless, at.key()) || says_nothing(*at)) continue;
+    return fail(ErrorCode::kUnsupported, "the adapter uses '" + at.key().substr(0, 60) + "' (" +
+                                             at->dump().substr(0, 60) + "), which this build does not merge");
   }
   AdapterConfig config;
-  if (const Json rank = member("r"); is_rank(rank)) {
+  if (const OrderedJson rank = member("r"); is_rank(rank)) {
     config.rank = rank.get<int64_t>();
   } else {
     return wrong_member("r", "a whole number from 1 to 4096", rank);
   }
-  if (const Json alpha = member("lora_alpha"); is_alpha(alpha)) {
+  if (const OrderedJson alpha = member("lora_alpha"); is_alpha(alpha)) {
     config.alpha = alpha.get<double>();
   } else {
     return wrong_member("lora_alpha", "a number", alpha);
   }
-  const Json stabilised = member("use_rslora");
+  const OrderedJson stabilised = member("use_rslora");
   if (!stabilised.is_null() && !stabilised.is_boolean()) {
     return wrong_member("use_rslora", "true or false", stabilised);
   }
   config.rank_stabilised = stabilised.is_boolean() && stabilised.get<bool>();
-  if (const Json base = member("base_model_name_or_path"); base.is_string())
+  if (const OrderedJson base = member("base_model_name_or_path"); base.is_string())
     config.base_model = base.get<std::string>();
-  HW_RETURN_IF_ERROR(read_patterns(json, "rank_pattern", is_rank, "whole numbers from 1 to 4096 by pattern",
-                                   config.rank_patterns));
-  HW_RETURN_IF_ERROR(
-      read_patterns(json, "alpha_pattern", is_alpha, "numbers by pattern", config.alpha_patterns));
+  HW_RETURN_IF_ERROR(read_patterns(member("rank_pattern"), "rank_pattern", is_rank,
+                                   "whole numbers from 1 to 4096 by pattern", config.rank_patterns));
+  HW_RETURN_IF_ERROR(read_patterns(member("alpha_pattern"), "alpha_pattern", is_alpha, "numbers by pattern",
+                                   config.alpha_patterns));
   return config;
 }
 

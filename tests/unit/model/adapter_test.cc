@@ -109,6 +109,71 @@ TEST(Adapter, RankAndScaleGoByPatternsOverModules) {
   EXPECT_EQ(adapter->matrices[0].scale, 5.0 / std::sqrt(4.0));
 }
 
+// PEFT's get_pattern_key: the first that matches, in the order of the file, whatever their names.
+TEST(Adapter, TheFirstPatternOfTheFileCounts) {
+  const std::string q = kFront + std::string("self_attn.q_proj");
+  const auto scale = [&](const char* more) {
+    const auto adapter = parse({{q + ".lora_A.weight", {3, 24}}, {q + ".lora_B.weight", {32, 3}}}, more);
+    EXPECT_TRUE(adapter) << more << ": " << error_of(adapter);
+    return adapter ? adapter->matrices[0].scale * 3 : 0.0;
+  };
+  EXPECT_EQ(scale(R"(, "alpha_pattern": {"q_proj": 12, "layers.1.self_attn.q_proj": 48})"), 12);
+  EXPECT_EQ(scale(R"(, "alpha_pattern": {"layers.1.self_attn.q_proj": 48, "q_proj": 12})"), 48);
+  EXPECT_EQ(scale(R"(, "alpha_pattern": {"z_proj": 1, "self_attn\\..*": 9, "a": 3, "q_proj": 12})"), 9);
+  EXPECT_EQ(scale(R"(, "alpha_pattern": {"_proj": 12, "proj": 48})"), 6) << "only whole names, or from a dot";
+  EXPECT_EQ(scale(R"(, "alpha_pattern": {"k_proj|q_proj": 15})"), 15);
+  EXPECT_EQ(scale(R"(, "alpha_pattern": {"model.layers.1.self_attn.q_proj": 21})"), 21);
+  const auto ranked = parse({{q + ".lora_A.weight", {5, 24}}, {q + ".lora_B.weight", {32, 5}}},
+                            R"(, "rank_pattern": {"q_proj": 5, "layers.1.self_attn.q_proj": 2})");
+  ASSERT_TRUE(ranked) << error_of(ranked);
+  EXPECT_EQ(ranked->matrices[0].rank, 5);
+}
+
+TEST(Adapter, APatternThatNeverEndsIsGivenUp) {
+  const std::string q = kFront + std::string("self_attn.q_proj");
+  const auto with = [&](const std::string& pattern) {
+    return parse({{q + ".lora_A.weight", {3, 24}}, {q + ".lora_B.weight", {32, 3}}},
+                 (R"(, "alpha_pattern": {")" + pattern + R"(": 16})").c_str());
+  };
+  EXPECT_THAT(error_of(with("(.*)*(.*)*(.*)*[xy]")), HasSubstr("takes too long"));
+  // Nested stars that the engine sees through, in which std::regex and Python's re do not end.
+  for (const char* pattern : {"(.*)*(.*)*(.*)*x", "((a|l|.)*)*[zZ]", "(.+)+(.+)+(.+)+[%#]", "(a|aa|.|..)*[#]",
+                              "([a-z]+.?)*([a-z0-9_]+.?)*([a-z]*)*[%#]"}) {
+    const auto adapter = with(pattern);
+    ASSERT_TRUE(adapter) << pattern << ": " << error_of(adapter);
+    EXPECT_EQ(adapter->matrices[0].scale, 2.0) << pattern << " matches nothing";
+  }
+}
+
+// Only members that are known to say nothing about the sum are passed over.
+TEST(Adapter, OtherKindsOfLoraAreRefusedByName) {
+  const std::string q = kFront + std::string("self_attn.q_proj");
+  const auto with = [&](const std::string& more) {
+    return error_of(
+        parse({{q + ".lora_A.weight", {3, 24}}, {q + ".lora_B.weight", {32, 3}}}, (", " + more).c_str()));
+  };
+  for (const char* initial :
+       {"pissa", "pissa_niter_16", "olora", "OLoRA", "corda", "loftq", "lora_ga", "of_tomorrow"}) {
+    EXPECT_THAT(with(R"("init_lora_weights": ")" + std::string(initial) + "\""),
+                HasSubstr("goes with a changed base model"))
+        << initial;
+  }
+  for (const char* initial : {"true", "false", "null", R"("gaussian")", R"("Gaussian")", R"("eva")",
+                              R"("mica")", R"("orthogonal")"}) {
+    EXPECT_EQ(with(R"("init_lora_weights": )" + std::string(initial)), "") << initial;
+  }
+  for (const char* kind : {R"("arrow_config": {"top_k": 3})", R"("kasa_config": {"beta": 1e-4})",
+                           R"("velora_config": {"num_groups": 1})", R"("use_of_tomorrow": true)",
+                           R"("lora_bias": true)", R"("megatron_config": {"tp": 2})"}) {
+    EXPECT_THAT(with(kind), HasSubstr("which this build does not merge")) << kind;
+  }
+  EXPECT_EQ(
+      with(R"("kasa_config": null, "use_of_tomorrow": false, "lora_dropout": 0.1, "task_type": "CAUSAL_LM",
+                    "loftq_config": {"loftq_bits": 4}, "auto_mapping": {"unsloth_fixed": true},
+                    "layers_to_transform": [1])"),
+      "");
+}
+
 TEST(Adapter, WhatIsNoFactorOfThisModelIsRefused) {
   const std::string q = kFront + std::string("self_attn.q_proj");
   EXPECT_THAT(error_of(parse({{std::string(kFront) + "input_layernorm.lora_A.weight", {3, 24}}})),
