@@ -22,6 +22,7 @@
 #include "common/output.h"
 #include "common/progress_bar.h"
 #include "common/signals.h"
+#include "common/value_checks.h"
 #include "headwise/dataset.h"
 #include "kernels/peak.h"
 
@@ -214,20 +215,20 @@ Action add_bench(CLI::App& verb, AppContext& context) {
   verb.add_option("--passages", flags->passages, "Passages of the built-in request")
       ->group(kWork)
       ->capture_default_str()
-      ->check(CLI::Range(1, 100000));
+      ->check(between(1, 100000));
   verb.add_option("--words", flags->words, "Words in each of them")
       ->group(kWork)
       ->capture_default_str()
-      ->check(CLI::Range(1, 100000));
+      ->check(between(1, 100000));
   verb.add_option("--repeat", flags->repeat, "Timed rankings, after one that is not; the median counts")
       ->group(kWork)
       ->capture_default_str()
-      ->check(CLI::Range(1, 10000));
+      ->check(between(1, 10000));
   verb.add_option("--triad-megabytes", flags->triad_megabytes,
                   "Memory for the bandwidth measurement; more than the caches hold")
       ->group(kWork)
       ->capture_default_str()
-      ->check(CLI::Range(1, 1000000));
+      ->check(between(1, 1000000));
   constexpr const char* kResult = "Result";
   verb.add_flag("--json", flags->json, "All figures as JSON")->group(kResult);
   verb.add_option("--output", flags->output, "Write FILE instead of standard output")->group(kResult);

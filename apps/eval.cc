@@ -11,6 +11,7 @@
 #include "common/app.h"
 #include "common/diagnostics.h"
 #include "common/output.h"
+#include "common/value_checks.h"
 #include "eval/comparison.h"
 #include "eval_print.h"
 #include "report/evaluation_page.h"
@@ -202,7 +203,7 @@ Action add_eval(CLI::App& verb, AppContext& context) {
   verb.add_option(
           "--relevance-level", options->evaluation.relevance_level,
           "Lowest grade that counts as relevant (trec_eval -l); ndcg uses grades as gains in any case")
-      ->check(CLI::PositiveNumber)
+      ->check(at_least(1))
       ->capture_default_str();
   verb.add_flag("--only-retrieved", options->evaluation.only_retrieved,
                 "Average over the queries that the run has, not over all judged ones (trec_eval without -c)");
@@ -218,11 +219,11 @@ Action add_eval(CLI::App& verb, AppContext& context) {
                   "prompts had")
       ->type_name("FILE");
   verb.add_option("--depth", options->depth, "Candidates of that run that a prompt held, 0: all")
-      ->check(CLI::NonNegativeNumber)
+      ->check(at_least(0))
       ->capture_default_str();
   verb.add_flag("--reversed", options->reversed, "The prompts had them best last");
   verb.add_option("--samples", options->test.samples, "Sign flips of the randomisation test")
-      ->check(CLI::Range(int64_t{100}, int64_t{100'000'000}))
+      ->check(between(int64_t{100}, int64_t{100'000'000}))
       ->capture_default_str();
   verb.add_option("--seed", options->test.seed, "Seed of the randomisation test")->capture_default_str();
   verb.add_flag("--json", options->json, "Print JSON in place of the table");

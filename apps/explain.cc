@@ -18,6 +18,7 @@
 #include "common/progress_bar.h"
 #include "common/signals.h"
 #include "common/terminal.h"
+#include "common/value_checks.h"
 #include "headwise/dataset.h"
 #include "rerank_modes.h"
 
@@ -129,7 +130,7 @@ Action add_explain(CLI::App& verb, AppContext& context) {
   verb.add_option("--depth", flags->depth, "Candidates taken of the query; 0: all")
       ->group(kWork)
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least(0));
 
   constexpr const char* kResult = "Result";
   add_option_flag(verb, flags->engine, "top-k",

@@ -218,8 +218,9 @@ std::string head_views(const ExplainedPassage& passage, const Explanation& expla
 // Heads by passages.
 std::string head_table(const Explanation& explanation, const Paper& paper) {
   const std::vector<size_t> order = heads_by_size(explanation);
-  const size_t passages = std::min(explanation.passages.size(), kTablePassages);
   const int width = 8 + paper.decimals;
+  const auto that_fit = static_cast<size_t>(std::max(1, (paper.columns - 10) / width));
+  const size_t passages = std::min({explanation.passages.size(), kTablePassages, that_fit});
   std::string text = pad_to_columns("head", 10);
   for (size_t p = 0; p < passages; ++p) {
     text += pad_to_columns("rank " + std::to_string(p + 1), width, false);

@@ -17,6 +17,7 @@
 #include "common/app.h"
 #include "common/diagnostics.h"
 #include "common/output.h"
+#include "common/value_checks.h"
 #include "engine/named_heads.h"
 #include "heads/relevance_fit.h"
 #include "headwise/head_set.h"
@@ -143,7 +144,7 @@ Action add_heads_calibrate(CLI::App& verb, AppContext& context) {
   verb.add_option("--ridge", flags->fit.ridge, "How much large weights are held back")
       ->group(kWork)
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(above(0.0));
   verb.add_option("--output", flags->output, "The head set with relevance; may be the file of --heads")
       ->group("Result");
   verb.add_option("--report", flags->report, "A page with reliability curves: FILE.html")->group("Result");

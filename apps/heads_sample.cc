@@ -16,6 +16,7 @@
 #include "common/output.h"
 #include "common/progress_bar.h"
 #include "common/signals.h"
+#include "common/value_checks.h"
 #include "headwise/qrels.h"
 #include "jobs/relevance_job.h"
 
@@ -88,11 +89,11 @@ Action add_heads_sample(CLI::App& verb, AppContext& context) {
                   "Requests of random size of each question, beside those of 1, 5, 20 and 100")
       ->group(kWork)
       ->capture_default_str()
-      ->check(CLI::Range(0, 1000));
+      ->check(between(0, 1000));
   verb.add_option("--most", flags->choice.most, "Candidates of a request, at most")
       ->group(kWork)
       ->capture_default_str()
-      ->check(CLI::Range(1, 1000));
+      ->check(between(1, 1000));
   verb.add_option("--sample-seed", flags->choice.seed, "Draws other requests")
       ->group(kWork)
       ->capture_default_str();

@@ -12,6 +12,7 @@
 #include "common/app.h"
 #include "common/output.h"
 #include "common/store_flags.h"
+#include "common/value_checks.h"
 #include "heads/selection.h"
 #include "headwise/head_set.h"
 
@@ -91,48 +92,48 @@ Action add_heads_select(CLI::App& verb, AppContext& context) {
   verb.add_option("--method", flags->method, "How heads are found")
       ->group(kWork)
       ->capture_default_str()
-      ->check(CLI::IsMember(selection_method_names()));
+      ->check(one_of(selection_method_names()));
   constexpr const char* kMethod = "Methods (defaults are the published values)";
   verb.add_option("--count", options.count,
                   "Heads wanted; 0: qr 16, weighted 32, core, headrank, static, random 8")
       ->group(kMethod)
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least(0));
   verb.add_option("--max-layer", options.max_layer, "Heads of deeper layers are left out")->group(kMethod);
   verb.add_option("--window", options.window, "layers: width")
       ->group(kMethod)
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(at_least(1));
   verb.add_flag("--by-ndcg", options.qr_by_ndcg, "qr: the single head's nDCG@10 instead of attention mass")
       ->group(kMethod);
   verb.add_option("--temperature", options.temperature, "core: of the softmax")
       ->group(kMethod)
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(above(0.0));
   verb.add_option("--negatives", options.negatives, "core: the first stage's first N without a grade; 0: all")
       ->group(kMethod)
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least(0));
   verb.add_option("--entropy-weight", options.entropy_weight, "headrank")
       ->group(kMethod)
       ->capture_default_str();
   verb.add_option("--margin-scale", options.margin_scale, "headrank: of the sigmoid")
       ->group(kMethod)
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(above(0.0));
   verb.add_option("--pool", options.pool, "static: heads searched, the best by single-head nDCG@10")
       ->group(kMethod)
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(at_least(1));
   verb.add_option("--ridge", options.ridge, "weighted: of the squared weights")
       ->group(kMethod)
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(above(0.0));
   verb.add_option("--seed", options.seed, "random")->group(kMethod)->capture_default_str();
   constexpr const char* kResult = "Result";
   verb.add_option("--output", flags->output, "Head-set file")->group(kResult);
   verb.add_option("--format", flags->format, "Of that file")
       ->group(kResult)
       ->capture_default_str()
-      ->check(CLI::IsMember(words_of(kFormats)));
+      ->check(one_of(words_of(kFormats)));
   verb.add_option("--fuse", flags->fuse, "First stage's weight in the fused figure shown")
       ->group(kResult)
       ->capture_default_str();

@@ -13,6 +13,7 @@
 #include "common/diagnostics.h"
 #include "common/store_flags.h"
 #include "common/terminal.h"
+#include "common/value_checks.h"
 #include "engine/named_heads.h"
 #include "heads/head_report.h"
 #include "heads_show_print.h"
@@ -124,12 +125,12 @@ Action add_heads_show(CLI::App& verb, AppContext& context) {
   verb.add_option("--top", flags->stability.top, "Best heads whose overlap is counted")
       ->group(kStability)
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(at_least(1));
   verb.add_option("--splits", flags->stability.splits,
                   "Random halves of the queries, where no stores share queries")
       ->group(kStability)
       ->capture_default_str()
-      ->check(CLI::Range(1, 10000));
+      ->check(between(1, 10000));
   verb.add_option("--seed", flags->stability.seed, "Of the halves")->group(kStability)->capture_default_str();
   constexpr const char* kResult = "Result";
   verb.add_option("--report", flags->report, "Write a self-contained HTML page: map, curve, sets, overlap")

@@ -239,10 +239,10 @@ std::string to_text(const std::string& path, const ModelDescription& model, bool
                                           : "  (this build does not read them)"));
   }
   if (model.memory) {
-    sheet.row("memory, weights",
-              bytes_text(model.memory->stored_weights) + " as stored, plus " +
-                  bytes_text(model.memory->largest_layer) + " for the layer at work;  or " +
-                  bytes_text(model.memory->float_weights) + " more with --weights float32");
+    sheet.row("memory, weights", bytes_text(model.memory->stored_weights) + " as stored, plus " +
+                                     bytes_text(model.memory->largest_layer) +
+                                     " for the layer at work;  or " +
+                                     bytes_text(model.memory->float_weights) + " more with --weights fp32");
     sheet.row("memory, prompt", bytes_text(model.memory->per_1000_tokens) + " per 1,000 tokens");
   }
   if (model.loads()) sheet.row("fingerprint", model.fingerprint);

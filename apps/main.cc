@@ -5,11 +5,13 @@
 // status. What a verb does is in apps/NAME.cc.
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -126,13 +128,15 @@ constexpr std::array kPrograms{
             "headwise-align", "install libtorch-dev and build headwise again"},
 };
 
-// Becomes the program: only an error returns.
-int start_program(const Program& program, char** argv) {
+// Becomes the program, whose name stands at `place` in argv: only an error returns.
+int start_program(const Program& program, char** argv, int place) {
   std::error_code ignored;
   const auto own = std::filesystem::read_symlink("/proc/self/exe", ignored);
   const std::filesystem::path path = own.parent_path() / program.file;
   std::vector<char*> words{const_cast<char*>(program.file)};
-  for (char** word = argv + 2; *word != nullptr; ++word) words.push_back(*word);
+  for (int i = 1; argv[i] != nullptr; ++i) {
+    if (i != place) words.push_back(argv[i]);
+  }
   words.push_back(nullptr);
   ::execv(path.c_str(), words.data());
   return report_error(
@@ -160,6 +164,11 @@ int report_extra_words(const CLI::App& root, const CLI::App* verb, const std::st
   } else if (flag) {
     known = flag_names(verb == nullptr ? root : *verb);
   }
+  // One of the verb's own, given before it.
+  if (flag && std::find(known.begin(), known.end(), word) != known.end()) {
+    return usage_error(verb_name,
+                       "'" + word + "' belongs behind the verb: headwise " + verb_name + " " + word);
+  }
   const std::string nearest = nearest_word(word, known);
   const std::string what = flag ? "unknown flag '" : !known.empty() ? "unknown verb '" : "unexpected word '";
   return usage_error(verb == nullptr ? "" : verb_name, what + word + "'",
@@ -168,7 +177,10 @@ int report_extra_words(const CLI::App& root, const CLI::App* verb, const std::st
 
 int run(int argc, char** argv) {
   for (const Program& program : kPrograms) {
-    if (argc > 1 && std::string_view(argv[1]) == program.verb) return start_program(program, argv);
+    const int place = argc > 2 && std::string_view(argv[1]) == "--quiet" ? 2 : 1;
+    if (argc > place && std::string_view(argv[place]) == program.verb) {
+      return start_program(program, argv, place);
+    }
   }
   AppContext context;
   CLI::App root("headwise: re-rank passages by reading the attention heads of a language model");
@@ -176,6 +188,7 @@ int run(int argc, char** argv) {
   root.set_version_flag("--version", std::string("headwise ") + HEADWISE_VERSION, "Print the version");
   bind_settings_file(root);
   root.formatter(std::make_shared<HelpFormat>());
+  root.add_flag("--quiet", context.quiet, "No progress and no notes on stderr; errors still appear");
   std::vector<std::pair<CLI::App*, Action>> actions;
   for (const VerbGroup& group : kGroups) {
     CLI::App* verbs = root.add_subcommand(group.name, group.purpose);
@@ -210,7 +223,7 @@ int run(int argc, char** argv) {
     const std::string name = chosen_name();
     return report_extra_words(root, chosen, name);
   } catch (const CLI::ParseError& end) {
-    return report_parse_end(root, chosen_name(), end);
+    return report_parse_end(root, chosen_name(), end, std::span(argv, static_cast<size_t>(argc)));
   }
   context.verb = chosen_name();
   if (chosen == nullptr) {

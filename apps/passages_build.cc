@@ -53,7 +53,7 @@ class BuildBar : public ProgressSink {
 
 // The engine calls the one passage of a call its first.
 std::string reason_of(const Passage& passage, const Error& error) {
-  const std::string of_call = "passage 1 (id '" + passage.id + "')";
+  const std::string of_call = "documents[0] (id '" + passage.id + "')";
   std::string text = error.to_string();
   if (text.starts_with(of_call)) return "passage '" + passage.id + "'" + text.substr(of_call.size());
   return "passage '" + passage.id + "': " + text;

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "base/check.h"
+#include "common/value_checks.h"
 #include "rerank_modes.h"
 
 namespace headwise {
@@ -63,7 +64,7 @@ Action add_rerank(CLI::App& verb, AppContext& context) {
   verb.add_option("--format", flags->format,
                   "table (one query), jsonl (stream), trec (data set), msmarco, rankllm")
       ->group(kResult)
-      ->check(CLI::IsMember({"table", "jsonl", "trec", "msmarco", "rankllm"}));
+      ->check(one_of({"table", "jsonl", "trec", "msmarco", "rankllm"}));
   verb.add_flag("--json", flags->json, "The same as --format jsonl")->group(kResult);
   verb.add_option("--output", flags->output,
                   "Write FILE instead of standard output; a data set goes on from FILE.partial")

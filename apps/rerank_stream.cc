@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -142,6 +143,9 @@ Status parse_request(const std::string& line, Request& request) {
     json = Json::parse(line);
   } catch (const Json::parse_error& error) {
     return bad("not JSON: byte " + std::to_string(error.byte) + " of the line is not what JSON allows there");
+  } catch (const Json::exception& error) {  // a number that no double holds
+    const std::string what = error.what();
+    return bad("JSON that cannot be read: " + what.substr(std::min(what.find(']') + 2, what.size())));
   }
   if (!json.is_object()) return bad(std::string("a request is a JSON object, found ") + json.type_name());
   if (const Json* id = field(json, {"query_id", "qid", "id"})) {

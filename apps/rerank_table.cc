@@ -17,7 +17,11 @@
 namespace headwise {
 namespace {
 
+// A passage's text needs this much; where there is less, the bar goes, then the place it came from.
+constexpr int kTextColumns = 20;
 constexpr int kBarColumns = 12;
+constexpr int kRankColumns = 4;
+constexpr int kWasColumns = 11;  // " was  move"
 
 struct Palette {
   const char *up, *down, *faint, *strong, *bar, *end;
@@ -102,9 +106,14 @@ std::string format_table(const Answer& answer, int columns, bool colours) {
   for (const ScoredPassage& hit : hits) {
     score_columns = std::max(score_columns, display_columns(print("%.*f", decimals, hit.score)));
   }
+  int text_columns = columns - (kRankColumns + kWasColumns + kBarColumns + score_columns + 6);
+  const bool with_bar = text_columns >= kTextColumns;
+  if (!with_bar) text_columns += kBarColumns + 2;
+  const bool with_was = text_columns >= kTextColumns;
+  if (!with_was) text_columns += kWasColumns;
   std::string table = std::string(paint.strong) + cut_to_columns(answer.query, columns) + paint.end + "\n";
-  table += paint.faint + std::string("rank  was        ") + pad_to_columns("score", score_columns, false) +
-           paint.end + "\n";
+  table += paint.faint + std::string(with_was ? "rank  was        " : "rank  ") +
+           pad_to_columns("score", score_columns, false) + paint.end + "\n";
   int rank = 0;
   for (const ScoredPassage& hit : hits) {
     const int was = hit.index + 1;
@@ -115,12 +124,13 @@ std::string format_table(const Answer& answer, int columns, bool colours) {
     const char* move_colour = change > 0 ? paint.up : change < 0 ? paint.down : paint.faint;
     // The last one of a list has no bar: bars show the distance to it.
     const double share = high > low ? (hit.score - low) / (high - low) : 1.0;
-    table += print("%4d %4d  ", rank, was) + move_colour + pad_to_columns(move, 5) + paint.end + " " +
-             pad_to_columns(print("%.*f", decimals, hit.score), score_columns, false) + "  " + paint.bar +
-             pad_to_columns(bar_of(share, kBarColumns), kBarColumns) + paint.end + "  ";
-    table += passage_line(answer.passages[static_cast<size_t>(hit.index)], hit,
-                          columns - (21 + score_columns + kBarColumns)) +
-             "\n";
+    table += print("%4d", rank);
+    if (with_was) table += print(" %4d  ", was) + move_colour + pad_to_columns(move, 5) + paint.end;
+    table += (with_was ? " " : "  ") +
+             pad_to_columns(print("%.*f", decimals, hit.score), score_columns, false) + "  ";
+    if (with_bar)
+      table += paint.bar + pad_to_columns(bar_of(share, kBarColumns), kBarColumns) + paint.end + "  ";
+    table += passage_line(answer.passages[static_cast<size_t>(hit.index)], hit, text_columns) + "\n";
   }
   return table + paint.faint + footer(answer) + paint.end + "\n";
 }

@@ -13,6 +13,7 @@
 #include "common/diagnostics.h"
 #include "common/output.h"
 #include "common/store_flags.h"
+#include "common/value_checks.h"
 #include "route/labels.h"
 
 namespace headwise {
@@ -78,20 +79,20 @@ Action add_route_label(CLI::App& verb, AppContext& context) {
   verb.add_option("--pool", options.pool, "Heads searched: the best by single-head nDCG@10")
       ->group(kSearch)
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(at_least(1));
   verb.add_option("--most", options.most, "Heads of a label at most")
       ->group(kSearch)
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(at_least(1));
   verb.add_option("--label-votes", options.votes,
                   "Searches for each query on samples of its candidates; heads found in half of them stay")
       ->group(kSearch)
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(at_least(1));
   verb.add_option("--sample", options.sample, "With --label-votes: share of the candidates in a sample")
       ->group(kSearch)
       ->capture_default_str()
-      ->check(CLI::Range(0.05, 1.0));
+      ->check(between(0.05, 1.0));
   verb.add_option("--seed", options.seed, "Of the samples")->group(kSearch)->capture_default_str();
   verb.add_option("--output", flags->output, "File of the labels")->group("Result");
   verb.add_flag("--json", flags->json, "One JSON object instead of a text")->group("Result");

@@ -19,6 +19,7 @@
 #include "common/progress_bar.h"
 #include "common/signals.h"
 #include "common/store_flags.h"
+#include "common/value_checks.h"
 #include "engine/resolve.h"
 #include "report/routing_page.h"
 #include "route/query_embedding.h"
@@ -264,7 +265,7 @@ Action add_route_report(CLI::App& verb, AppContext& context) {
   verb.add_option("--max-words", flags->max_words, "Words kept of a passage; 0: all")
       ->group("Seconds (with --run: these queries are timed)")
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least(0));
   verb.add_option("--report", flags->report, "HTML page")->group("Result");
   verb.add_flag("--json", flags->json, "One JSON object, with every query's heads, instead of tables")
       ->group("Result");

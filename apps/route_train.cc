@@ -14,6 +14,7 @@
 #include "common/progress_bar.h"
 #include "common/signals.h"
 #include "common/store_flags.h"
+#include "common/value_checks.h"
 #include "route/controls.h"
 #include "route/query_embedding.h"
 #include "route/routing_evaluation.h"
@@ -143,26 +144,26 @@ Action add_route_train(CLI::App& verb, AppContext& context) {
   };
   add("--embedding-layer", flags->embedding_layer,
       "Layer whose hidden states embed the query; -1: at a fifth of the depth");
-  add("--inner", options.inner, "Inner width")->check(CLI::PositiveNumber);
+  add("--inner", options.inner, "Inner width")->check(at_least(1));
   add("--fewest", flags->fewest,
       "Heads above the threshold that a query must have; below, the static set is read")
-      ->check(CLI::PositiveNumber);
+      ->check(at_least(1));
   constexpr const char* kTraining = "Training";
   const auto train = [&](const char* name, auto& target, const char* help) {
     return verb.add_option(name, target, help)->group(kTraining)->capture_default_str();
   };
   train("--dev-share", flags->dev_share, "Share of each data set's queries held out for tuning")
-      ->check(CLI::Range(0.01, 0.9));
+      ->check(between(0.01, 0.9));
   train("--sparsities", options.sparsities, "Weights of the sparsity term that are tried")->delimiter(',');
   train("--thresholds", options.thresholds, "Thresholds that are tried")->delimiter(',');
-  train("--learning-rate", options.learning_rate, "AdamW's")->check(CLI::PositiveNumber);
-  train("--weight-decay", options.weight_decay, "AdamW's, decoupled")->check(CLI::NonNegativeNumber);
-  train("--batch", options.batch, "Queries a step")->check(CLI::PositiveNumber);
-  train("--epochs", options.epochs, "At most")->check(CLI::PositiveNumber);
+  train("--learning-rate", options.learning_rate, "AdamW's")->check(above(0.0));
+  train("--weight-decay", options.weight_decay, "AdamW's, decoupled")->check(at_least(0.0));
+  train("--batch", options.batch, "Queries a step")->check(at_least(1));
+  train("--epochs", options.epochs, "At most")->check(at_least(1));
   train("--patience", options.patience, "Epochs without a better dev ranking before it stops")
-      ->check(CLI::PositiveNumber);
+      ->check(at_least(1));
   train("--positive-weight", options.positive_weight, "Weight of a label's heads in the loss")
-      ->check(CLI::PositiveNumber);
+      ->check(above(0.0));
   train("--seed", options.seed, "Of the split, the first weights and the order");
   verb.add_option("--output", flags->output, "Router file (.safetensors)")->group("Result");
   verb.add_flag("--json", flags->json, "One JSON object, with every epoch, instead of a text")

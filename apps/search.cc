@@ -16,6 +16,7 @@
 #include "common/progress_bar.h"
 #include "common/signals.h"
 #include "common/terminal.h"
+#include "common/value_checks.h"
 #include "engine/statistics_json.h"
 #include "explain.h"
 #include "formats/left_out_json.h"
@@ -243,7 +244,7 @@ Action add_search(CLI::App& verb, AppContext& context) {
   verb.add_option("--depth", flags->depth, "Candidates that BM25 finds and the engine orders")
       ->group(kWork)
       ->capture_default_str()
-      ->check(CLI::Range(1, 100000));
+      ->check(between(1, 100000));
   verb.add_flag("--no-rerank", flags->no_rerank, "BM25 alone: no model is read")->group(kWork);
 
   constexpr const char* kResult = "Result";
@@ -257,7 +258,7 @@ Action add_search(CLI::App& verb, AppContext& context) {
   verb.add_option("--format", flags->format,
                   "table, jsonl (one object, with texts), trec (default with --queries), msmarco, rankllm")
       ->group(kResult)
-      ->check(CLI::IsMember({"table", "jsonl", "trec", "msmarco", "rankllm"}));
+      ->check(one_of({"table", "jsonl", "trec", "msmarco", "rankllm"}));
   verb.add_flag("--json", flags->json, "The same as --format jsonl")->group(kResult);
   verb.add_flag("--explain", flags->explain, "Which tokens the read heads look at")->group(kResult);
   verb.add_flag("--per-head", flags->per_head, "With --explain: also what each head by itself looks at")

@@ -18,6 +18,7 @@
 #include "common/engine_flags.h"
 #include "common/progress_bar.h"
 #include "common/signals.h"
+#include "common/value_checks.h"
 #include "engine/options.h"
 #include "search/index.h"
 #include "serve/dialects.h"
@@ -202,7 +203,7 @@ Action add_serve(CLI::App& verb, AppContext& context) {
       "Address to listen on; 0.0.0.0: all of the machine's. There is no TLS: put a proxy in front where the "
       "network is not yours");
   add(kNetwork, "--port", flags->transport.port, "Port; 0: any free one, which is printed")
-      ->check(CLI::Range(0, 65535));
+      ->check(between(0, 65535));
   add(kNetwork, "--api-key", flags->service.api_key,
       "Key that requests must carry (Authorization: Bearer KEY); better as HEADWISE_API_KEY, which other "
       "users of the machine do not see");
@@ -210,7 +211,7 @@ Action add_serve(CLI::App& verb, AppContext& context) {
       "Origin whose pages may ask, or * for all; without it only the server's own page may");
   add(kNetwork, "--max-connections", flags->max_connections,
       "Open connections; above, the one that was idle longest is closed")
-      ->check(CLI::Range(8, 100000));
+      ->check(between(8, 100000));
 
   constexpr const char* kSearch = "Search";
   add(kSearch, "--corpus", flags->place.corpus,
@@ -225,25 +226,25 @@ Action add_serve(CLI::App& verb, AppContext& context) {
   constexpr const char* kBounds = "Bounds";
   add(kBounds, "--max-queue", flags->service.queue.requests,
       "Requests that wait; above, 429. Choose what is answered before clients lose patience")
-      ->check(CLI::Range(1, 100000));
+      ->check(between(1, 100000));
   add(kBounds, "--max-queue-tokens", flags->service.queue.tokens,
       "Tokens (estimated) that wait; above, 429. Tokens a second, from `headwise bench`, times the longest "
       "wait that you want")
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
+      ->check(between(int64_t{1}, int64_t{1} << 40));
   add(kBounds, "--max-batch-tokens", flags->service.queue.batch_tokens,
       "Tokens (estimated) taken from the queue at one time, of requests with the same settings")
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
+      ->check(between(int64_t{1}, int64_t{1} << 40));
   add(kBounds, "--max-body", flags->transport.max_body, "Bytes of a request's body; above, 413")
-      ->check(CLI::Range(size_t{1024}, size_t{1} << 30));
+      ->check(between(size_t{1024}, size_t{1} << 30));
   add(kBounds, "--max-documents", flags->service.limits.max_documents, "Documents of a request; above, 413")
-      ->check(CLI::Range(1, 1000000));
+      ->check(between(1, 1000000));
   add(kBounds, "--drain-seconds", flags->drain_seconds,
       "After SIGTERM: how long requests that were taken may run on")
-      ->check(CLI::Range(0.0, 86400.0));
+      ->check(between(0.0, 86400.0));
   add("Result", "--score", flags->score,
       "What scores are where a request does not say: raw, as `rerank` prints them; softmax or minmax over a "
       "query's passages, both within 0..1")
-      ->check(CLI::IsMember({"raw", "softmax", "minmax"}));
+      ->check(one_of({"raw", "softmax", "minmax"}));
   verb.add_flag("--no-log", flags->no_log, "No line on stderr for each request")->group("Result");
   verb.add_flag("--no-warm-up", flags->no_warm_up, "Listen at once; the first request waits longer")
       ->group("Model");

@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "common/model_path.h"
+#include "common/value_checks.h"
 #include "heads/selection.h"
 #include "model/tensor_roles.h"
 #include "rerank/option_words.h"
@@ -141,13 +142,13 @@ void add_preferences_flags(const FlagGroup& group, AlignFlags& flags) {
       "several times for several");
   group.add("--held-out", flags.held_out,
             "Queries that say when to stop and which update is kept; form of --graded");
-  group.add("--list-size", options.list_size, "Passages of a graded list")->check(CLI::Range(2, 1000));
+  group.add("--list-size", options.list_size, "Passages of a graded list")->check(between(2, 1000));
   group.add("--lists", options.lists, "Graded lists of a batch, which share their passages")
-      ->check(CLI::PositiveNumber);
+      ->check(at_least(1));
   group.add_switch("--fixed-lists", options.fixed_lists,
                    "As many lists as a data set has queries, the same every time, instead of ever new ones");
   group.add("--max-words", options.max_words, "A passage is cut after this many words, 0: not cut")
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least(0));
 }
 
 void add_model_flags(const FlagGroup& group, AlignFlags& flags) {
@@ -160,73 +161,70 @@ void add_model_flags(const FlagGroup& group, AlignFlags& flags) {
   group
       .add("--select", flags.select,
            "Instead of --heads: a method of `heads select` that finds them in the --graded data first")
-      ->check(CLI::IsMember(with_empty(selection_method_names())));
+      ->check(one_of(with_empty(selection_method_names())));
   group.add("--select-count", flags.select_count, "Heads wanted of --select; 0: the method's own number")
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least(0));
   group.add("--select-max-layer", flags.select_max_layer, "Heads of deeper layers are left out; -1: none");
   group.add("--select-queries", flags.select_queries, "Queries of each --graded set that --select looks at")
-      ->check(CLI::PositiveNumber);
+      ->check(at_least(1));
   group.add("--encoding", flags.encoding, "blocks or list; else as the head set says")
-      ->check(CLI::IsMember(with_empty(words_of(kEncodingWords))));
+      ->check(one_of(with_empty(words_of(kEncodingWords))));
   group.add("--calibration", flags.calibration, "ratio, na or none; else as the head set says")
-      ->check(CLI::IsMember(with_empty(words_of(kCalibrationWords))));
+      ->check(one_of(with_empty(words_of(kCalibrationWords))));
   group.add("--token-filter", flags.token_filter, "low or none; else as the head set says")
-      ->check(CLI::IsMember(with_empty(words_of(kTokenFilterWords))));
+      ->check(one_of(with_empty(words_of(kTokenFilterWords))));
   group.add("--rows", flags.rows, "Rows that are read; else as the head set says")
-      ->check(CLI::IsMember(with_empty(words_of(kRowsWords))));
+      ->check(one_of(with_empty(words_of(kRowsWords))));
   group.add("--template", flags.prompt_template, "Prompt template; else as the head set says");
 }
 
 void add_trained_flags(const FlagGroup& group, AlignFlags& flags) {
   TrainingModelOptions& training = flags.training;
-  group.add("--train", flags.projections, "Projections")
-      ->delimiter(',')
-      ->check(CLI::IsMember(projection_words()));
-  group.add("--first-layer", training.first_layer, "Layers before it stay frozen")
-      ->check(CLI::NonNegativeNumber);
+  group.add("--train", flags.projections, "Projections")->delimiter(',')->check(one_of(projection_words()));
+  group.add("--first-layer", training.first_layer, "Layers before it stay frozen")->check(at_least(0));
   group.add_switch("--whole-matrices", training.whole_matrices,
                    "Train the matrices instead of low-rank factors");
-  group.add("--rank", training.rank, "Of the factors")->check(CLI::PositiveNumber);
+  group.add("--rank", training.rank, "Of the factors")->check(at_least(1));
   group.add("--alpha", training.alpha, "Scale of the change: alpha / rank");
   group.add_switch("--train-weights", flags.train_weights, "Train the heads' weights too");
-  group.add("--gain", flags.gain, "Of the logits, at the start")->check(CLI::PositiveNumber);
+  group.add("--gain", flags.gain, "Of the logits, at the start")->check(above(0.0));
 }
 
 void add_loss_flags(const FlagGroup& group, AlignFlags& flags) {
   AlignOptions& options = flags.options;
   group.add("--pairs", options.pairs.pairs, "Hardest pairs of each boundary between grades, 0: all")
-      ->check(CLI::NonNegativeNumber);
-  group.add("--pair-scale", options.pairs.scale, "Of a pair's margin")->check(CLI::PositiveNumber);
+      ->check(at_least(0));
+  group.add("--pair-scale", options.pairs.scale, "Of a pair's margin")->check(above(0.0));
   group.add("--pair-margin", options.pairs.margin, "Asked for, in scaled units");
   group.add_switch("--reference", options.against_frozen, "Pair margins less the frozen model's");
   group.add("--regulariser", flags.regulariser, "Of graded lists")
-      ->check(CLI::IsMember({"kl", "var", "ent", "none"}));
-  group.add("--regulariser-weight", options.regulariser_weight, "Its weight")->check(CLI::NonNegativeNumber);
+      ->check(one_of({"kl", "var", "ent", "none"}));
+  group.add("--regulariser-weight", options.regulariser_weight, "Its weight")->check(at_least(0.0));
   group.add("--graded-loss-weight", options.graded_loss_weight, "Of graded queries against a teacher's")
-      ->check(CLI::NonNegativeNumber);
-  group.add("--temperature", options.temperature, "Of the teacher's scores")->check(CLI::PositiveNumber);
+      ->check(at_least(0.0));
+  group.add("--temperature", options.temperature, "Of the teacher's scores")->check(above(0.0));
 }
 
 void add_optimisation_flags(const FlagGroup& group, AlignFlags& flags) {
   AlignOptions& options = flags.options;
-  group.add("--updates", options.updates, "At most")->check(CLI::PositiveNumber);
-  group.add("--accumulate", options.accumulate, "Batches an update")->check(CLI::PositiveNumber);
-  group.add("--learning-rate", options.learning_rate, "AdamW's")->check(CLI::PositiveNumber);
+  group.add("--updates", options.updates, "At most")->check(at_least(1));
+  group.add("--accumulate", options.accumulate, "Batches an update")->check(at_least(1));
+  group.add("--learning-rate", options.learning_rate, "AdamW's")->check(above(0.0));
   group
       .add("--weights-learning-rate", options.weights_learning_rate,
            "Of gain and heads' weights; 0: they stay")
-      ->check(CLI::NonNegativeNumber);
-  group.add("--weight-decay", options.weight_decay, "AdamW's")->check(CLI::NonNegativeNumber);
+      ->check(at_least(0.0));
+  group.add("--weight-decay", options.weight_decay, "AdamW's")->check(at_least(0.0));
   group.add("--warm-up", options.warm_up, "Share of the updates over which the learning rate rises")
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(between(0.0, 1.0));
   group.add("--floor", options.floor, "Share of the learning rate that is left at the end")
-      ->check(CLI::Range(0.0, 1.0));
-  group.add("--clip", options.clip, "Longest gradient, 0: any")->check(CLI::NonNegativeNumber);
+      ->check(between(0.0, 1.0));
+  group.add("--clip", options.clip, "Longest gradient, 0: any")->check(at_least(0.0));
   group.add("--seed", options.seed, "Of the first factors, lists and order");
   group.add("--evaluate-every", options.evaluate_every, "Updates; 0: at the start and the end alone")
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least(0));
   group.add("--patience", options.patience, "Evaluations without a better one before it stops; 0: never")
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least(0));
 }
 
 void add_machine_flags(const FlagGroup& group, AlignFlags& flags) {
@@ -234,30 +232,30 @@ void add_machine_flags(const FlagGroup& group, AlignFlags& flags) {
   group
       .add("--precision", flags.precision,
            "Of products; tf32: fp32 with a GPU's short mantissa, faster there")
-      ->check(CLI::IsMember({"fp32", "tf32", "bf16"}));
+      ->check(one_of({"fp32", "tf32", "bf16"}));
   group.add_switch("--checkpoint-layers", training.checkpoint, "Run every layer twice to need less memory");
   group.add(
       "--trunk-cache", training.trunk_cache,
       "Folder for what the layers below --first-layer make of each batch: they run once for each, not every "
       "time");
   group.add("--device", flags.device, "cpu, cuda, cuda:1");
-  group.add("--threads", flags.threads, "0: as libtorch likes")->check(CLI::NonNegativeNumber);
+  group.add("--threads", flags.threads, "0: as libtorch likes")->check(at_least(0));
   group
       .add(
           "--workers", flags.workers.count,
           "Processes that train together, started with the same flags; an update has --accumulate batches of "
           "each "
           "(under torchrun: as it says)")
-      ->check(CLI::Range(1, kMostWorkers));
+      ->check(between(1, kMostWorkers));
   group.add("--worker", flags.workers.rank, "Which of them this one is, from 0; 0 writes the result")
-      ->check(CLI::Range(0, kMostWorkers - 1));
+      ->check(between(0, kMostWorkers - 1));
   group.add("--meet", flags.meet, "HOST:PORT where rank 0 listens for the others");
 }
 
 void add_result_flags(const FlagGroup& group, AlignFlags& flags) {
   AlignOptions& options = flags.options;
   group.add("--output", options.output, "Folder for the adapter, head set, model card, report and log");
-  group.add("--checkpoint-every", options.checkpoint_every, "Updates")->check(CLI::PositiveNumber);
+  group.add("--checkpoint-every", options.checkpoint_every, "Updates")->check(at_least(1));
   group.add_switch("--finish", options.finish,
                    "Train no more: write the adapter from the folder's checkpoint, the best of its updates");
   group.add_switch("--restart", flags.restart, "Begin anew instead of going on from the folder's checkpoint");

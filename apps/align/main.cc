@@ -164,7 +164,7 @@ int run(int argc, char** argv) {
   try {
     root.parse(words);
   } catch (const CLI::ParseError& end) {
-    return report_parse_end(root, kVerb, end);
+    return report_parse_end(root, kVerb, end, std::span(argv, static_cast<size_t>(argc)));
   }
   const Status done = run_align(std::move(flags), quiet);
   return done ? 0 : report_error(kVerb, done.error());

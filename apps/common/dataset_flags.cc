@@ -4,6 +4,7 @@
 #include "common/dataset_flags.h"
 
 #include "common/diagnostics.h"
+#include "common/value_checks.h"
 
 namespace headwise {
 
@@ -18,13 +19,13 @@ void add_dataset_flags(CLI::App& verb, DatasetFlags& flags, const std::string& g
   verb.add_option("--depth", flags.depth, "Candidates taken of each query of the run; 0: all")
       ->group(group)
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least(0));
   verb.add_option("--skip", flags.skip, "Queries left out at the start of the run")
       ->group(group)
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least(0));
   verb.add_option("--queries", flags.queries, "Only the first N queries (after --skip); 0: all")
       ->group(group)
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least(0));
   verb.add_option("--shard", flags.shard,
                   "i/n: the i-th of n parts of the queries; `cat` of the n outputs, in order, is the whole "
                   "run's file")

@@ -4,10 +4,13 @@
 #include "common/program.h"
 
 #include <csignal>
+#include <cstdlib>
 #include <exception>
 #include <new>
 
 #include "common/diagnostics.h"
+#include "common/settings_file.h"
+#include "common/value_checks.h"
 #include "headwise/error.h"
 
 namespace headwise {
@@ -17,12 +20,43 @@ int usage_error(std::string_view verb, const std::string& message, const std::st
   return report_error(verb, Error(ErrorCode::kUsage, message), advice + "see '" + command + "'");
 }
 
-int report_parse_end(const CLI::App& root, std::string_view verb, const CLI::ParseError& end) {
+namespace {
+
+// "Could not convert: --seed = abc" in the words of value_checks.h.
+std::string plain_words(const std::string& message) {
+  constexpr std::string_view kStart = "Could not convert: ", kBetween = " = ";
+  const size_t between = message.find(kBetween);
+  if (!message.starts_with(kStart) || between == std::string::npos) return message;
+  return message.substr(kStart.size(), between - kStart.size()) + ": " +
+         wrong_text("a number", message.substr(between + kBetween.size()));
+}
+
+// " (from HEADWISE_TOP_K)" where the flag that a message begins with was given by that variable; nothing
+// where it was given on the command line.
+std::string origin_of(const std::string& message, std::span<char* const> words) {
+  const size_t end = message.find_first_of(":= ");
+  if (!message.starts_with("--") || end == std::string::npos) return {};
+  const std::string flag = message.substr(0, end);
+  for (const std::string_view word : words) {
+    if (word == flag || word.starts_with(flag + "=")) return {};
+  }
+  const std::string variable = environment_name(flag.substr(2));
+  const char* value = std::getenv(variable.c_str());
+  return value != nullptr && *value != '\0' ? " (from " + variable + ")" : " (from the settings file)";
+}
+
+}  // namespace
+
+int report_parse_end(const CLI::App& root, std::string_view verb, const CLI::ParseError& end,
+                     std::span<char* const> words) {
   if (dynamic_cast<const CLI::Success*>(&end) != nullptr) return root.exit(end);
   if (dynamic_cast<const CLI::FileError*>(&end) != nullptr) {
     return report_error(verb, Error(ErrorCode::kNotFound, std::string("--config: ") + end.what()));
   }
-  return usage_error(verb, end.what());
+  const std::string message = plain_words(end.what());
+  const bool of_a_value = dynamic_cast<const CLI::ValidationError*>(&end) != nullptr ||
+                          dynamic_cast<const CLI::ConversionError*>(&end) != nullptr;
+  return usage_error(verb, message + (of_a_value ? origin_of(message, words) : ""));
 }
 
 int run_program(std::string_view verb, std::string_view memory_hint, const std::function<int()>& run) {

@@ -7,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -14,8 +15,10 @@ namespace headwise {
 
 // Prints a usage error with where its help is; `advice` stands before that. The exit status.
 int usage_error(std::string_view verb, const std::string& message, const std::string& advice = {});
-// What CLI11 threw while it parsed, --help and --version among it, printed. The exit status.
-int report_parse_end(const CLI::App& root, std::string_view verb, const CLI::ParseError& end);
+// What CLI11 threw while it parsed, --help and --version among it, printed: in the words of our own options,
+// and with where a wrong value came from when that was not the command line (`words`). The exit status.
+int report_parse_end(const CLI::App& root, std::string_view verb, const CLI::ParseError& end,
+                     std::span<char* const> words);
 
 // A program's main: `run` gives the exit status. The library does not throw on input; what arrives here is
 // memory that ran out, or a bug.

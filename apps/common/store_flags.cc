@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "common/diagnostics.h"
+#include "common/value_checks.h"
 #include "heads/balance_words.h"
 
 namespace headwise {
@@ -20,19 +21,17 @@ void add_store_flags(CLI::App& verb, StoreFlags& flags, bool read_out) {
       ->group(kWork);
   verb.add_option("--qrels", flags.qrels, "Its judgements; one file for all stores, or one for each, in step")
       ->group(kWork);
-  verb.add_option("--threads", flags.threads, "0: the usable cores")
-      ->group(kWork)
-      ->check(CLI::NonNegativeNumber);
+  verb.add_option("--threads", flags.threads, "0: the usable cores")->group(kWork)->check(at_least(0));
   verb.add_option("--balance", flags.balance,
                   "What weighs the same in means over several stores: every query, or every store")
       ->group(kWork)
       ->capture_default_str()
-      ->check(CLI::IsMember(words_of(kBalanceWords)));
+      ->check(one_of(words_of(kBalanceWords)));
   if (!read_out) return;
   verb.add_option("--calibration", flags.calibration, "Of the scores that are summed and measured")
       ->group(kWork)
       ->capture_default_str()
-      ->check(CLI::IsMember(words_of(kCalibrationWords)));
+      ->check(one_of(words_of(kCalibrationWords)));
   verb.add_flag("--no-token-filter", flags.no_filter, "With na: without the filter of low tokens")
       ->group(kWork);
 }

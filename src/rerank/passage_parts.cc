@@ -124,7 +124,8 @@ size_t windows_with_room(const std::vector<Divided>& passages, const PartRules& 
 }  // namespace
 
 std::string passage_name(const Passage& passage, int index) {
-  return "passage " + std::to_string(index + 1) + (passage.id.empty() ? "" : " (id '" + passage.id + "')");
+  return "documents[" + std::to_string(index) + "]" +
+         (passage.id.empty() ? "" : " (id '" + passage.id + "')");
 }
 
 Result<std::vector<PartText>> divide_passages(std::span<const Passage> passages, const PartRules& rules,

@@ -250,6 +250,49 @@ def test_a_stream_answers_in_order_and_survives_bad_requests(headwise):
     assert "11 of 14 requests failed (lines 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, …)" in done.stderr
 
 
+@pytest.mark.parametrize("number", ["1e400", "-1e999", "1" + "0" * 400, "123456789e99999", "[[1e309]]"])
+def test_a_number_that_no_double_holds_is_the_lines_error(headwise, number):
+    good = json.dumps({"query": "bees", "documents": FACTS[:2]})
+    bad = '{"query": "bees", "documents": [{"text": "a", "score": %s}]}' % number
+    done = headwise("rerank", stdin="\n".join([bad, good]) + "\n")
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 3 and "results" in answers[1]
+    assert answers[0]["line"] == 1 and "number overflow" in answers[0]["error"]["message"]
+
+
+@pytest.mark.parametrize("document, title, text", [
+    ({"title": "Emma"}, "Emma", ""),
+    ({"Title": "Emma", "Content": "by Austen"}, "Emma", "by Austen"),
+    ({"contents": "short", "text": "by Austen", "id": "x", "_id": "y"}, "", "by Austen"),
+    ({"page_content": "by Austen", "metadata": {"text": "no"}}, "", "by Austen"),
+    ({"DOCNO": "y", "Body": "by Austen", "score": None}, "", "by Austen"),
+])
+def test_documents_of_a_stream_go_by_the_names_of_all_readers(headwise, document, title, text):
+    plain = {"title": title, "text": text} if title else text
+    answers = [json.loads(headwise.ok("rerank", stdin=json.dumps({"query": "who wrote Emma?", "documents": [row, FACTS[0]]})))
+               for row in (document, plain)]
+    assert [[(hit["index"], hit["score"]) for hit in answer["results"]] for answer in answers][0] == \
+        [(hit["index"], hit["score"]) for hit in answers[1]["results"]]
+    if "_id" in document or "DOCNO" in document:
+        assert "y" in {hit["id"] for hit in answers[0]["results"]}
+
+
+@pytest.mark.parametrize("columns, bar, was", [(40, False, False), (30, False, False), (56, False, True), (60, True, True), (80, True, True), (200, True, True)])
+def test_the_passage_is_shown_at_any_width(headwise, columns, bar, was):
+    table = headwise.ok("rerank", "--query", "who wrote Emma?", "--documents", "-", stdin="Emma by Austen.\nThe Moon.\n",
+                        env={"COLUMNS": str(columns)})
+    assert "Emma" in table.splitlines()[2 if "Emma" in table.splitlines()[2] else 3]
+    assert "Moon" in table and ("█" in table) == bar and ("was" in table.splitlines()[1]) == was
+    assert all(len(line) <= max(columns, 40) for line in table.splitlines()[:4]), table
+
+
+def test_a_query_that_leaves_no_room_is_told_as_one(headwise):
+    stderr = headwise.fails(5, "rerank", "--query", "why " * 9000, "--documents", "-", stdin="a passage\n")
+    assert re.search(r"the query takes 27,001 tokens; the model has 512 positions", stderr)
+    stderr = headwise.fails(5, "rerank", "--query", "why " * 200, "--max-prompt-tokens", "300", "--documents", "-", stdin="a passage\n")
+    assert re.search(r"the query takes 601 tokens; a prompt may have 300 \(--max-prompt-tokens\)", stderr)
+
+
 def test_a_stream_gives_the_same_scores_as_single_queries(headwise):
     one = results(headwise.ok(*QUERY, "--documents", "-", "--json", stdin=LINES))
     stream = headwise.ok("rerank", stdin=json.dumps({"query": "who wrote Emma?", "documents": FACTS}) + "\n")

@@ -6,6 +6,7 @@ import re
 import subprocess
 
 import pytest
+import where
 
 VERBS = ["rerank", "search", "explain", "eval", "inspect", "tokenize", "bench"]
 
@@ -60,7 +61,21 @@ def test_no_verb(headwise):
     (["rerank", "--max-words", "many"], "--max-words: expected a whole number; found 'many'", "headwise rerank --help"),
     (["serve", "--threads", "1025"], "--threads: expected 0 to 1024; found '1025'", "headwise serve --help"),
     (["search", "--corpus", "c", "--top-k", "-1"], "--top-k: expected 0 or more; found '-1'", "headwise search --help"),
-    (["rerank", "--depth", "-3"], "--depth", "headwise rerank --help"),
+    (["rerank", "--depth", "-3"], "--depth: expected a whole number, 0 or more; found '-3'", "headwise rerank --help"),
+    (["rerank", "--skip", "1.5"], "--skip: expected a whole number, 0 or more; found '1.5'", "headwise rerank --help"),
+    (["rerank", "--queries", "99999999999"], "--queries: expected a whole number, 0 or more, at most 2147483647", "rerank --help"),
+    (["rerank", "--format", "xml"], "--format: expected one of table, jsonl, trec, msmarco, rankllm; found 'xml'", "rerank --help"),
+    (["eval", "--qrels", "x", "--run", "y", "--relevance-level", "0"], "--relevance-level: expected a whole number, 1 or more; found '0'", "eval"),
+    (["eval", "--qrels", "x", "--run", "y", "--samples", "7"], "--samples: expected a whole number, 100 to 100000000; found '7'", "eval"),
+    (["serve", "--port", "70000"], "--port: expected a whole number, 0 to 65535; found '70000'", "serve --help"),
+    (["serve", "--drain-seconds", "nan"], "--drain-seconds: expected 0 to 86400; found 'nan'", "serve --help"),
+    (["bench", "--repeat", "0"], "--repeat: expected a whole number, 1 to 10000; found '0'", "bench --help"),
+    (["route", "label", "--sample", "2"], "--sample: expected 0.05 to 1; found '2'", "route label --help"),
+    (["heads", "select", "--temperature", "0"], "--temperature: expected a number above 0; found '0'", "heads select --help"),
+    (["heads", "select", "--seed", "abc"], "--seed: expected a number; found 'abc'", "heads select --help"),
+    (["--top-k", "3", "rerank"], "'--top-k' belongs behind the verb: headwise rerank --top-k", "rerank --help"),
+    (["--store", "s", "heads", "show"], "'--store' belongs behind the verb: headwise heads show --store", "heads show --help"),
+    (["--encodng", "list", "rerank"], "unknown flag '--encodng'", "did you mean '--encoding'?"),
     (["rerank", "--query"], "--query", "headwise rerank --help"),
 ])
 def test_bad_usage(headwise, arguments, message, hint):
@@ -164,3 +179,44 @@ def test_a_bad_settings_file_names_the_line(headwise, tmp_path, text, message):
 def test_a_missing_settings_file(headwise):
     assert "nowhere.toml" in headwise.fails(3, "rerank", "--config", "nowhere.toml")
     assert "nowhere.toml" in headwise.fails(3, "rerank", env={"HEADWISE_CONFIG": "nowhere.toml"})
+
+
+@pytest.mark.parametrize("variables, settings, message", [
+    ({"HEADWISE_TOP_K": "abc"}, "", "--top-k: expected a whole number; found 'abc' (from HEADWISE_TOP_K)"),
+    ({"HEADWISE_DEPTH": "-1"}, "", "--depth: expected a whole number, 0 or more; found '-1' (from HEADWISE_DEPTH)"),
+    ({"HEADWISE_FORMAT": "xml"}, "", "found 'xml' (from HEADWISE_FORMAT)"),
+    ({"HEADWISE_ENCODING": "lists"}, "", "found 'lists' (from HEADWISE_ENCODING)"),
+    ({}, "depth = -1", "--depth: expected a whole number, 0 or more; found '-1' (from the settings file)"),
+    ({}, "max-words = 1.5", "--max-words: expected a whole number; found '1.5' (from the settings file)"),
+])
+def test_a_wrong_value_is_told_with_where_it_came_from(headwise, tmp_path, variables, settings, message):
+    (tmp_path / "settings.toml").write_text(settings + "\n")
+    assert message in headwise.fails(2, "rerank", "--config", "settings.toml", env=variables)
+    for name in variables:  # on the command line, nobody needs to be told
+        flag = "--" + name.removeprefix("HEADWISE_").lower().replace("_", "-")
+        assert "(from" not in headwise.fails(2, "rerank", flag, variables[name])
+
+
+def test_quiet_may_stand_before_the_verb(headwise, tiny):
+    before = headwise("--quiet", "rerank", "--query", "q", "--documents", "-", "--json", stdin="a\nb\n")
+    assert before.returncode == 0 and before.stderr == ""
+    assert "missing" not in headwise("--quiet", "align", "--help").stderr
+
+
+WEIGHTY = re.compile(r"(--[a-z-]+) ([a-z][a-z0-9]*)\b")
+
+
+def test_messages_name_values_that_flags_take(headwise):
+    """A flag and a word behind it, in any text of the program's source, where the flag takes one of a few words."""
+    words = {}
+    for flag, choices in re.findall(r"(--[a-z-]+) \{([a-z0-9+,|_-]+)\}", headwise.ok("rerank", "--help")):
+        words[flag] = set(choices.split(","))
+    assert "fp32" in words["--weights"]
+    found = 0
+    for folder in ("src", "apps"):
+        for path in sorted((where.ROOT / folder).rglob("*.cc")):
+            for flag, word in WEIGHTY.findall(path.read_text()):
+                if flag in words and word not in {"or", "and", "is", "as", "to", "by", "asks", "for", "can", "cannot", "with", "here", "has"}:
+                    found += 1
+                    assert word in words[flag], (path, flag, word)
+    assert found > 3

@@ -79,7 +79,7 @@ TEST(PassageParts, EmptyOnesAreLeftOutOrNamed) {
   EXPECT_EQ(parts[1].part.passage, 2);
   const auto refused = divide_passages(passages, {}, bytes);
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().to_string(), "passage 1 (id 'x') is empty; leave it out or give it a text");
+  EXPECT_EQ(refused.error().to_string(), "documents[0] (id 'x') is empty; leave it out or give it a text");
 }
 
 TEST(PassageParts, WhereRoomIsShortTheLongestLoseTheirLastWindows) {

@@ -280,9 +280,9 @@ TEST_F(PromptTest, NamesWhatIsWrong) {
                ErrorCode::kInvalidInput, "query is empty");
   expect_error(build_prompt(tokenizer_, chosen, "why?", {}, {}), ErrorCode::kInvalidInput, "no passages");
   passages_[1].text = " ";
-  expect_error(build(chosen), ErrorCode::kInvalidInput, "passage 2 (id 'b') is empty");
+  expect_error(build(chosen), ErrorCode::kInvalidInput, "documents[1] (id 'b') is empty");
   passages_[1].text = "bad \xFF byte";
-  expect_error(build(chosen), ErrorCode::kInvalidInput, "passage 2 (id 'b')");
+  expect_error(build(chosen), ErrorCode::kInvalidInput, "documents[1] (id 'b')");
   passages_[0].text = passages_[1].text = std::string(1000, 'x');
   PromptRules narrow = chosen;
   narrow.context = 400;
