@@ -107,6 +107,8 @@ constexpr std::array kVerbs{
          add_passages_drop},
     Verb{"serve", "HTTP server: the rerank interfaces of Cohere, Jina, TEI and Voyage, and a web page",
          "headwise serve --port 8080", add_serve},
+    Verb{"models", "Models that are on this machine, whoever brought them: what each needs, whether it loads",
+         "headwise models", add_models},
     Verb{"inspect", "What a model file holds, what it costs in memory, which features it needs",
          "headwise inspect --json", add_inspect},
     Verb{"tokenize", "Token ids of each line of standard input", "echo 'who wrote Emma?' | headwise tokenize",

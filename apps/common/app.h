@@ -49,6 +49,7 @@ Action add_passages_drop(CLI::App& verb, AppContext& context);
 Action add_route_label(CLI::App& verb, AppContext& context);
 Action add_route_train(CLI::App& verb, AppContext& context);
 Action add_route_report(CLI::App& verb, AppContext& context);
+Action add_models(CLI::App& verb, AppContext& context);
 Action add_inspect(CLI::App& verb, AppContext& context);
 Action add_search(CLI::App& verb, AppContext& context);
 Action add_serve(CLI::App& verb, AppContext& context);

@@ -33,9 +33,10 @@ namespace headwise {
 
 inline constexpr std::string_view kDefaultModelFile = "SmolLM2-135M-Instruct.Q4_1.gguf";
 
-// The file or folder that `given` names: a path, the name of a model under headwise_home()/models in any
-// case, with or without its quantisation, or "smollm2" or nothing: the default model. kNotFound lists what
-// the models folder holds; kUsage when a name fits several models.
+// The file or folder that `given` names: a path (with "~"); the name of a model under headwise_home()/models
+// in any case, with or without its quantisation; one that other tools have put on this machine, as
+// `headwise models` names it ("Qwen/Qwen3-0.6B", "qwen3:0.6b"); or "smollm2" or nothing: the default model.
+// kNotFound lists what the models folder holds; kUsage lists the models where a name fits several.
 Result<std::filesystem::path> resolve_model(const std::string& given);
 
 // How the first stage is added: by ranks, or by z-scores with this weight.

@@ -8,8 +8,15 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 namespace headwise {
+
+// $HOME, else what the system's list of users says.
+std::filesystem::path user_home();
+// The path with a leading "~" or "~/" replaced by user_home(), as a shell does it: where a path comes from a
+// variable, a settings file or quotes, no shell has.
+std::filesystem::path with_home(const std::string& path);
 
 // $HEADWISE_HOME, or ~/.cache/headwise.
 std::filesystem::path headwise_home();

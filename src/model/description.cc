@@ -109,8 +109,18 @@ Status describe_tokenizer(const Result<Tokenizer>& tokenizer, ModelDescription& 
   return {};
 }
 
+enum class Depth { kWhole, kHeaders };
+
+// What the headers alone say against loading, beside the configuration.
+void note_unreadable_types(ModelDescription& description) {
+  for (const TensorTypeTotal& total : description.tensor_types) {
+    if (total.readable) continue;
+    description.unsupported.push_back("tensors of type " + total.type);
+  }
+}
+
 // Config and tensors are in; what remains is whether it all fits together.
-Status finish(const fs::path& path, const std::function<Result<Tokenizer>()>& load_tokenizer,
+Status finish(const fs::path& path, Depth depth, const std::function<Result<Tokenizer>()>& load_tokenizer,
               ModelDescription& description) {
   total_tensors(description);
   if (!description.config) return {};
@@ -118,6 +128,10 @@ Status finish(const fs::path& path, const std::function<Result<Tokenizer>()>& lo
   auto& unsupported = description.unsupported;
   unsupported.insert(unsupported.end(), description.config->unsupported.begin(),
                      description.config->unsupported.end());
+  if (depth == Depth::kHeaders) {
+    note_unreadable_types(description);
+    return {};
+  }
   if (description.unsupported.empty()) {
     auto model = Model::load(path, {});
     if (model) {
@@ -135,7 +149,7 @@ Status finish(const fs::path& path, const std::function<Result<Tokenizer>()>& lo
   return describe_tokenizer(load_tokenizer(), description);
 }
 
-Result<ModelDescription> describe_gguf(const fs::path& path) {
+Result<ModelDescription> describe_gguf(const fs::path& path, Depth depth) {
   auto file = GgufFile::open(path);
   HW_RETURN_IF_ERROR(file);
   ModelDescription description;
@@ -155,7 +169,7 @@ Result<ModelDescription> describe_gguf(const fs::path& path) {
     if (!has_tokenizer) return fail(ErrorCode::kNotFound, "");
     return Tokenizer::from_gguf(*file);
   };
-  HW_RETURN_IF_ERROR(finish(path, load_tokenizer, description));
+  HW_RETURN_IF_ERROR(finish(path, depth, load_tokenizer, description));
   return description;
 }
 
@@ -206,7 +220,7 @@ Result<ModelDescription> describe_adapter(const fs::path& folder) {
   return description;
 }
 
-Result<ModelDescription> describe_folder(const fs::path& folder) {
+Result<ModelDescription> describe_folder(const fs::path& folder, Depth depth) {
   std::error_code ignored;
   if (!fs::exists(folder / "config.json", ignored)) {
     if (fs::exists(folder / "adapter_config.json", ignored)) return describe_adapter(folder);
@@ -229,19 +243,20 @@ Result<ModelDescription> describe_folder(const fs::path& folder) {
   auto file = SafetensorsFile::open(folder);
   HW_RETURN_IF_ERROR(file);
   add_safetensors(*file, description);
+  if (depth == Depth::kHeaders && !fs::exists(folder / "tokenizer.json", ignored)) {
+    description.unsupported.emplace_back("a folder without tokenizer.json");
+  }
   HW_RETURN_IF_ERROR(finish(
-      folder, [&] { return Tokenizer::load(folder / "tokenizer.json"); }, description));
+      folder, depth, [&] { return Tokenizer::load(folder / "tokenizer.json"); }, description));
   return description;
 }
 
-}  // namespace
-
-Result<ModelDescription> describe_model(const fs::path& path) {
+Result<ModelDescription> describe(const fs::path& path, Depth depth) {
   std::error_code ignored;
-  if (fs::is_directory(path, ignored)) return describe_folder(path);
+  if (fs::is_directory(path, ignored)) return describe_folder(path, depth);
   const std::string name = path.string();
   if (!name.ends_with(".safetensors") && !name.ends_with(".safetensors.index.json"))
-    return describe_gguf(path);
+    return describe_gguf(path, depth);
   auto file = SafetensorsFile::open(path);
   HW_RETURN_IF_ERROR(file);
   ModelDescription description;
@@ -250,5 +265,11 @@ Result<ModelDescription> describe_model(const fs::path& path) {
   total_tensors(description);
   return description;
 }
+
+}  // namespace
+
+Result<ModelDescription> describe_model(const fs::path& path) { return describe(path, Depth::kWhole); }
+
+Result<ModelDescription> describe_headers(const fs::path& path) { return describe(path, Depth::kHeaders); }
 
 }  // namespace headwise

@@ -36,7 +36,7 @@ struct TensorTypeTotal {
 // What running it takes, in bytes. Estimates: packing and padding add a few percent.
 struct MemoryCost {
   int64_t stored_weights = 0;   // mapped from the file; shared by all processes
-  int64_t float_weights = 0;    // with --weights float32: every layer as fp32
+  int64_t float_weights = 0;    // with --weights fp32: every layer as fp32
   int64_t largest_layer = 0;    // with --weights stored: one layer at a time as fp32
   int64_t per_1000_tokens = 0;  // activations, keys and values of a prompt
 };
@@ -70,10 +70,15 @@ struct ModelDescription {
   std::string fingerprint;  // empty unless the model can be loaded
   // True when Model::load has just succeeded.
   bool loads() const { return !fingerprint.empty(); }
+  // Nothing in the headers stands in the way.
+  bool may_load() const { return config && unsupported.empty(); }
 };
 
 // A .gguf file, a Hugging Face folder, a folder with a PEFT adapter or a .safetensors file. Errors only for
 // files that are missing, unreadable or malformed; what is merely not supported is in the description.
 Result<ModelDescription> describe_model(const std::filesystem::path& path);
+// The same by headers alone, for lists of many models: no weight and no tokenizer is read, there is no
+// fingerprint, and may_load() says what the headers allow.
+Result<ModelDescription> describe_headers(const std::filesystem::path& path);
 
 }  // namespace headwise

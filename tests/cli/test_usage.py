@@ -8,7 +8,7 @@ import subprocess
 import pytest
 import where
 
-VERBS = ["rerank", "search", "explain", "eval", "inspect", "tokenize", "bench"]
+VERBS = ["rerank", "search", "explain", "eval", "models", "inspect", "tokenize", "bench"]
 
 
 def test_version(headwise):

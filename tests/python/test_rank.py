@@ -171,3 +171,15 @@ def test_passages_are_kept_and_scores_stay(model):
     assert headwise.Reranker(heads=LOW, encoding="list").kept["passages"] == 0  # what nobody asked for gives way
     with pytest.raises(headwise.UsageError):
         headwise.Reranker(heads=LOW, keep_memory="1GB")
+
+
+@pytest.mark.parametrize("document, hit_id, title, text, metadata", [
+    ({"_id": "a", "id": "b", "text": "x", "contents": "y"}, "a", "", "x", {"id": "b", "contents": "y"}),
+    ({"Title": "Emma", "Content": "by Austen"}, "0", "Emma", "by Austen", {}),
+    ({"title": "a title alone"}, "0", "a title alone", "", {}),
+    ({"id": None, "docno": 7, "text": None, "page_content": "x", "lang": "en"}, 7, "", "x", {"id": None, "text": None, "lang": "en"}),
+    ({"ID": "upper", "docid": "lower", "body": "x", 5: "five"}, "lower", "", "x", {"ID": "upper", 5: "five"}),
+])
+def test_the_names_of_all_readers(reranker, document, hit_id, title, text, metadata):
+    hit = min(reranker.rank("a question", [document, "another"]), key=lambda hit: hit.index)
+    assert (hit.id, hit.title, hit.text, hit.metadata) == (hit_id, title, text, metadata)

@@ -1,4 +1,5 @@
-headwise_test(engine_test SOURCES engine/engine_test.cc engine/options_test.cc engine/resolve_test.cc LIBRARIES nlohmann_json::nlohmann_json)
+headwise_test(engine_test SOURCES engine/engine_test.cc engine/found_models_test.cc engine/options_test.cc engine/resolve_test.cc
+              LIBRARIES nlohmann_json::nlohmann_json)
 
 # The tiny model's adapter as if it shipped: embedded by the rule that embeds those of models/. The program's own
 # embedded_adapters() takes the place of the library's, which is not linked then.
