@@ -44,6 +44,8 @@ struct Verb {
   Action (*add)(CLI::App& verb, AppContext& context);
 };
 
+constexpr const char* kDescribe = "describe";  // for packagers: --help does not list it
+
 constexpr std::array kVerbs{
     Verb{"rerank", "Order passages for a query by the attention a language model pays them",
          "printf 'The Moon circles the Earth.\\nEmma is a novel by Jane Austen.\\n' | headwise rerank "
@@ -115,6 +117,8 @@ constexpr std::array kVerbs{
          add_tokenize},
     Verb{"bench", "Prefill and re-ranking speed with the machine's bounds beside it",
          "headwise bench --repeat 1 --passages 4", add_bench},
+    Verb{kDescribe, "The man page and the completions of shells, as this binary has them",
+         "headwise describe man", add_describe},
 };
 
 // Verbs that are programs of their own beside this one, because of what they link.
@@ -205,6 +209,7 @@ int run(int argc, char** argv) {
         parent.add_subcommand(space == std::string::npos ? name : name.substr(space + 1), row.purpose);
     actions.emplace_back(verb, row.add(*verb, context));
     complete_verb(*verb, context.quiet, row.example);
+    if (name == kDescribe) verb->group("");
   }
   for (const Program& program : kPrograms) root.add_subcommand(program.verb, program.purpose);
   root.footer("A verb's own help: headwise VERB --help");

@@ -54,6 +54,7 @@ Action add_inspect(CLI::App& verb, AppContext& context);
 Action add_search(CLI::App& verb, AppContext& context);
 Action add_serve(CLI::App& verb, AppContext& context);
 Action add_tokenize(CLI::App& verb, AppContext& context);
+Action add_describe(CLI::App& verb, AppContext& context);
 Action add_bench(CLI::App& verb, AppContext& context);
 
 }  // namespace headwise
