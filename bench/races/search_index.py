@@ -9,8 +9,8 @@ A contender is NAME=BINARY, a headwise of whatever version. DATA is the folder o
 sentences (bench/support/made_up_passages.py), queries are dl19's and dl21's. Processor seconds count, because others may share
 the machine. A query's time is that of a run of all queries less that of a run of one, so neither starting nor opening is in it.
 
-Bound: no more than twice the build's time, the query's time and the bytes of the first contender's rivals, and a peak memory
-that does not grow with the collection but for its ids and lengths (--passages and a tenth of it are both built).
+Bound: ours takes no more than twice the other's processor seconds of building, milliseconds a query and bytes, and its peak
+memory does not grow with the collection but for its ids and lengths: --passages and a tenth of it are both built.
 """
 import argparse
 import json
