@@ -22,10 +22,12 @@ def test_one_order_in_every_kind(headwise):
     assert hits(headwise, "--score", "raw") == raw
     places, scores = zip(*raw)
     exponentials = [math.exp(score - scores[0]) for score in scores]
-    assert hits(headwise, "--score", "softmax") == pytest.approx(
-        [(place, e / sum(exponentials)) for place, e in zip(places, exponentials)])
     low, high = scores[-1], scores[0]
-    assert hits(headwise, "--score", "minmax") == pytest.approx([(p, (s - low) / (high - low)) for p, s in raw])
+    for kind, expected in (("softmax", [e / sum(exponentials) for e in exponentials]),
+                           ("minmax", [(score - low) / (high - low) for score in scores])):
+        found = hits(headwise, "--score", kind)
+        assert [place for place, _ in found] == list(places)
+        assert [score for _, score in found] == pytest.approx(expected)
 
 
 def test_a_least_score_is_of_the_kind_asked_for(headwise):
