@@ -203,6 +203,20 @@ def test_bad_files_exit_3(tmp_path, qrels, run, message):
     assert not (tmp_path / "report.html").exists()
 
 
+@pytest.mark.parametrize("columns", [40, 56, 80, 200])
+def test_tables_fit_the_terminal(files, columns):
+    name = "a-run-whose-name-says-how-it-was-made-and-when"
+    (files / f"{name}.trec").write_text(POOR)
+    measures = "ndcg@10,map,recip_rank,p@1,p@5,recall@10"
+    done = subprocess.run([BINARY, "eval", "--qrels", files / "qrels.tsv", "--run", files / f"{name}.trec", "-m", measures],
+                          capture_output=True, text=True, env=environment(COLUMNS=columns), timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert all(len(line) <= columns for line in done.stdout.splitlines()), done.stdout
+    for word in ("ndcg@10", "recall@10", "queries", "0.5436"):  # what does not fit stands below
+        assert word in done.stdout
+    assert (name in done.stdout) == (columns == 200)
+
+
 @pytest.mark.parametrize("packed, hint", [
     (gzip.compress, "is packed (gzip); unpack it first"), (bz2.compress, "is packed (bzip2)"), (lzma.compress, "is packed (xz)"),
     (lambda text: text.decode().encode("utf-16"), "is UTF-16; convert it to UTF-8"),
