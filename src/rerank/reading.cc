@@ -51,10 +51,10 @@ std::vector<ScoredPassage> scored_passages(std::span<const PassagePart> parts, s
   return scored;
 }
 
-Reading of_passages(PartsReading reading, std::span<const PassagePart> parts, size_t passages,
-                    const ExplainOptions* explain) {
+RequestReading of_passages(PartsReading reading, std::span<const PassagePart> parts, size_t passages,
+                           const ExplainOptions* explain) {
   const std::vector<int> best = best_parts(parts, reading.totals, passages);
-  Reading whole;
+  RequestReading whole;
   whole.passages = scored_passages(parts, reading.totals, passages);
   for (size_t i = 0; explain != nullptr && i < passages; ++i) {
     const ScoredPassage& passage = whole.passages[i];

@@ -16,7 +16,7 @@
 
 namespace headwise {
 
-struct Reading {
+struct RequestReading {
   HeadScores scores;
   RequestFacts facts;                       // of the parts
   std::vector<ScoredPassage> passages;      // in request order, score S; 0 for empty ones
@@ -36,8 +36,8 @@ Status check_finite(const HeadScores& scores);
 std::vector<ScoredPassage> scored_passages(std::span<const PassagePart> parts, std::span<const double> scores,
                                            size_t passages);
 // `passages` of the request; an empty one has zeros. `explain`: null unless asked for.
-Reading of_passages(PartsReading reading, std::span<const PassagePart> parts, size_t passages,
-                    const ExplainOptions* explain);
+RequestReading of_passages(PartsReading reading, std::span<const PassagePart> parts, size_t passages,
+                           const ExplainOptions* explain);
 // Counts of the parts.
 void count_parts(std::span<const PassagePart> parts, size_t passages, RankingStatistics& statistics);
 

@@ -35,7 +35,7 @@ struct ReadWishes {
   ReadHeads heads;
   bool content_free = true;
   bool filter_after_sum = false;            // of the sums that the passages' scores are
-  const ExplainOptions* explain = nullptr;  // Reading::explained
+  const ExplainOptions* explain = nullptr;  // RequestReading::explained
   std::string_view instruction{};           // empty: the options'
 };
 
@@ -54,24 +54,24 @@ class Reranker::Impl {
     if (keeper != nullptr) rules.known = &keeper->tokens();
   }
 
-  Result<Reading> read(std::string_view query, std::span<const Passage> passages, const ReadWishes& wishes,
-                       ProgressSink* progress);
+  Result<RequestReading> read(std::string_view query, std::span<const Passage> passages,
+                              const ReadWishes& wishes, ProgressSink* progress);
   // One pass for several queries over the same passages; an explanation is of the first one.
-  Result<std::vector<Reading>> read_all(std::span<const std::string_view> queries,
-                                        std::span<const Passage> passages, const ReadWishes& wishes,
-                                        ProgressSink* progress);
+  Result<std::vector<RequestReading>> read_all(std::span<const std::string_view> queries,
+                                               std::span<const Passage> passages, const ReadWishes& wishes,
+                                               ProgressSink* progress);
   // Where all passages are empty.
-  std::vector<Reading> nothing_read(size_t queries, const std::vector<int>& order, const ReadWishes& wishes,
-                                    RankingStatistics statistics) const;
+  std::vector<RequestReading> nothing_read(size_t queries, const std::vector<int>& order,
+                                           const ReadWishes& wishes, RankingStatistics statistics) const;
   // Gives the pass what is kept of the prompt and says what it is to keep; nothing when it has no use for it.
   Result<std::optional<PassageKeeper::Part>> give_kept(const BuiltPrompt& prompt, DecodeRequest& request,
                                                        RankingStatistics& statistics);
   // For `rank` and `explain`: with `explain`, also what the scores are made of.
-  Result<Reading> read_scores(ReadHeads wanted, const RankRequest& request, const ExplainOptions* explain,
-                              ProgressSink* progress);
+  Result<RequestReading> read_scores(ReadHeads wanted, const RankRequest& request,
+                                     const ExplainOptions* explain, ProgressSink* progress);
   Result<Ranking> rank(ReadHeads wanted, const RankRequest& request, ProgressSink* progress);
   // `reading` is of this request.
-  Result<Ranking> ranked(Reading reading, const RankRequest& request) const;
+  Result<Ranking> ranked(RequestReading reading, const RankRequest& request) const;
 
   ReadHeads own_heads() const {
     return {heads,
@@ -104,16 +104,17 @@ class Reranker::Impl {
   std::unique_ptr<PassageKeeper> keeper;  // null: nothing is kept
 };
 
-Result<Reading> Reranker::Impl::read(std::string_view query, std::span<const Passage> passages,
-                                     const ReadWishes& wishes, ProgressSink* progress) {
+Result<RequestReading> Reranker::Impl::read(std::string_view query, std::span<const Passage> passages,
+                                            const ReadWishes& wishes, ProgressSink* progress) {
   auto readings = read_all(std::span(&query, 1), passages, wishes, progress);
   HW_RETURN_IF_ERROR(readings);
   return std::move(readings->front());
 }
 
-Result<std::vector<Reading>> Reranker::Impl::read_all(std::span<const std::string_view> queries,
-                                                      std::span<const Passage> passages,
-                                                      const ReadWishes& wishes, ProgressSink* progress) {
+Result<std::vector<RequestReading>> Reranker::Impl::read_all(std::span<const std::string_view> queries,
+                                                             std::span<const Passage> passages,
+                                                             const ReadWishes& wishes,
+                                                             ProgressSink* progress) {
   const auto start = std::chrono::steady_clock::now();
   rules.content_free = wishes.content_free;
   rules.instruction = wishes.instruction.empty() ? options.instruction : std::string(wishes.instruction);
@@ -180,7 +181,7 @@ Result<std::vector<Reading>> Reranker::Impl::read_all(std::span<const std::strin
     reading.explained =
         attribution->finish(model->tokenizer(), reading.totals, collectors.front().token_sums());
   }
-  std::vector<Reading> readings;
+  std::vector<RequestReading> readings;
   for (PartsReading& reading : of_parts) {
     const RequestFacts facts = request_facts(reading.scores, wishes.heads.weights);
     readings.push_back(of_passages(std::move(reading), prompt->parts, passages.size(), wishes.explain));
@@ -190,11 +191,11 @@ Result<std::vector<Reading>> Reranker::Impl::read_all(std::span<const std::strin
   return readings;
 }
 
-std::vector<Reading> Reranker::Impl::nothing_read(size_t queries, const std::vector<int>& order,
-                                                  const ReadWishes& wishes,
-                                                  RankingStatistics statistics) const {
+std::vector<RequestReading> Reranker::Impl::nothing_read(size_t queries, const std::vector<int>& order,
+                                                         const ReadWishes& wishes,
+                                                         RankingStatistics statistics) const {
   statistics.prompt_tokens = statistics.tokens_run = 0;
-  std::vector<Reading> readings;
+  std::vector<RequestReading> readings;
   for (size_t q = 0; q < queries; ++q) {
     PartsReading reading;
     reading.scores.heads = wishes.heads.heads;
@@ -220,8 +221,8 @@ Result<std::optional<PassageKeeper::Part>> Reranker::Impl::give_kept(const Built
   return kept;
 }
 
-Result<Reading> Reranker::Impl::read_scores(ReadHeads wanted, const RankRequest& request,
-                                            const ExplainOptions* explain, ProgressSink* progress) {
+Result<RequestReading> Reranker::Impl::read_scores(ReadHeads wanted, const RankRequest& request,
+                                                   const ExplainOptions* explain, ProgressSink* progress) {
   ReadWishes wishes = usual_wishes();
   wishes.heads = std::move(wanted);
   wishes.explain = explain;
@@ -309,7 +310,7 @@ Result<Ranking> Reranker::Impl::rank(ReadHeads wanted, const RankRequest& reques
   return ranked(std::move(*reading), request);
 }
 
-Result<Ranking> Reranker::Impl::ranked(Reading reading, const RankRequest& request) const {
+Result<Ranking> Reranker::Impl::ranked(RequestReading reading, const RankRequest& request) const {
   const auto first_stage = first_stage_scores(options, request.passages);
   HW_RETURN_IF_ERROR(first_stage);
   const auto wishes = answer_wishes(options, request);
@@ -345,7 +346,7 @@ std::vector<Result<Ranking>> Reranker::rank_many(std::span<const RankRequest> re
     ReadWishes wishes = impl_->usual_wishes();
     wishes.instruction = requests[first].instruction;
     auto readings = together.size() < 2
-                        ? Result<std::vector<Reading>>(std::vector<Reading>{})
+                        ? Result<std::vector<RequestReading>>(std::vector<RequestReading>{})
                         : impl_->read_all(queries, requests[first].passages, wishes, progress);
     // What is wrong with one of them is told to that one alone.
     const bool alone = together.size() < 2 || (!readings && readings.error().code() != ErrorCode::kCancelled);
