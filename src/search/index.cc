@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/file.h"
 #include "base/fingerprint.h"
 #include "formats/corpus.h"
 #include "formats/left_out_json.h"
@@ -96,11 +97,13 @@ Status write_index(const Corpus& corpus, const std::string& signature, const fs:
 
 Status build(const Corpus& corpus, const std::string& signature, const fs::path& index,
              ProgressSink* progress) {
-  const Workshop workshop(index);
+  const auto leads_to = through_links(index);
+  HW_RETURN_IF_ERROR(leads_to);
+  const Workshop workshop(*leads_to);
   const auto written = write_index(corpus, signature, workshop.file(), progress);
   if (!written) return fail(Error(written.error()).with_context("indexing into '" + index.string() + "'"));
   std::error_code error;
-  fs::rename(workshop.file(), index, error);
+  fs::rename(workshop.file(), *leads_to, error);
   if (error) return fail(ErrorCode::kIo, "index '" + index.string() + "': " + error.message());
   return {};
 }

@@ -155,6 +155,15 @@ TEST_F(Index, FindsWhatTheFormulaFinds) {
   }
 }
 
+TEST_F(Index, IsWrittenThroughLinks) {
+  fs::create_directory(folder_ / "elsewhere");
+  fs::create_symlink("elsewhere/index", folder_ / "facts.txt.bm25");
+  EXPECT_EQ(open()->build_reason(), BuildReason::kNew);
+  EXPECT_TRUE(fs::is_symlink(folder_ / "facts.txt.bm25"));
+  EXPECT_TRUE(fs::is_regular_file(folder_ / "elsewhere" / "index"));
+  EXPECT_EQ(open()->build_reason(), BuildReason::kNone);
+}
+
 TEST_F(Index, OrdersTiesAsTheCorpus) {
   write("facts.txt", "moon\nair\nmoon\nmoon air\nmoon\n");
   auto index = open();

@@ -100,6 +100,7 @@ class TextFile : public ::testing::Test {
 
 TEST_F(TextFile, IsReadByItsReader) {
   EXPECT_THAT(texts(*read("a.txt", "# x\n\ny")), ElementsAre("# x", "y"));
+  EXPECT_THAT(texts(*read("w.txt", std::string_view("\xFF\xFEm\0", 4))), ElementsAre("m"));
   EXPECT_THAT(titles(*read("a.MD", "# x\n\ny")), ElementsAre("x"));
   EXPECT_THAT(titles(*read("a.htm", "<h1>x</h1>y")), ElementsAre("x"));
   EXPECT_THAT(titles(*read("a.cc", "int x;")), ElementsAre("a.cc:1"));
