@@ -19,6 +19,7 @@
 #include "common/app.h"
 #include "common/diagnostics.h"
 #include "common/help.h"
+#include "common/licences.h"
 #include "common/program.h"
 #include "common/settings_file.h"
 
@@ -191,7 +192,7 @@ int run(int argc, char** argv) {
   AppContext context;
   CLI::App root("headwise: re-rank passages by reading the attention heads of a language model");
   root.name("headwise");
-  root.set_version_flag("--version", std::string("headwise ") + HEADWISE_VERSION, "Print the version");
+  root.set_version_flag("--version", version_text(), "Print the version, and the licences of what is inside");
   bind_settings_file(root);
   root.formatter(std::make_shared<HelpFormat>());
   root.add_flag("--quiet", context.quiet, "No progress and no notes on stderr; errors still appear");

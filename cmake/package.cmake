@@ -10,7 +10,17 @@ install(PROGRAMS scripts/fetch_model.py DESTINATION ${CMAKE_INSTALL_DATADIR}/hea
 install(FILES scripts/package_index.py DESTINATION ${CMAKE_INSTALL_DATADIR}/headwise COMPONENT headwise)
 file(CREATE_LINK ../share/headwise/fetch_model.py ${PROJECT_BINARY_DIR}/headwise-fetch-model SYMBOLIC)
 install(FILES ${PROJECT_BINARY_DIR}/headwise-fetch-model DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT headwise)
-install(FILES packaging/copyright DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT headwise)
+install(FILES packaging/copyright packaging/licences.tsv DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT headwise)
+
+# The licences of what is compiled in; what is linked comes from packages with their own.
+file(STRINGS packaging/licences.tsv compiled_in REGEX "^[^#].*\t-\t[^:]+$")
+foreach(row IN LISTS compiled_in)
+  string(REGEX REPLACE "^.*\t" "" package "${row}")
+  if(EXISTS /usr/share/doc/${package}/copyright)
+    install(FILES /usr/share/doc/${package}/copyright DESTINATION ${CMAKE_INSTALL_DOCDIR}/licences RENAME ${package}
+            COMPONENT headwise)
+  endif()
+endforeach()
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_DEB_COMPONENT_INSTALL ON)

@@ -12,7 +12,9 @@ VERBS = ["rerank", "search", "explain", "eval", "models", "inspect", "tokenize",
 
 
 def test_version(headwise):
-    assert re.fullmatch(r"headwise \d+\.\d+\.\d+\n", headwise.ok("--version"))
+    first, *licences = headwise.ok("--version").splitlines()
+    assert re.fullmatch(r"headwise \d+\.\d+\.\d+", first)
+    assert "Apache-2.0" in licences[0] and any(re.fullmatch(r"  LMDB +OLDAP-2.8", line) for line in licences)
 
 
 def test_help_lists_every_verb(headwise):

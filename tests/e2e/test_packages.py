@@ -54,7 +54,9 @@ def test_what_lies_where(root):
     for path in ("bin/headwise", "lib/systemd/system/headwise.service", "share/headwise/fetch_model.py", "share/doc/headwise/copyright",
                  "include/headwise/reranker.h"):
         assert (root / "usr" / path).is_file(), path
-    assert "Apache-2.0" in (root / "usr" / "share" / "doc" / "headwise" / "copyright").read_text()
+    documents = root / "usr" / "share" / "doc" / "headwise"
+    assert "Apache-2.0" in (documents / "copyright").read_text() and (documents / "licences.tsv").is_file()
+    assert (documents / "licences" / "libcli11-dev").stat().st_size > 500
 
 
 def test_the_model_can_be_fetched(root, model):

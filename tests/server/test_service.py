@@ -14,7 +14,7 @@ GOOD = {"query": "tea", "documents": DOCUMENTS}
 def test_health(server):
     body = server.get("/health").json
     assert body["status"] == "ok" and body["model"] == "tiny-qwen3" and body["queue"] == {"waiting": 0, "running": 0, "tokens": 0}
-    version = subprocess.run([str(BINARY), "--version"], capture_output=True, text=True, env=environment()).stdout.split()[-1]
+    version = subprocess.run([str(BINARY), "--version"], capture_output=True, text=True, env=environment()).stdout.split()[1]
     assert body["version"] == version
     head = server.ask("HEAD", "/health")
     assert head.status == 200 and head.body == b""
