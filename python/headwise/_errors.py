@@ -50,7 +50,7 @@ _FLAG = re.compile(rf"--({'|'.join(_NAMES)})\b(?!-)")
 
 def _in_python(message: str) -> str:
     named = _FLAG.sub(lambda match: match.group(1).replace("-", "_"), message)
-    return named.replace("scripts/setup fetches the default model", "`python -m headwise.fetch_model` fetches the default model")
+    return re.sub(r"headwise-fetch-model (fetches the default model) \([^)]*\)", r"`python -m headwise.fetch_model` \1", named)
 
 
 def wrong_type(name: str, expected: str, value: object) -> ArgumentTypeError:

@@ -32,9 +32,8 @@ std::string listing(const fs::path& folder, const std::vector<FoundModel>& model
 constexpr std::string_view kDefaultModelName = "smollm2";
 
 constexpr std::string_view kNextStep =
-    "; scripts/setup fetches the default model, HEADWISE_HOME names another home, and `headwise models` "
-    "lists "
-    "what other tools have brought";
+    "; headwise-fetch-model fetches the default model (in a checkout: scripts/setup), HEADWISE_HOME names "
+    "another home, and `headwise models` lists what other tools have brought";
 
 tl::unexpected<Error> several(const std::string& wanted, const std::vector<FoundModel>& fitting) {
   std::string list;

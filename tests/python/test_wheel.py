@@ -50,12 +50,13 @@ def test_contents(wheel):
     for name in ("py.typed", "_core.pyi", "__init__.py", "fetch_model.py", "package_index.py", "pyterrier.py", "haystack.py", "ray.py",
                  "spark.py"):
         assert f"headwise/{name}" in names
-    assert sum(name.endswith(".so") for name in names) == 1
+    assert {"headwise/libheadwise_engine.so", "headwise/bin/headwise"} < set(names)
+    assert sum(name.endswith(".so") for name in names) == 2
     assert not [name for name in names if not name.startswith(("headwise/", "headwise-"))]
 
 
 def test_readme_example_in_an_empty_environment(empty, model, tmp_path):
-    done = run(empty, indented_block((ROOT / "README.md").read_text(), "From Python, after"), tmp_path)
+    done = run(empty, indented_block((ROOT / "README.md").read_text(), "From Python (["), tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("Emma is a novel by Jane Austen.\n") and done.stdout.count("\n") == 1
     listed = subprocess.run([empty, "-m", "pip", "list", "--format=freeze"], capture_output=True, text=True, check=True).stdout
