@@ -36,13 +36,16 @@ std::vector<std::string> projection_words() {
 
 // "FILE", "FILE=WEIGHT" or "FILE=WEIGHT,KEY=NUMBER,...", the keys those of this table.
 constexpr std::pair<std::string_view, double TargetFile::*> kTargetKeys[] = {
-    {",frozen=", &TargetFile::frozen}, {",temperature=", &TargetFile::temperature}};
+    {",frozen=", &TargetFile::frozen},
+    {",bonus=", &TargetFile::bonus},
+    {",temperature=", &TargetFile::temperature}};
 
 Result<TargetFile> target_file(const std::string& text) {
   const auto wrong = [&] {
-    return fail(ErrorCode::kUsage, "--targets '" + text +
-                                       "': expected FILE, FILE=WEIGHT or "
-                                       "FILE=WEIGHT,frozen=W,temperature=T with numbers of 0 or more");
+    return fail(ErrorCode::kUsage,
+                "--targets '" + text +
+                    "': expected FILE, FILE=WEIGHT or "
+                    "FILE=WEIGHT,frozen=W,bonus=B,temperature=T with numbers of 0 or more");
   };
   const auto number = [](std::string_view digits, double& value) {
     const char* end = digits.data() + digits.size();
@@ -138,7 +141,9 @@ void add_preferences_flags(const FlagGroup& group, AlignFlags& flags) {
   group.add(
       "--targets", flags.targets,
       "A teacher's scores, FILE or FILE=WEIGHT (docs/formats.md#teacher-scores); FILE=WEIGHT,frozen=W adds W "
-      "times the frozen model's logits to them, and ,temperature=T divides them in place of --temperature; "
+      "times the frozen model's logits to them, ,bonus=B adds B for known positives, and ,temperature=T "
+      "divides "
+      "them in place of --temperature; "
       "several times for several");
   group.add("--held-out", flags.held_out,
             "Queries that say when to stop and which update is kept; form of --graded");
@@ -182,6 +187,11 @@ void add_trained_flags(const FlagGroup& group, AlignFlags& flags) {
   TrainingModelOptions& training = flags.training;
   group.add("--train", flags.projections, "Projections")->delimiter(',')->check(one_of(projection_words()));
   group.add("--first-layer", training.first_layer, "Layers before it stay frozen")->check(at_least(0));
+  group
+      .add("--join", training.join,
+           "In layers before it rows see no passages: for passages kept with --keep-budget 1,split=join:L "
+           "(blocks)")
+      ->check(at_least(0));
   group.add_switch("--whole-matrices", training.whole_matrices,
                    "Train the matrices instead of low-rank factors");
   group.add("--rank", training.rank, "Of the factors")->check(at_least(1));
@@ -342,6 +352,7 @@ Json settings_json(const AlignFlags& flags, const HeadSet& set) {
   json["template"] = set.prompt_template;
   json["train"] = flags.projections;
   json["first-layer"] = training.first_layer;
+  json["join"] = training.join;
   json["whole-matrices"] = training.whole_matrices;
   json["rank"] = training.rank;
   json["alpha"] = training.alpha;

@@ -131,6 +131,11 @@ Result<ScorerOptions> scorer_options(const AlignFlags& flags, const Model& model
   auto rules = prompt_rules(model, *reading);
   HW_RETURN_IF_ERROR(rules);
   set.encoding = option_text(settings, "encoding");
+  if (flags.training.join > 0 && set.encoding != "blocks") {
+    return fail(ErrorCode::kUsage, "--join: in encoding '" + set.encoding +
+                                       "' passages are no segments of their own; leave it "
+                                       "out or take --encoding blocks");
+  }
   set.calibration = option_text(settings, "calibration");
   set.token_filter = option_text(settings, "token-filter");
   set.rows = option_text(settings, "rows");

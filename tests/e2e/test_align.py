@@ -202,6 +202,8 @@ def test_settings_file(headwise, data, tmp_path):
     (["--train", "q,x"], 2, "--train"),
     (["--rank", "100000"], 2, "--rank"),
     (["--first-layer", "7"], 2, "first trained layer"),
+    (["--join", "2"], 2, "--join must lie in 0..1"),
+    (["--join", "1", "--encoding", "list"], 2, "leave it out or take --encoding blocks"),
     (["--device", "toaster"], 2, "toaster"),
     (["--updates", "0"], 2, "--updates"),
     (["--learning-rate", "-1"], 2, "--learning-rate"),
@@ -250,10 +252,17 @@ def test_from_an_adapter_training_starts_where_it_ended(trained, headwise, data,
     assert [entry["alone"] for entry in start] == pytest.approx([entry["alone"] for entry in ended], abs=1e-9)
     # A higher rank than the adapter's is no harm; what the adapter knows must not be lost.
     must_run(headwise, "align", *changed("b", rank="12", updates="1"))
-    for values, words in (({"rank": "2"}, "expected --rank of that or more, found 2"), ({"train": "q,k"}, "which is not trained"),
-                          ({"first_layer": "1"}, "which is not trained")):
+    for values, words in (({"rank": "2"}, "expected --rank of that or more, found 2"), ({"train": "q,k"}, "which is not trained")):
         done = run(headwise, "align", *changed("c", **values))
         assert done.returncode == 2 and words in done.stderr and not (tmp_path / "c").exists(), done.stderr
+    # Below the first trained layer its change stays, to the last bit.
+    must_run(headwise, "align", *changed("d", first_layer="1", updates="2"))
+    old, new = (load_file(folder / "adapter_model.safetensors") for folder in (trained, tmp_path / "d"))
+    assert old.keys() == new.keys()
+    for name in old:
+        if ".layers.0." in name:
+            assert np.allclose(old[name], new[name], rtol=1e-6, atol=0), name
+    assert any(not np.allclose(old[name], new[name]) for name in old if ".layers.1." in name)
     done = run(headwise, "align", *flags(data, tmp_path / "c", "--from", "/nowhere"))
     assert done.returncode == 3 and "/nowhere" in done.stderr
 

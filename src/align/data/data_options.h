@@ -16,6 +16,7 @@ struct TargetFile {
   std::filesystem::path path;
   double weight = 1.0;
   double frozen = 0.0;       // of the frozen model's logits, added to the teacher's scores / temperature
+  double bonus = 0.0;        // of known positives, added likewise
   double temperature = 0.0;  // of its scores; 0: LossOptions::temperature
 };
 

@@ -47,6 +47,23 @@ Result<std::vector<float>> read_scores(const Json& row, size_t passages) {
   return scores;
 }
 
+// Empty where nothing is known of the query.
+Result<std::vector<int>> read_grades(const Json& row, size_t passages) {
+  constexpr int kMostGrade = 1000;
+  if (!row.is_array() || (!row.empty() && row.size() != passages)) {
+    return wrong("a row of grades for every query, empty or with " + std::to_string(passages) +
+                 " numbers, one a passage");
+  }
+  std::vector<int> grades;
+  for (const Json& value : row) {
+    if (!value.is_number_integer() || value.get<double>() < 0 || value.get<double>() > kMostGrade) {
+      return wrong("grades to be whole numbers from 0 to " + std::to_string(kMostGrade));
+    }
+    grades.push_back(value.get<int>());
+  }
+  return grades;
+}
+
 Result<TrainingBatch> read_line(std::string_view line) {
   auto json = parse_json(line);
   HW_RETURN_IF_ERROR(json);
@@ -63,6 +80,10 @@ Result<TrainingBatch> read_line(std::string_view line) {
   }
   if (passages->size() < 2) return wrong("at least two passages");
   if (scores->size() != queries->size()) return wrong("as many rows of scores as queries");
+  const Json* grades = first_member(*json, {"grades"});
+  if (grades != nullptr && (!grades->is_array() || grades->size() != queries->size())) {
+    return wrong("as many rows of grades as queries");
+  }
   TrainingBatch batch;
   if (const Json* set = first_member(*json, {"set"}); set != nullptr && set->is_string()) {
     batch.set = set->get<std::string>();
@@ -76,7 +97,13 @@ Result<TrainingBatch> read_line(std::string_view line) {
     if (!(*queries)[i].is_string()) return wrong("queries to be strings");
     auto row = read_scores((*scores)[i], batch.passages.size());
     HW_RETURN_IF_ERROR(row);
-    batch.queries.push_back({(*queries)[i].get<std::string>(), {}, std::move(*row)});
+    BatchQuery query{(*queries)[i].get<std::string>(), {}, std::move(*row)};
+    if (grades != nullptr) {
+      auto known = read_grades((*grades)[i], batch.passages.size());
+      HW_RETURN_IF_ERROR(known);
+      query.grades = std::move(*known);
+    }
+    batch.queries.push_back(std::move(query));
   }
   return batch;
 }

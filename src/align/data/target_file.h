@@ -6,8 +6,9 @@
 //   {"set": "dl21", "passages": [{"title": "...", "text": "..."}, ...], "queries": ["...", ...],
 //    "scores": [[0.71, ...], ...]}
 //
-// with a number for every query and passage; scripts/teacher_batches.py writes one with a bi-encoder, any
-// other scores will do. docs/formats.md#teacher-scores.
+// with a number for every query and passage, and "grades" beside "scores" where some are known: a row for
+// every query, empty where nothing is known of it. scripts/teacher_batches.py writes one with a bi-encoder,
+// any other scores will do. docs/formats.md#teacher-scores.
 //
 // Thread rule: immutable after reading.
 #pragma once

@@ -59,6 +59,7 @@ Result<TrainingData> TrainingData::load(const DataOptions& options) {
     HW_RETURN_IF_ERROR(batches);
     for (TrainingBatch& batch : *batches) {
       batch.frozen = file.frozen;
+      batch.bonus = file.bonus;
       batch.temperature = file.temperature;
     }
     data.targets_.push_back(std::move(*batches));
@@ -146,6 +147,7 @@ std::string TrainingData::fingerprint() const {
       for (const BatchQuery& query : batch.queries) {
         content.add(query.text);
         for (const float score : query.teacher) content.add(static_cast<double>(score));
+        for (const int grade : query.grades) content.add(static_cast<double>(grade));
       }
     }
   }

@@ -29,20 +29,24 @@ Status start_from(const Adapter& adapter, TrainingModel& model) {
     const std::string place =
         "the adapter to start from changes '" +
         stored_name(*name_of(family_of(model.config()).names, start.tensor), start.layer, false) + "'";
+    const Tensor a = tensor_of(start.a, start.rank);
+    const Tensor b = tensor_of(start.b, static_cast<int64_t>(start.b.size()) / start.rank);
+    const int64_t most = model.options().rank;
+    if (!model.options().whole_matrices && start.rank > most) {
+      return fail(ErrorCode::kUsage, place + " with rank " + std::to_string(start.rank) +
+                                         ": expected --rank of that or more, found " + std::to_string(most));
+    }
+    if (start.layer < model.options().first_layer) {
+      model.keep_change(start.layer, start.tensor, a, b * start.scale);
+      continue;
+    }
     if (matrix == trained.end()) {
       return fail(ErrorCode::kUsage,
                   place + ", which is not trained: see --train, --first-layer and --heads");
     }
-    const Tensor a = tensor_of(start.a, start.rank);
-    const Tensor b = tensor_of(start.b, static_cast<int64_t>(start.b.size()) / start.rank);
     if (!matrix->b.defined()) {
       matrix->a.copy_(torch::matmul(b, a) * start.scale);
       continue;
-    }
-    if (start.rank > matrix->a.size(0)) {
-      return fail(ErrorCode::kUsage, place + " with rank " + std::to_string(start.rank) +
-                                         ": expected --rank of that or more, found " +
-                                         std::to_string(matrix->a.size(0)));
     }
     matrix->a.slice(0, 0, start.rank).copy_(a);
     matrix->b.slice(1, 0, start.rank).copy_(b * (start.scale / model.scale()));

@@ -11,8 +11,9 @@
 
 namespace headwise {
 
-// kUsage where the adapter changes what is not trained, or has a higher rank than is trained: nothing of it
-// may be lost.
+// What the adapter changes below the first trained layer stays as it is (TrainingModel::keep_change()).
+// kUsage where it changes what is not trained from that layer on, or has a higher rank than is trained:
+// nothing of it may be lost.
 Status start_from(const Adapter& adapter, TrainingModel& model);
 
 }  // namespace headwise

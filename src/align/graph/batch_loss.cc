@@ -70,8 +70,9 @@ Result<BatchLoss> batch_loss(Scorer& scorer, const TrainingBatch& batch, const L
   auto logits = scorer.logits(texts, batch.passages);
   if (!logits) return fail(std::move(logits.error()).with_context("reading a batch of '" + batch.set + "'"));
   found.tokens = scorer.last_tokens();
-  const bool graded = std::any_of(batch.queries.begin(), batch.queries.end(),
-                                  [](const BatchQuery& query) { return !query.grades.empty(); });
+  const bool graded = std::any_of(batch.queries.begin(), batch.queries.end(), [](const BatchQuery& query) {
+    return query.teacher.empty() && !query.grades.empty();
+  });
   Tensor frozen;
   if (graded ? options.against_frozen : batch.frozen > 0.0) {
     auto scored = scorer.frozen_logits(texts, batch.passages);
@@ -93,6 +94,10 @@ Result<BatchLoss> batch_loss(Scorer& scorer, const TrainingBatch& batch, const L
     if (frozen.defined()) reference = frozen[static_cast<int64_t>(q)];
     if (!query.teacher.empty()) {
       if (reference) *reference = *reference * batch.frozen;
+      if (batch.bonus > 0.0 && !query.grades.empty()) {
+        const Tensor known = grade_bonus(query.grades, batch.bonus).to(row.device());
+        reference = reference ? *reference + known : known;
+      }
       const double temperature = batch.temperature > 0.0 ? batch.temperature : options.temperature;
       const Tensor loss = listwise_divergence(row, query.teacher, temperature, reference);
       divergence.add(loss.item<double>());

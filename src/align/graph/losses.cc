@@ -120,6 +120,12 @@ Tensor regulariser_loss(Regulariser kind, const Tensor& logits, std::span<const 
   return torch::relu(kLeastDeviation - deviation);
 }
 
+Tensor grade_bonus(std::span<const int> grades, double bonus) {
+  const int highest = grades.empty() ? 0 : *std::max_element(grades.begin(), grades.end());
+  const Tensor known = torch::tensor(std::vector<double>(grades.begin(), grades.end()), torch::kFloat64);
+  return highest > 0 ? known * (bonus / highest) : torch::zeros_like(known);
+}
+
 Tensor listwise_divergence(const Tensor& logits, std::span<const float> teacher, double temperature,
                            const std::optional<Tensor>& added) {
   HW_CHECK(logits.size(0) == static_cast<int64_t>(teacher.size()));

@@ -53,6 +53,9 @@ torch::Tensor pair_loss(const torch::Tensor& logits, std::span<const int> grades
 torch::Tensor regulariser_loss(Regulariser kind, const torch::Tensor& logits, std::span<const int> grades,
                                std::span<const int> places);
 
+// bonus * grade / highest grade: what grades add to a teacher's targets. Zeros where no grade is above 0.
+torch::Tensor grade_bonus(std::span<const int> grades, double bonus);
+
 // KL(softmax(teacher / temperature + added) || softmax(l)); `added` [P], where given, takes no gradient.
 torch::Tensor listwise_divergence(const torch::Tensor& logits, std::span<const float> teacher,
                                   double temperature,

@@ -103,4 +103,13 @@ PromptTensors prompt_tensors(const BuiltPrompt& prompt, const torch::Device& dev
   return tensors;
 }
 
+PromptTensors without_slots(const PromptTensors& prompt) {
+  PromptTensors rows = prompt;
+  const int64_t left_out = prompt.instruction_begin - prompt.base;
+  rows.instruction_begin -= left_out;
+  rows.query_begin -= left_out;
+  rows.query_tokens = prompt.query_tokens - left_out;
+  return rows;
+}
+
 }  // namespace headwise

@@ -47,4 +47,8 @@ struct PromptTensors {
 
 PromptTensors prompt_tensors(const BuiltPrompt& prompt, const torch::Device& device);
 
+// The rows' own prompt, where they see no slots: base, instruction and queries, close together. What is said
+// of slots and summed tokens is the whole prompt's still.
+PromptTensors without_slots(const PromptTensors& prompt);
+
 }  // namespace headwise

@@ -39,6 +39,10 @@ Tensor mean_attention(const TailAttention& tail, int head, const PromptTensors& 
   return sum.index_select(1, prompt.summed_tokens) / prompt.row_count.unsqueeze(1);
 }
 
+Tensor no_attention(const PromptTensors& prompt) {
+  return torch::zeros({prompt.queries(), prompt.summed_tokens.size(0)}, prompt.tokens_of.options());
+}
+
 Tensor passage_values(const Tensor& attention, const PromptTensors& prompt, Calibration calibration,
                       TokenFilter filter) {
   HW_CHECK(calibration == Calibration::kNone || prompt.content_free);

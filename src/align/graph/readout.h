@@ -17,6 +17,8 @@ namespace headwise::graph {
 
 // Mean attention of each query's rows to the summed tokens: [Q, S].
 torch::Tensor mean_attention(const TailAttention& tail, int head, const PromptTensors& prompt);
+// The same of rows that see no passage: zeros.
+torch::Tensor no_attention(const PromptTensors& prompt);
 
 // Calibrated against the content-free query where the calibration says so, filtered and summed: [Q, S] gives
 // [Q', P]; Q' is without the content-free query. The token filter's choice is taken as given: no gradient

@@ -45,7 +45,8 @@ class Recomputed : public torch::autograd::Function<Recomputed> {
       size_t place = 0;
       for (Tensor& tensor : call->piece(input)) {
         if (!tensor.defined()) continue;
-        if (gradients[place].defined()) {
+        // Heads before a join give zeros that no parameter moves.
+        if (gradients[place].defined() && tensor.requires_grad()) {
           roots.push_back(tensor);
           root_gradients.push_back(gradients[place]);
         }

@@ -39,6 +39,10 @@ Status check_options(const ModelConfig& config, const TrainingModelOptions& opti
                 "the first trained layer must lie in 0.." + std::to_string(options.deepest_layer) +
                     " (the deepest layer read), found " + std::to_string(options.first_layer));
   }
+  if (options.join < 0 || options.join > options.deepest_layer) {
+    return fail(ErrorCode::kUsage, "--join must lie in 0.." + std::to_string(options.deepest_layer) +
+                                       " (the deepest layer read), found " + std::to_string(options.join));
+  }
   if (options.targets.empty()) return fail(ErrorCode::kUsage, "no projection is to be trained");
   return {};
 }
@@ -91,7 +95,7 @@ Result<TrainingModel> TrainingModel::create(const Model& model, const TrainingMo
   made.spec_ = weights.spec;
   if (!options.trunk_cache.empty() && options.first_layer > 0) {
     made.trunk_cache_ = std::make_shared<TrunkCache>(
-        options.trunk_cache, Trunk{model.fingerprint(), options.first_layer, options.bf16});
+        options.trunk_cache, Trunk{model.fingerprint(), options.first_layer, options.bf16, options.join});
   }
   made.options_ = options;
   made.compute_ = options.bf16 ? torch::kBFloat16 : torch::kFloat32;
@@ -133,9 +137,26 @@ void TrainingModel::add_rotary(const RotarySpec& spec) {
   rotary_.push_back({table(rotary.cos(0)), table(rotary.sin(0))});
 }
 
+void TrainingModel::keep_change(int64_t layer, LayerTensor tensor, const Tensor& a, const Tensor& b) {
+  HW_CHECK(layer < options_.first_layer && a.size(0) == b.size(1));
+  TrainedMatrix matrix{layer, tensor, {}, {}, true};
+  if (options_.whole_matrices) {
+    matrix.a = torch::matmul(b, a).to(options_.device);
+  } else {
+    const int64_t more = options_.rank - a.size(0);
+    matrix.a = torch::constant_pad_nd(a, {0, 0, 0, more}).to(options_.device);
+    matrix.b = (torch::constant_pad_nd(b, {0, more}) / scale()).to(options_.device);
+  }
+  if (trunk_cache_) trunk_cache_->add_change(layer, static_cast<int>(tensor), matrix.a, matrix.b);
+  layers_[static_cast<size_t>(layer)].trained[static_cast<size_t>(tensor)] =
+      static_cast<int>(matrices_.size());
+  matrices_.push_back(std::move(matrix));
+}
+
 std::vector<Tensor> TrainingModel::parameters() const {
   std::vector<Tensor> all;
   for (const TrainedMatrix& matrix : matrices_) {
+    if (matrix.fixed) continue;
     all.push_back(matrix.a);
     if (matrix.b.defined()) all.push_back(matrix.b);
   }
@@ -200,17 +221,22 @@ std::vector<Tensor> TrainingModel::run_layer(int layer, const Tensor& hidden, co
   const int64_t first_row = deepest ? prompt.instruction_begin : 0;
   const Tensor q = project_and_turn(normed.slice(0, first_row), layer, LayerTensor::kQuery,
                                     LayerTensor::kQueryNorm, prompt.positions.slice(0, first_row));
+  const bool apart = layer < options_.join;
+  const PromptTensors rows = apart ? without_slots(prompt) : prompt;
+  const auto seen = [&](const Tensor& x) { return apart ? graph::leave_slots_out(x, prompt) : x; };
   const graph::TailAttention tail =
-      graph::attend_tail(q.slice(0, prompt.instruction_begin - first_row) * scale, k, prompt, K);
+      graph::attend_tail(q.slice(0, prompt.instruction_begin - first_row) * scale, seen(k), rows, K);
   std::vector<Tensor> out{Tensor()};
-  for (const int head : heads) out.push_back(graph::mean_attention(tail, head, prompt));
+  for (const int head : heads) {
+    out.push_back(apart ? graph::no_attention(prompt) : graph::mean_attention(tail, head, prompt));
+  }
   if (deepest) return out;
 
   const Tensor v = project(normed, layer, LayerTensor::kValue);
   const auto base = [&](const Tensor& x) { return x.slice(0, 0, prompt.base); };
   std::vector<Tensor> mixed{graph::attend_causally(base(q), base(k), base(v), K, scale)};
   if (prompt.slot_tokens.defined()) mixed.push_back(graph::attend_slots(q, k, v, prompt, K, scale));
-  mixed.push_back(graph::mix_tail(tail, v, prompt, K));
+  mixed.push_back(graph::mix_tail(tail, seen(v), rows, K));
   const Tensor attention = torch::cat(mixed, 0).reshape({prompt.tokens(), -1});
   out.front() = run_mlp(hidden + linear(attention, layer, LayerTensor::kOutput), layer);
   return out;
@@ -221,7 +247,7 @@ ReadAttention TrainingModel::read(const PromptTensors& prompt, std::span<const H
   const bool checkpoint = options_.checkpoint && torch::GradMode::is_enabled();
   Tensor hidden;
   int layer = 0;
-  const std::string key = trunk_cache_ ? trunk_cache_->key(prompt, heads) : "";
+  const std::string key = trunk_cache_ ? trunk_cache_->key(prompt, heads, frozen_) : "";
   const auto kept = trunk_cache_ ? trunk_cache_->find(key) : std::nullopt;
   if (kept) {
     layer = options_.first_layer;

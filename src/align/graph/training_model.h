@@ -34,6 +34,7 @@ namespace headwise {
 struct TrainingModelOptions {
   int deepest_layer = -1;  // L*: the deepest layer whose heads are read; nothing above it is loaded
   int first_layer = 0;     // layers before it stay frozen
+  int join = 0;  // in layers before it rows see no passages, as kept ones with join:L (`blocks` alone)
   std::vector<LayerTensor> targets{LayerTensor::kQuery, LayerTensor::kKey};
   bool whole_matrices = false;  // train the matrices themselves instead of low-rank factors
   int rank = 16;
@@ -49,8 +50,9 @@ struct TrainingModelOptions {
 struct TrainedMatrix {
   int64_t layer = 0;
   LayerTensor tensor = LayerTensor::kQuery;
-  torch::Tensor a;  // [rank, in]; whole: [out, in]
-  torch::Tensor b;  // [out, rank]
+  torch::Tensor a;     // [rank, in]; whole: [out, in]
+  torch::Tensor b;     // [out, rank]
+  bool fixed = false;  // as it came, below the first trained layer
 };
 
 // What the read heads give one after the other: each [Q, S], the mean attention of a query's rows to the
@@ -70,9 +72,14 @@ class TrainingModel {
   torch::Tensor head_values(const PromptTensors& prompt, std::span<const HeadId> heads,
                             Calibration calibration, TokenFilter filter) const;
 
+  // A change to a matrix below the first trained layer that stays as it is: b a, whatever the scale; written
+  // with the others. The rank is at most that of the others.
+  void keep_change(int64_t layer, LayerTensor tensor, const torch::Tensor& a, const torch::Tensor& b);
+
   // fp32, in a fixed order.
   std::vector<TrainedMatrix>& matrices() { return matrices_; }
   const std::vector<TrainedMatrix>& matrices() const { return matrices_; }
+  // Of the matrices that are trained.
   std::vector<torch::Tensor> parameters() const;
   const TrainingModelOptions& options() const { return options_; }
   const ModelConfig& config() const { return config_; }

@@ -19,22 +19,36 @@ std::filesystem::path path_of(const std::filesystem::path& folder, const std::st
   return folder / (key + ".safetensors");
 }
 
+void add_bytes(Fingerprint& key, const torch::Tensor& tensor) {
+  const torch::Tensor bytes = tensor.to(torch::kCPU).contiguous();
+  key.add({static_cast<const char*>(bytes.data_ptr()), bytes.nbytes()});
+}
+
 }  // namespace
 
-std::string TrunkCache::key(const PromptTensors& prompt, std::span<const HeadId> heads) const {
+void TrunkCache::add_change(int64_t layer, int tensor, const torch::Tensor& a, const torch::Tensor& b) {
+  Fingerprint change;
+  change.add(static_cast<double>(layer));
+  change.add(static_cast<double>(tensor));
+  add_bytes(change, a);
+  if (b.defined()) add_bytes(change, b);
+  changes_ += change.hex();
+}
+
+std::string TrunkCache::key(const PromptTensors& prompt, std::span<const HeadId> heads, bool frozen) const {
   Fingerprint key;
   key.add(trunk_.model);
   key.add(trunk_.bf16 ? "bf16" : "fp32");
-  for (const int64_t number : {int64_t{trunk_.layers}, prompt.base, prompt.instruction_begin,
-                               prompt.query_begin, prompt.shared_rows}) {
+  key.add(frozen ? "" : changes_);
+  for (const int64_t number : {int64_t{trunk_.layers}, int64_t{trunk_.join}, prompt.base,
+                               prompt.instruction_begin, prompt.query_begin, prompt.shared_rows}) {
     key.add(static_cast<double>(number));
   }
   for (const torch::Tensor* tensor :
        {&prompt.ids, &prompt.positions, &prompt.slot_tokens, &prompt.query_tokens, &prompt.rows_read,
         &prompt.summed_tokens, &prompt.summed_passages}) {
     if (!tensor->defined()) continue;
-    const torch::Tensor bytes = tensor->to(torch::kCPU).contiguous();
-    key.add({static_cast<const char*>(bytes.data_ptr()), bytes.nbytes()});
+    add_bytes(key, *tensor);
   }
   for (const HeadId head : heads) {
     if (head.layer < trunk_.layers) key.add(to_string(head));

@@ -30,6 +30,7 @@ struct Trunk {
   std::string model;  // fingerprint
   int layers = 0;
   bool bf16 = false;
+  int join = 0;  // TrainingModelOptions::join
 };
 
 class TrunkCache {
@@ -37,8 +38,12 @@ class TrunkCache {
   TrunkCache(std::filesystem::path folder, Trunk trunk)
       : folder_(std::move(folder)), trunk_(std::move(trunk)) {}
 
-  // Over all that decides the values: the trunk, the prompt, and which of the heads read lie in the trunk.
-  std::string key(const PromptTensors& prompt, std::span<const HeadId> heads) const;
+  // Over all that decides the values: the trunk and, unless it is `frozen`, its changes; the prompt; and
+  // which of the heads read lie in the trunk.
+  std::string key(const PromptTensors& prompt, std::span<const HeadId> heads, bool frozen) const;
+  // A change to one of the trunk's matrices, which stays (TrainingModel::keep_change()); `b` may be
+  // undefined.
+  void add_change(int64_t layer, int tensor, const torch::Tensor& a, const torch::Tensor& b);
   // Nothing for a key that is not there, or whose file is damaged.
   std::optional<std::vector<torch::Tensor>> find(const std::string& key);
   void put(const std::string& key, const std::vector<torch::Tensor>& values);
@@ -50,6 +55,7 @@ class TrunkCache {
  private:
   std::filesystem::path folder_;
   Trunk trunk_;
+  std::string changes_;  // fingerprints
   int64_t found_ = 0, missed_ = 0;
   std::optional<Error> first_error_;
 };

@@ -28,6 +28,17 @@ TEST(TargetFile, ReadsABatchALine) {
   EXPECT_TRUE(batch.queries[0].grades.empty());
 }
 
+TEST(TargetFile, GradesStandBesideScores) {
+  const auto batches =
+      parse_targets(R"({"passages": [{"text": "one"}, {"text": "two"}], "queries": ["q", "r"], )"
+                    R"("scores": [[0.5, -1], [0, 1]], "grades": [[0, 3], []]})");
+  ASSERT_TRUE(batches) << batches.error().to_string();
+  const auto& queries = batches->front().queries;
+  EXPECT_EQ(queries[0].grades, (std::vector<int>{0, 3}));
+  EXPECT_EQ(queries[0].teacher, (std::vector<float>{0.5f, -1.0f}));
+  EXPECT_TRUE(queries[1].grades.empty());
+}
+
 TEST(TargetFile, SaysWhatIsWrongInWhichLine) {
   const std::pair<const char*, const char*> cases[] = {
       {"", "no batch"},
@@ -43,6 +54,14 @@ TEST(TargetFile, SaysWhatIsWrongInWhichLine) {
        "finite numbers"},
       {R"({"passages": [{"text": 1}, {"text": "b"}], "queries": ["q"], "scores": [[1, 2]]})", "with a text"},
       {R"({"passages": [{"text": "a"}, {"text": "b"}], "queries": [7], "scores": [[1, 2]]})", "strings"},
+      {R"({"passages": [{"text": "a"}, {"text": "b"}], "queries": ["q"], "scores": [[1, 2]], "grades": []})",
+       "as many rows of grades"},
+      {R"({"passages": [{"text": "a"}, {"text": "b"}], "queries": ["q"], "scores": [[1, 2]], "grades": [[1]]})",
+       "2 numbers"},
+      {R"({"passages": [{"text": "a"}, {"text": "b"}], "queries": ["q"], "scores": [[1, 2]], "grades": [[1, 0.5]]})",
+       "whole numbers"},
+      {R"({"passages": [{"text": "a"}, {"text": "b"}], "queries": ["q"], "scores": [[1, 2]], "grades": [[1, -1]]})",
+       "whole numbers"},
       {"{\"passages\": ", "line 2"}};
   for (const auto& [line, words] : cases) {
     const auto batches = parse_targets((*line == '\0' ? std::string() : std::string(kLine) + "\n") + line);

@@ -10,85 +10,16 @@
 
 #include <cmath>
 #include <filesystem>
-#include <numeric>
 #include <string>
 #include <vector>
 
 #include "align/graph/batch_loss.h"
 #include "align/graph/scorer.h"
-#include "headwise/reranker.h"
-#include "rerank/prompt_template.h"
-#include "support/paths.h"
 #include "support/tolerance.h"
+#include "tiny_scorers.h"
 
 namespace headwise {
 namespace {
-
-const std::filesystem::path kModels = test_data() / "golden" / "models";
-
-const std::vector<Passage> kPassages{
-    {.id = "1", .title = "", .text = "one two three, and more of it"},
-    {.id = "2", .title = "A title", .text = "some other words"},
-    {.id = "3", .title = "", .text = "a cat and a dog"},
-    {.id = "4", .title = "", .text = "x"},
-    {.id = "5", .title = "", .text = "the last of them all is the longest one"}};
-const std::vector<std::string_view> kQueries{"what is it?", "a cat",
-                                             "which of all these is the longest one, then?"};
-
-struct Way {
-  Encoding encoding;
-  Calibration calibration;
-  QueryRows rows;
-};
-const Way kWays[] = {{Encoding::kBlocks, Calibration::kRatio, QueryRows::kAll},
-                     {Encoding::kBlocks, Calibration::kNa, QueryRows::kAll},
-                     {Encoding::kBlocks, Calibration::kNone, QueryRows::kQuery},
-                     {Encoding::kBlocks, Calibration::kNa, QueryRows::kInstructionAndQuery},
-                     {Encoding::kList, Calibration::kRatio, QueryRows::kAll},
-                     {Encoding::kList, Calibration::kNa, QueryRows::kQuery},
-                     {Encoding::kList, Calibration::kNone, QueryRows::kAll}};
-
-std::vector<HeadId> heads_of(const Model& model) {
-  const auto layers = static_cast<int>(model.config().layers);
-  const auto heads = static_cast<int>(model.config().heads);
-  return {{layers - 1, heads - 1}, {0, 1 % heads}, {layers / 2, 0}};
-}
-
-Scorer make_scorer(const Model& model, const Way& way, TrainingModelOptions options,
-                   TokenFilter filter = TokenFilter::kLow, bool train_weights = false) {
-  const std::vector<HeadId> heads = heads_of(model);
-  options.deepest_layer = static_cast<int>(model.config().layers) - 1;
-  ScorerOptions scoring;
-  scoring.heads.heads = heads;
-  scoring.heads.weights = {1.0, 0.5, -2.0};
-  scoring.calibration = way.calibration;
-  scoring.filter = filter;
-  scoring.train_weights = train_weights;
-  scoring.rules.wording = *find_prompt_template(way.encoding == Encoding::kBlocks ? "blocks" : "default");
-  scoring.rules.chat = *find_chat_format(model.tokenizer(), "");
-  scoring.rules.encoding = way.encoding;
-  scoring.rules.rows = way.rows;
-  scoring.rules.context = model.config().context;
-  return Scorer(model.tokenizer(), TrainingModel::create(model, options).value(), scoring);
-}
-
-std::vector<double> engine_scores(const std::shared_ptr<const Model>& model, const Way& way,
-                                  std::string_view query) {
-  RerankerOptions options;
-  options.heads.kind = HeadSelection::Kind::kList;
-  options.heads.list = heads_of(*model);
-  options.heads.weights = {1.0, 0.5, -2.0};
-  options.encoding = way.encoding;
-  options.calibration = way.calibration;
-  options.rows = way.rows;
-  auto reranker = Reranker::create(model, options).value();
-  std::vector<double> scores(kPassages.size());
-  const Ranking ranking = reranker.rank(query, kPassages).value();
-  for (const ScoredPassage& hit : ranking.passages) {
-    scores[static_cast<size_t>(hit.index)] = hit.score;
-  }
-  return scores;
-}
 
 class EveryModel : public testing::TestWithParam<const char*> {};
 
@@ -124,49 +55,7 @@ TEST_P(EveryModel, ScoresAreTheEngines) {
 INSTANTIATE_TEST_SUITE_P(Tiny, EveryModel,
                          testing::Values("tiny-llama", "tiny-llama-linear-f32.gguf", "tiny-llama-llama3",
                                          "tiny-llama-yarn", "tiny-mistral", "tiny-qwen2", "tiny-qwen3"),
-                         [](const testing::TestParamInfo<const char*>& model) {
-                           std::string name = model.param;
-                           for (char& c : name)
-                             c = std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
-                           return name;
-                         });
-
-std::vector<torch::Tensor> gradients(Scorer& scorer) {
-  for (torch::Tensor& parameter : scorer.model().parameters()) parameter.mutable_grad().reset();
-  const torch::Tensor logits = *scorer.logits(kQueries, kPassages);
-  (torch::log_softmax(logits, -1).select(1, 2).sum() * -1.0).backward();
-  std::vector<torch::Tensor> found;
-  for (const torch::Tensor& parameter : scorer.model().parameters())
-    found.push_back(parameter.grad().clone());
-  return found;
-}
-
-// Factors away from zero, so that every gradient is.
-void stir(Scorer& scorer) {
-  torch::NoGradGuard no_grad;
-  torch::manual_seed(5);
-  for (torch::Tensor& parameter : scorer.model().parameters())
-    parameter.add_(torch::randn_like(parameter) * 0.05);
-}
-
-TrainingModelOptions every_projection() {
-  TrainingModelOptions options;
-  options.targets = {LayerTensor::kQuery, LayerTensor::kKey, LayerTensor::kValue, LayerTensor::kOutput,
-                     LayerTensor::kGate,  LayerTensor::kUp,  LayerTensor::kDown};
-  options.rank = 2;
-  options.alpha = 4.0;
-  return options;
-}
-
-class TinyLlama : public testing::Test {
- protected:
-  void SetUp() override {
-    auto loaded = Model::load(kModels / "tiny-llama-linear", {});
-    ASSERT_TRUE(loaded) << loaded.error().to_string();
-    model_ = *loaded;
-  }
-  std::shared_ptr<const Model> model_;
-};
+                         NameOfModel());
 
 TEST_F(TinyLlama, CheckpointedLayersGiveTheSameGradients) {
   for (const Way& way : {kWays[0], kWays[4]}) {
@@ -335,6 +224,27 @@ TEST_F(TinyLlama, ATeacherCanBeJoinedWithTheFrozenScores) {
   EXPECT_NEAR(found, (log_t.exp() * (log_t - log_p)).sum().item<double>(), 1e-4);
 }
 
+TEST_F(TinyLlama, KnownGradesAddToATeacher) {
+  Scorer scorer = make_scorer(*model_, kWays[0], every_projection());
+  torch::NoGradGuard no_grad;
+  TrainingBatch batch{"set", kPassages, {{"a cat", {0, 1, 2, 0, 0}, {0.1f, 0.3f, 0.9f, 0.2f, 0.4f}}}};
+  batch.bonus = 3.0;
+  batch.temperature = 0.2;
+  const double found = batch_loss(scorer, batch, {})->value.item<double>();
+  const std::vector<std::string_view> query{"a cat"};
+  const torch::Tensor wanted =
+      torch::tensor(batch.queries[0].teacher) / 0.2 + torch::tensor({0.0, 1.5, 3.0, 0.0, 0.0});
+  const torch::Tensor log_p = torch::log_softmax((*scorer.logits(query, kPassages))[0], 0);
+  const torch::Tensor log_t = torch::log_softmax(wanted, 0);
+  EXPECT_NEAR(found, (log_t.exp() * (log_t - log_p)).sum().item<double>(), 1e-4);
+  // Of a query of which nothing is known the teacher says all.
+  batch.queries[0].grades.clear();
+  const double alone = batch_loss(scorer, batch, {})->value.item<double>();
+  batch.bonus = 0.0;
+  EXPECT_EQ(batch_loss(scorer, batch, {})->value.item<double>(), alone);
+  EXPECT_NE(found, alone);
+}
+
 TEST_F(TinyLlama, WrongLayersAndRanksAreRefused) {
   TrainingModelOptions options;
   options.deepest_layer = 99;
@@ -343,6 +253,9 @@ TEST_F(TinyLlama, WrongLayersAndRanksAreRefused) {
   options.first_layer = 2;
   EXPECT_FALSE(TrainingModel::create(*model_, options));
   options.first_layer = 0;
+  options.join = 2;
+  EXPECT_FALSE(TrainingModel::create(*model_, options));
+  options.join = 0;
   options.rank = 100000;
   const auto made = TrainingModel::create(*model_, options);
   ASSERT_FALSE(made);
