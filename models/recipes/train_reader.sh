@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: headwise contributors
+
+# Trains the default model's adapter on from what ships, with the questions of a training pool, for passages that are kept: template
+# blocks-short, rows that see no passages below layer 10. Goes on where it stopped, at the same command; keep OUT where it outlasts the
+# machine. Days on 2 cores beside other work (start it with nice and chrt), so it is one stage after the other:
+#   data   vectors of mpnet for every set of models/training/sets.tsv, in its order, and lists (OUT/vectors, OUT/lists)
+#   first  4,000 updates on the sets in FIRST below, whose data is made before the others'
+#   all    6,000 more on all sets, the learning rate down to nothing
+#   models/recipes/train_reader.sh POOL OUT [DEVICE]
+# Held-out questions (models/training/held_out.tsv) say which update is kept; OUT/STAGE/log.jsonl has the curve.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+pool=$(realpath "$1")
+mkdir -p "$2"
+out=$(realpath "$2")
+device=${3:-cpu}
+precision=fp32
+[[ $device == cuda* ]] && precision=tf32
+FIRST=msmarco_qna,dl22,dl21_more,flag_scored,nq,wikiqa,hotpotqa,twowiki,musique_more
+training=$root/models/training
+python=$out/teacher/bin/python
+headwise=${HEADWISE:-$root/build/release/headwise}
+
+if ! "$python" -c 'import numpy, scipy, torch, transformers' 2>/dev/null; then
+  python3 -m venv "$out/teacher"
+  "$out/teacher/bin/pip" install --quiet -r "$root/scripts/requirements-teacher.txt"
+fi
+mkdir -p "$out/lists"
+
+# lists SET...: what scripts/teacher_lists.py makes of each, once
+lists() {
+  local name kind temperature bonus frozen near
+  while IFS=$'\t' read -r name kind temperature bonus frozen near; do
+    [[ ",$1," == *",$name,"* && ! -f $out/lists/$name.jsonl ]] || continue
+    "$python" "$root/scripts/teacher_lists.py" --set "$pool/$name" --held-out "$training/held_out.tsv" --teacher mpnet --store "$out/vectors" \
+      --device "$device" --near "$near" --rounds 2 --run "$out/lists/$name.held-out.trec" --targets "$out/lists/$name.jsonl"
+  done < <(tail -n +2 "$training/sets.tsv")
+}
+
+# stage NAME FROM SETS UPDATES RATE FLOOR
+stage() {
+  { cat "$training/reader.toml"
+    python3 "$root/scripts/pool_mix.py" --sets "$training/sets.tsv" --only "$3" --pool "$pool" --lists "$out/lists" --kind web=.55 --kind steps=.25 \
+      "${kinds[@]}"; } > "$out/$1.toml"
+  "$headwise" align --config "$out/$1.toml" --from "$2" --updates "$4" --learning-rate "$5" --floor "$6" \
+    --device "$device" --precision "$precision" --output "$out/$1"
+}
+
+kinds=()
+lists "$FIRST"
+stage first "$root/models/smollm2-135m-instruct/adapter" "$FIRST" 4000 3e-4 .3
+every=$(tail -n +2 "$training/sets.tsv" | cut -f1 | paste -sd,)
+lists "$every"
+kinds=(--kind health=.06 --kind forum=.04 --kind reading=.06 --kind claims=.04)
+stage all "$out/first" "$every" 6000 2e-4 .02
