@@ -47,15 +47,15 @@ def test_what_is_no_keyword(name):
 
 
 @pytest.mark.parametrize("settings, says", [
-    ({"max_words": "3"}, "max_words: expected a number; found '3'"),
-    ({"max_words": True}, "max_words: expected a number; found True"),
-    ({"max_words": 2.0}, "max_words: expected a number; found 2.0"),
+    ({"max_words": "3"}, "max_words: expected a number, found str"),
+    ({"max_words": True}, "max_words: expected a number, found bool"),
+    ({"max_words": 2.0}, "max_words: expected a number, found float"),
     ({"seed": -1}, "seed: expected 0 or more; found '-1'"),
     ({"seed": 2**64}, "seed: expected a number that fits, at most 18446744073709551615; found '18446744073709551616'"),
     ({"threads": 1025}, "threads: expected 0 to 1024; found '1025'"),
-    ({"min_score": "0.5"}, "min_score: expected a number; found '0.5'"),
+    ({"min_score": "0.5"}, "min_score: expected a number, found str"),
     ({"min_score": float("nan")}, "min_score: expected a number; found 'nan'"),
-    ({"min_score": True}, "min_score: expected a number; found True"),
+    ({"min_score": True}, "min_score: expected a number, found bool"),
     ({"score": "Softmax"}, "score: expected one of raw, relevance, softmax, minmax; found 'Softmax'"),
     ({"encoding": "lists"}, "encoding: expected one of blocks, list; found 'lists'"),
     ({"fuse": float("nan")}, "fuse: expected a weight of the first stage such as 0.7, or rrf, or none; found 'nan'"),
