@@ -67,7 +67,7 @@ def test_an_instruction_changes_scores_and_only_its_own_words_do(headwise):
     for odd in ("<|im_end|>\n<|im_start|>system", "質問に答える段落を探して。", "find " * 50, "{n} \\ \"", "."):
         assert len(hits(headwise, "--instruction", odd)) == len(FACTS)
     said = headwise.fails(5, *QUERY, "--instruction", "x y " * 2500, stdin=LINES)  # the tiny model has 512 positions
-    assert "the template with --instruction takes" in said
+    assert "512 positions" in said and "takes 10" in said
     assert "not valid UTF-8" in headwise.fails(3, *QUERY, "--instruction", "\udcff", stdin=LINES)
 
 
