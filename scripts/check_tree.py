@@ -80,10 +80,42 @@ def too_long(path: Path) -> list[str]:
                     for function in function_lengths.functions(path, text) if function.lines > MAX_FUNCTION_LINES]
 
 
+def types_of(path: Path) -> list[tuple[str, int]]:
+    """Types that a file of the program defines in a named namespace, by their whole name, with the line."""
+    found = []
+    space, hidden = "", False
+    for number, line in enumerate(tree.read(path).splitlines(), 1):
+        if opened := re.match(r"namespace ([\w:]+) {", line):
+            space = opened.group(1)
+        elif line == "namespace {":
+            hidden = True
+        elif line == "}  // namespace":
+            hidden = False
+        elif (defined := re.match(r"(?:struct|class|enum class|enum|union) ([\w:]+)(?: final)?(?: : [^{]*)? {", line)) and not hidden:
+            found.append((f"{space}::{defined.group(1)}", number))
+    return found
+
+
+def defined_twice(paths: list[Path]) -> list[str]:
+    """Types of one name in two files: a linker takes either for both (ISO C++, the one-definition rule)."""
+    found: list[str] = []
+    first: dict[str, str] = {}
+    for path in paths:
+        if path.suffix not in tree.CODE or path.parts[0] not in ("include", "src", "apps", "python"):
+            continue
+        for name, line in types_of(path):
+            place = f"{path}:{line}"
+            if name in first:
+                found.append(f"{place}: '{name}' is defined at {first[name]} too; a program can have one of them")
+            first.setdefault(name, place)
+    return found
+
+
 def main() -> None:
     paths = tree.files()
     found = [line for path in paths for line in violations(path)]
     found += [line for path in paths for line in too_long(path)]
+    found += defined_twice(paths)
     print("\n".join(found + [f"{len(paths)} files, {len(found)} violations of the house rules"]))
     sys.exit(1 if found else 0)
 

@@ -135,7 +135,7 @@ Status run_align(AlignFlags flags, bool quiet) {
     bar.finish();
     show_evaluation(record, quiet);
   };
-  auto workers = Workers::join(flags.workers);
+  auto workers = TrainingWorkers::join(flags.workers);
   HW_RETURN_IF_ERROR(workers);
   auto outcome = train(scorer, *data, options, decide.dump(), flags.restart, events, *workers);
   bar.finish();

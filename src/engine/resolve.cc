@@ -13,23 +13,23 @@ namespace headwise {
 namespace {
 
 // The options that a reading speaks of.
-constexpr std::pair<std::string_view, std::string Reading::*> kReadingWords[] = {
-    {"encoding", &Reading::encoding},
-    {"calibration", &Reading::calibration},
-    {"token-filter", &Reading::token_filter},
-    {"rows", &Reading::rows},
+constexpr std::pair<std::string_view, std::string ReadingWords::*> kReadingWords[] = {
+    {"encoding", &ReadingWords::encoding},
+    {"calibration", &ReadingWords::calibration},
+    {"token-filter", &ReadingWords::token_filter},
+    {"rows", &ReadingWords::rows},
 };
 constexpr std::string_view kTemplate = "template";
 constexpr const char* kAllHeads = "all";
 
-Reading reading_of(const NamedParts& named) {
+ReadingWords reading_of(const NamedParts& named) {
   if (named.router) return reading_of(*named.router);
-  return named.set ? reading_of(*named.set) : Reading{};
+  return named.set ? reading_of(*named.set) : ReadingWords{};
 }
 
 }  // namespace
 
-Result<EngineSettings> with_reading(EngineSettings settings, const Reading& reading,
+Result<EngineSettings> with_reading(EngineSettings settings, const ReadingWords& reading,
                                     const std::string& source) {
   const bool own_prompt = settings.prompt_template.empty() && !settings.encoding;
   for (const auto& [name, word] : kReadingWords) {
@@ -43,7 +43,7 @@ Result<EngineSettings> with_reading(EngineSettings settings, const Reading& read
   return settings;
 }
 
-bool asks_for_other_reading(const EngineSettings& settings, const Reading& reading) {
+bool asks_for_other_reading(const EngineSettings& settings, const ReadingWords& reading) {
   const auto other = [&settings](std::string_view name, const std::string& word) {
     const std::string set = option_text(settings, name);
     return !set.empty() && set != word;
@@ -110,7 +110,7 @@ Result<ResolvedSettings> resolve(const EngineSettings& settings, const NamedPart
                                  const ShippedParts& shipped) {
   ResolvedSettings resolved{.settings = settings, .options = {}};
   resolved.settings.adapter = resolve_adapter(settings, shipped.adapter);
-  Reading reading = reading_of(named);
+  ReadingWords reading = reading_of(named);
   std::string source = named.source;
   if (named.set) resolved.set = &*named.set;
   if (heads_are_default(settings) && !named.router && !named.set) {

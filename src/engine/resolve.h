@@ -22,21 +22,21 @@
 namespace headwise {
 
 // How heads are to be read, in words as files have them; an empty one says nothing.
-struct Reading {
+struct ReadingWords {
   std::string prompt_template, encoding, calibration, token_filter, rows;
 };
 template <typename T>
-Reading reading_of(const T& set_or_router) {
+ReadingWords reading_of(const T& set_or_router) {
   return {set_or_router.prompt_template, set_or_router.encoding, set_or_router.calibration,
           set_or_router.token_filter, set_or_router.rows};
 }
 
 // The settings with the reading where nothing is explicitly set. kInvalidInput, with `source`, for a word
 // that counts and that the option does not have.
-Result<EngineSettings> with_reading(EngineSettings settings, const Reading& reading,
+Result<EngineSettings> with_reading(EngineSettings settings, const ReadingWords& reading,
                                     const std::string& source);
 // Whether something is explicitly set that the reading says otherwise, or not at all.
-bool asks_for_other_reading(const EngineSettings& settings, const Reading& reading);
+bool asks_for_other_reading(const EngineSettings& settings, const ReadingWords& reading);
 // Neither a set, a file nor a selection: `heads` is empty or kDefaultHeads.
 bool heads_are_default(const EngineSettings& settings);
 // The folder of an adapter is named.

@@ -9,6 +9,8 @@
 #include <cstdint>
 
 namespace headwise::kernels {
+// One name for each instruction set: no file may have another's code.
+namespace {
 
 struct Vec {
   static constexpr int64_t kLanes = 16;
@@ -54,4 +56,5 @@ struct Vec {
   }
 };
 
+}  // namespace
 }  // namespace headwise::kernels

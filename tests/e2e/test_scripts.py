@@ -122,6 +122,15 @@ def test_tree_check_finds(small_tree, files, complaint):
     assert len(found) == 1 and complaint in found[0], found
 
 
+def test_tree_check_finds_a_type_that_is_defined_twice(small_tree):
+    front, end = LICENCE + "namespace headwise {\n", "}  // namespace headwise\n"
+    hidden = front + "namespace {\nstruct Reading {\n};\n}  // namespace\n" + end
+    files = {"src/engine/a.h": front + "struct Reading {\n};\n" + end, "src/rerank/b.h": front + "class Reading final : public Other {\n};\n" + end,
+             "src/heads/c.cc": hidden, "src/model/d.cc": front + "struct Model::Reading {\n};\n" + end}
+    found = check_tree.defined_twice(small_tree(files))
+    assert len(found) == 1 and "src/rerank/b.h:4: 'headwise::Reading' is defined at src/engine/a.h:4 too" in found[0], found
+
+
 def test_tree_check_accepts_a_good_file(small_tree):
     files = {"src/base/a.cc": LICENCE + "// TO" + "DO(#12) later\nusing std::size_t;\nsize_t x;\n", "docs/a.md": "plain words\n"}
     assert [line for path in small_tree(files) for line in check_tree.violations(path)] == []

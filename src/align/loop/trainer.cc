@@ -47,7 +47,7 @@ void copy_into(const std::vector<Tensor>& from, const std::vector<Tensor>& to) {
 class Training {
  public:
   Training(Scorer& scorer, const TrainingData& data, const AlignOptions& options, std::string settings,
-           const TrainingEvents& events, Workers& workers)
+           const TrainingEvents& events, TrainingWorkers& workers)
       : scorer_(scorer),
         data_(data),
         options_(options),
@@ -87,7 +87,7 @@ class Training {
   const TrainingData& data_;
   const AlignOptions& options_;
   const TrainingEvents& events_;
-  Workers& workers_;
+  TrainingWorkers& workers_;
   TrainingLog log_;
   AdamW optimiser_;
   TrainingState state_;
@@ -273,7 +273,7 @@ Result<TrainingOutcome> Training::run(bool restart) {
 
 Result<TrainingOutcome> train(Scorer& scorer, const TrainingData& data, const AlignOptions& options,
                               const std::string& settings, bool restart, const TrainingEvents& events,
-                              Workers& workers) {
+                              TrainingWorkers& workers) {
   return Training(scorer, data, options, settings, events, workers).run(restart);
 }
 

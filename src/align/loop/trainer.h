@@ -37,6 +37,6 @@ struct TrainingEvents {
 // times the batches an update. Rank 0 alone evaluates and writes. All stop when one of them does.
 Result<TrainingOutcome> train(Scorer& scorer, const TrainingData& data, const AlignOptions& options,
                               const std::string& settings, bool restart, const TrainingEvents& events,
-                              Workers& workers);
+                              TrainingWorkers& workers);
 
 }  // namespace headwise

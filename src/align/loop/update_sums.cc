@@ -12,7 +12,7 @@ namespace headwise {
 
 using torch::Tensor;
 
-Status add_up(Workers& workers, const std::vector<Tensor>& parameters, UpdateSums& sums) {
+Status add_up(TrainingWorkers& workers, const std::vector<Tensor>& parameters, UpdateSums& sums) {
   if (workers.count() == 1) return {};
   std::vector<float> values;
   for (const double* number : sums.numbers()) values.push_back(static_cast<float>(*number));
@@ -36,7 +36,7 @@ Status add_up(Workers& workers, const std::vector<Tensor>& parameters, UpdateSum
   return {};
 }
 
-Status share_counts(Workers& workers, std::array<int64_t, 2>& counts) {
+Status share_counts(TrainingWorkers& workers, std::array<int64_t, 2>& counts) {
   std::string bytes(sizeof counts, '\0');
   std::memcpy(bytes.data(), counts.data(), bytes.size());
   HW_RETURN_IF_ERROR(workers.share(bytes));
@@ -44,7 +44,7 @@ Status share_counts(Workers& workers, std::array<int64_t, 2>& counts) {
   return {};
 }
 
-Status share_tensors(Workers& workers, const std::vector<Tensor>& tensors) {
+Status share_tensors(TrainingWorkers& workers, const std::vector<Tensor>& tensors) {
   torch::NoGradGuard no_grad;
   for (const Tensor& tensor : tensors) {
     std::vector<float> values = float_values(tensor);
@@ -57,7 +57,7 @@ Status share_tensors(Workers& workers, const std::vector<Tensor>& tensors) {
   return {};
 }
 
-Result<bool> all_have(Workers& workers, const std::string& text) {
+Result<bool> all_have(TrainingWorkers& workers, const std::string& text) {
   std::string lead = text;
   HW_RETURN_IF_ERROR(workers.share(lead));
   std::vector<float> others{lead == text ? 0.0f : 1.0f};

@@ -43,12 +43,12 @@ struct UpdateSums {
 };
 
 // Gradients of `parameters` and sums of all workers, in every one of them.
-Status add_up(Workers& workers, const std::vector<torch::Tensor>& parameters, UpdateSums& sums);
+Status add_up(TrainingWorkers& workers, const std::vector<torch::Tensor>& parameters, UpdateSums& sums);
 
 // Rank 0's, in every worker: numbers and tensors alike.
-Status share_counts(Workers& workers, std::array<int64_t, 2>& counts);
-Status share_tensors(Workers& workers, const std::vector<torch::Tensor>& tensors);
+Status share_counts(TrainingWorkers& workers, std::array<int64_t, 2>& counts);
+Status share_tensors(TrainingWorkers& workers, const std::vector<torch::Tensor>& tensors);
 // Whether every worker's text is rank 0's.
-Result<bool> all_have(Workers& workers, const std::string& text);
+Result<bool> all_have(TrainingWorkers& workers, const std::string& text);
 
 }  // namespace headwise

@@ -45,8 +45,8 @@ Status post(c10d::TCPStore& store, const std::string& key, const std::string& by
 
 }  // namespace
 
-Result<Workers> Workers::join(const WorkersOptions& options) {
-  Workers workers;
+Result<TrainingWorkers> TrainingWorkers::join(const WorkersOptions& options) {
+  TrainingWorkers workers;
   workers.options_ = options;
   if (options.count <= 1) return workers;
   c10d::TCPStoreOptions store;
@@ -63,7 +63,7 @@ Result<Workers> Workers::join(const WorkersOptions& options) {
 }
 
 // By asking again and again: a wait inside the store could not be told from a worker that computes.
-Result<std::string> Workers::wait_for(const std::string& key) {
+Result<std::string> TrainingWorkers::wait_for(const std::string& key) {
   const auto begun = std::chrono::steady_clock::now();
   for (milliseconds pause{1}; std::chrono::steady_clock::now() - begun < kLongestWait;
        pause = std::min(2 * pause, milliseconds(50))) {
@@ -79,7 +79,7 @@ Result<std::string> Workers::wait_for(const std::string& key) {
   return fail(ErrorCode::kIo, "a worker gave nothing for an hour (" + key + "); is it gone?");
 }
 
-Status Workers::add_up(std::vector<float>& values) {
+Status TrainingWorkers::add_up(std::vector<float>& values) {
   if (options_.count <= 1) return {};
   const int64_t exchange = exchanges_++;
   std::string own(values.size() * sizeof(float), '\0');
@@ -107,7 +107,7 @@ Status Workers::add_up(std::vector<float>& values) {
   return {};
 }
 
-Status Workers::share(std::string& bytes) {
+Status TrainingWorkers::share(std::string& bytes) {
   if (options_.count <= 1) return {};
   const int64_t exchange = exchanges_++;
   if (leads()) {
@@ -122,7 +122,7 @@ Status Workers::share(std::string& bytes) {
   return add_up(nothing);
 }
 
-Status Workers::leave() {
+Status TrainingWorkers::leave() {
   if (options_.count <= 1) return {};
   const auto key = [](int rank) { return "headwise/leaves/" + std::to_string(rank); };
   HW_RETURN_IF_ERROR(post(*store_, key(options_.rank), "bye"));

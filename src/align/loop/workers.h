@@ -30,12 +30,12 @@ struct WorkersOptions {
   bool store_runs = false;  // torchrun keeps the store already
 };
 
-class Workers {
+class TrainingWorkers {
  public:
   // One worker: nothing is opened, and every exchange is a no-op.
-  Workers() = default;
+  TrainingWorkers() = default;
   // Waits for all of them.
-  static Result<Workers> join(const WorkersOptions& options);
+  static Result<TrainingWorkers> join(const WorkersOptions& options);
 
   int count() const { return options_.count; }
   int rank() const { return options_.rank; }
