@@ -21,7 +21,6 @@
 #include "common/value_checks.h"
 #include "engine/options.h"
 #include "search/index.h"
-#include "serve/dialects.h"
 #include "serve/model_engine.h"
 #include "serve/service.h"
 
@@ -35,7 +34,6 @@ struct ServeFlags {
   serve::ServiceOptions service;
   int64_t max_connections = 2048;
   double drain_seconds = 30.0;
-  std::string score;
   bool no_log = false;
   bool no_warm_up = false;
 };
@@ -154,11 +152,19 @@ Status run_serve(const ServeFlags& flags, const AppContext& context) {
   }
   auto engine = serve::ModelEngine::create(flags.engine, std::move(corpus));
   if (!engine) return fail(std::move(engine.error()));
+  if (flags.engine.score == ScoreKind::kRelevance && !(*engine)->card().has_relevance) {
+    return fail(
+        ErrorCode::kUsage,
+        "--score relevance: the heads that are read (" + (*engine)->card().heads +
+            ") have no fit of it; take raw, softmax or minmax, or fit it with `headwise heads calibrate`");
+  }
   if (!flags.no_warm_up) HW_RETURN_IF_ERROR(warm_up(**engine));
 
   std::unique_ptr<serve::HttpTransport> transport;
   serve::ServiceOptions service_options = flags.service;
   service_options.version = HEADWISE_VERSION;
+  service_options.score = flags.engine.score;
+  service_options.min_score = flags.engine.min_score;
   service_options.max_words = *with_defaults(flags.engine).max_words;
   service_options.connections = [&transport] { return transport ? transport->connections() : size_t{0}; };
   if (!flags.no_log && !context.quiet) {
@@ -241,10 +247,15 @@ Action add_serve(CLI::App& verb, AppContext& context) {
   add(kBounds, "--drain-seconds", flags->drain_seconds,
       "After SIGTERM: how long requests that were taken may run on")
       ->check(between(0.0, 86400.0));
-  add("Result", "--score", flags->score,
-      "What scores are where a request does not say: raw, as `rerank` prints them; softmax or minmax over a "
-      "query's passages, both within 0..1")
-      ->check(one_of({"raw", "softmax", "minmax"}));
+  add_option_flag(
+      verb, flags->engine, "score",
+      {"Result",
+       "What scores are where a request does not say: raw, as `rerank` prints them; relevance, softmax "
+       "or minmax, all within 0..1. Not given: raw in our own dialect, in others relevance where the "
+       "heads that are read have a fit of it",
+       false});
+  add_option_flag(verb, flags->engine, "min-score",
+                  {"Result", "What scores less is left out of answers; of --score's kind", false});
   verb.add_flag("--no-log", flags->no_log, "No line on stderr for each request")->group("Result");
   verb.add_flag("--no-warm-up", flags->no_warm_up, "Listen at once; the first request waits longer")
       ->group("Model");
@@ -259,7 +270,6 @@ Action add_serve(CLI::App& verb, AppContext& context) {
   return [flags, &verb, &context]() -> Status {
     HW_RETURN_IF_ERROR(check_empty(verb));
     if (flags->service.api_key.empty()) note_empty_key(context);
-    flags->service.score = serve::find_scale(flags->score);
     return run_serve(*flags, context);
   };
 }

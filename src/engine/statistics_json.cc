@@ -13,8 +13,6 @@ nlohmann::ordered_json statistics_json(const RankingStatistics& statistics) {
           {"truncated_passages", statistics.truncated_passages},
           {"empty_passages", statistics.empty_passages},
           {"windows", statistics.windows},
-          {"empty_passages", statistics.empty_passages},
-          {"windows", statistics.windows},
           {"layers_run", statistics.layers_run},
           {"heads_read", statistics.heads_read}};
 }

@@ -36,14 +36,19 @@ void read_instruction(FieldReader& fields, RerankRequest& request) {
 void read_common(FieldReader& fields, RerankRequest& request) {
   request.model = fields.optional_text("model");
   read_instruction(fields, request);
-  read_scale(fields, "score_scale", request);
+  read_score(fields, "score_scale", request);
+  request.min_score = fields.optional_number("min_score");
 }
 
-void read_scale(FieldReader& fields, const char* name, RerankRequest& request) {
+void read_score(FieldReader& fields, const char* name, RerankRequest& request) {
   const std::string word = fields.optional_text(name);
   if (word.empty()) return;
-  request.scale = find_scale(word);
-  if (!request.scale) fields.complain(fields.name_of(name) + " must be raw, softmax or minmax");
+  const auto kind = parse_score_kind(word);
+  if (kind) {
+    request.score = *kind;
+  } else {
+    fields.complain(fields.name_of(name) + ": " + kind.error().message());
+  }
 }
 
 void read_token_limits(FieldReader& fields, std::span<const char* const> names, int64_t least,
@@ -56,7 +61,7 @@ void read_token_limits(FieldReader& fields, std::span<const char* const> names, 
   if (fewest == 0) return;
   request.settings["max-tokens"] = std::to_string(fewest);
   // A limit in these dialects says what is read of a document, not how long its parts are.
-  if (find_option(kLong) != nullptr) request.settings[kLong] = "cut";
+  request.settings[kLong] = "cut";
 }
 
 void read_top(FieldReader& fields, const char* name, int64_t least, RerankRequest& request) {
@@ -192,7 +197,7 @@ Json render_results(const RerankRequest& request, const RerankAnswer& answer, co
   json["object"] = "list";
   json["model"] = context.model;
   json["results"] = result_list(request, answer, "relevance_score");
-  json["score_scale"] = scale_name(request.scale.value_or(ScoreScale::kRaw));
+  json["score_scale"] = score_name(request);
   json["usage"] = {{"prompt_tokens", tokens}, {"total_tokens", tokens}};
   json["meta"] = {{"api_version", {{"version", "2"}}},
                   {"billed_units", {{"search_units", 1}}},
@@ -219,7 +224,7 @@ Result<RerankRequest> parse_tei(const ParsedJson& body, const RequestLimits& lim
   FieldReader fields(body);
   const std::optional<bool> raw = fields.optional_flag("raw_scores");
   if (!fields.good()) return fail(fields.status().error());
-  if (raw.value_or(false) && !request->scale) request->scale = ScoreScale::kRaw;
+  if (raw.value_or(false) && !request->score) request->score = ScoreKind::kRaw;
   return request;
 }
 
@@ -241,7 +246,7 @@ Json render_voyage(const RerankRequest& request, const RerankAnswer& answer, con
   json["data"] = result_list(request, answer, "relevance_score",
                              [](Json& result, const Passage& passage) { result["document"] = passage.text; });
   json["model"] = context.model;
-  json["score_scale"] = scale_name(request.scale.value_or(ScoreScale::kRaw));
+  json["score_scale"] = score_name(request);
   json["usage"] = {{"total_tokens", answer.prompt_tokens()}};
   return json;
 }

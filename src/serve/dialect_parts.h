@@ -13,10 +13,14 @@
 
 namespace headwise::serve {
 
-// "model", "score_scale" and "instruction", which every dialect may have.
+// "model", "score_scale", "min_score" and "instruction", which every dialect may have.
 void read_common(FieldReader& fields, RerankRequest& request);
+// What the answer's scores are: "raw", ...
+inline std::string_view score_name(const RerankRequest& request) {
+  return to_string(request.score.value_or(ScoreKind::kRaw));
+}
 // What scores are to be, under this name.
-void read_scale(FieldReader& fields, const char* name, RerankRequest& request);
+void read_score(FieldReader& fields, const char* name, RerankRequest& request);
 // The most tokens of a passage: the least of the fields with these names that is above 0.
 void read_token_limits(FieldReader& fields, std::span<const char* const> names, int64_t least,
                        RerankRequest& request);

@@ -5,8 +5,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 
+#include "base/check.h"
 #include "serve/dialect_parts.h"
 
 namespace headwise::serve {
@@ -30,43 +30,20 @@ bool is_voyage(const ParsedJson& body) {
   return either && given_member(body, "top_n") == nullptr;
 }
 
-struct ScaleName {
-  ScoreScale scale;
-  const char* name;
-};
-constexpr std::array<ScaleName, 3> kScales{
-    {{ScoreScale::kRaw, "raw"}, {ScoreScale::kSoftmax, "softmax"}, {ScoreScale::kMinmax, "minmax"}}};
-
 // Cohere v1 and Jina share a path and a body; what either adds stands beside the other's.
 constexpr std::array<Dialect, 8> kDialects{{
-    {"cohere", kCohere2, nullptr, parse_cohere, render_results, error_body},
-    {"tei", kShort, is_tei, parse_tei, render_tei, tei_error_body},
-    {"voyage", kShort, is_voyage, parse_voyage, render_voyage, voyage_error_body},
-    {"jina", kRerank, nullptr, parse_jina, render_results, error_body},
-    {"infinity", kInfinity, nullptr, parse_jina, render_infinity, error_body},
-    {"score", kScore, nullptr, parse_score, render_score, error_body},
-    {"headwise", kOwn, nullptr, parse_own, render_own, error_body},
-    {"search", kSearch, nullptr, parse_search, render_own, error_body},
+    {"cohere", kCohere2, nullptr, parse_cohere, render_results, error_body, ScoreKind::kRelevance},
+    {"tei", kShort, is_tei, parse_tei, render_tei, tei_error_body, ScoreKind::kRelevance},
+    {"voyage", kShort, is_voyage, parse_voyage, render_voyage, voyage_error_body, ScoreKind::kRelevance},
+    {"jina", kRerank, nullptr, parse_jina, render_results, error_body, ScoreKind::kRelevance},
+    {"infinity", kInfinity, nullptr, parse_jina, render_infinity, error_body, ScoreKind::kRelevance},
+    {"score", kScore, nullptr, parse_score, render_score, error_body, ScoreKind::kRelevance},
+    {"headwise", kOwn, nullptr, parse_own, render_own, error_body, ScoreKind::kRaw},
+    {"search", kSearch, nullptr, parse_search, render_own, error_body, ScoreKind::kRaw},
 }};
 
 bool heard_at(const Dialect& dialect, std::string_view path) {
   return std::find(dialect.paths.begin(), dialect.paths.end(), path) != dialect.paths.end();
-}
-
-void scale_scores(ScoreScale scale, std::vector<ScoredPassage>& results) {
-  if (scale == ScoreScale::kRaw || results.empty()) return;
-  const double high = results.front().score;  // best first
-  const double low = results.back().score;
-  double sum = 0.0;
-  for (ScoredPassage& hit : results) {
-    if (scale == ScoreScale::kMinmax) {
-      hit.score = high > low ? (hit.score - low) / (high - low) : 1.0;
-    } else {
-      sum += hit.score = std::exp(hit.score - high);
-    }
-  }
-  if (scale != ScoreScale::kSoftmax) return;
-  for (ScoredPassage& hit : results) hit.score /= sum;
 }
 
 }  // namespace
@@ -86,23 +63,11 @@ const Dialect* find_dialect(std::string_view path, const ParsedJson& body) {
   return nullptr;
 }
 
-const char* scale_name(ScoreScale scale) {
-  for (const ScaleName& row : kScales) {
-    if (row.scale == scale) return row.name;
-  }
-  return kScales.front().name;
-}
-
-std::optional<ScoreScale> find_scale(std::string_view name) {
-  for (const ScaleName& row : kScales) {
-    if (row.name == name) return row.scale;
-  }
-  return std::nullopt;
-}
-
 std::vector<ScoredPassage> shown_results(const RerankRequest& request, const QueryAnswer& answer) {
   std::vector<ScoredPassage> results = answer.results;
-  scale_scores(request.scale.value_or(ScoreScale::kRaw), results);
+  // The service has seen to it that there is a relevance where one is shown.
+  HW_CHECK(express_scores(request.score.value_or(ScoreKind::kRaw), results));
+  if (request.min_score) leave_out_below(*request.min_score, results);
   const auto wanted = static_cast<size_t>(request.top_n);
   if (wanted > 0 && wanted < results.size()) results.resize(wanted);
   return results;

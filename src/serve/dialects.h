@@ -6,7 +6,6 @@
 // and how an answer becomes a body. docs/server.md#dialects shows each; a new one is a row and two functions.
 #pragma once
 
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -34,6 +33,8 @@ struct Dialect {
   Result<RerankRequest> (*parse)(const ParsedJson& body, const RequestLimits& limits);
   Json (*render)(const RerankRequest& request, const RerankAnswer& answer, const AnswerContext& context);
   std::string (*error)(Failure failure, std::string_view message);
+  // Where neither request nor server says: relevance, where it is known, for clients that are used to 0..1.
+  ScoreKind usual_score;
 };
 
 std::span<const Dialect> dialects();
@@ -41,10 +42,8 @@ bool is_dialect_path(std::string_view path);
 // Never null for a path of the table: the last row of a path takes every body.
 const Dialect* find_dialect(std::string_view path, const ParsedJson& body);
 
-// "raw", "softmax", "minmax".
-const char* scale_name(ScoreScale scale);
-std::optional<ScoreScale> find_scale(std::string_view name);
-// What the client sees of a query: scores on the scale asked for (raw where none is), top_n of them.
+// What the client sees of a query: scores of the kind asked for (raw where none is), top_n of them. Relevance
+// must be known of all.
 std::vector<ScoredPassage> shown_results(const RerankRequest& request, const QueryAnswer& answer);
 
 }  // namespace headwise::serve

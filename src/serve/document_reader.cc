@@ -61,7 +61,6 @@ class DocumentReader {
     } else {
       complain(place, " must be a string or an object with \"text\", found " + kind_of(value));
     }
-    if (fields_.good() && is_white_space(passage_text(passage))) complain(place, " is empty");
   }
 
  private:

@@ -30,7 +30,7 @@ struct DocumentRules {
 
 // Text with something in it.
 std::string read_query_text(FieldReader& fields, const char* name);
-// A list that is not empty. Documents without an id are numbered from 1.
+// A list that is not empty; what is in it may be. Documents without an id are numbered from 1.
 std::vector<Passage> read_documents(FieldReader& fields, const char* name, const DocumentRules& rules);
 // The names under "rank_fields": a list, or one.
 std::vector<std::string> read_rank_fields(FieldReader& fields);

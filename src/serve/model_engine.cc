@@ -56,6 +56,10 @@ Error with_server_bounds(Error&& error, const EngineSettings& settings) {
                                  (most > 0 ? std::to_string(most) : "not set") + ")");
 }
 
+std::string_view instruction_of(const RerankQuery& query, const RerankRequest& request) {
+  return query.instruction.empty() ? request.instruction : query.instruction;
+}
+
 // The passages as the engine takes them.
 std::vector<Passage> placed(const Engine& engine, const RerankQuery& query) {
   std::vector<Passage> passages = query.passages;
@@ -63,16 +67,19 @@ std::vector<Passage> placed(const Engine& engine, const RerankQuery& query) {
   return passages;
 }
 
-Result<QueryAnswer> explain_query(Engine& engine, const RerankQuery& query, const ExplainWish& wish,
+Result<QueryAnswer> explain_query(Engine& engine, const RerankQuery& query, const RerankRequest& request,
                                   ProgressSink& progress) {
+  const ExplainWish& wish = *request.explain;
+  const std::string_view instruction = instruction_of(query, request);
   const auto start = std::chrono::steady_clock::now();
   const std::vector<Passage> passages = placed(engine, query);
   if (wish.per_head > 0 && passages.size() > kMostPerHead) {
     return fail(ErrorCode::kInvalidInput, "\"explain.per_head\" is for at most " +
                                               std::to_string(kMostPerHead) + " documents of a query");
   }
-  auto explanation =
-      engine.explain(query.text, passages, {.heads = {}, .per_head = wish.per_head > 0}, &progress);
+  auto explanation = engine.explain(
+      query.text, passages,
+      {.heads = {}, .per_head = wish.per_head > 0, .instruction = std::string(instruction)}, &progress);
   if (!explanation) return fail(std::move(explanation.error()));
   QueryAnswer answer;
   for (const ExplainedPassage& passage : explanation->passages) {
@@ -80,7 +87,8 @@ Result<QueryAnswer> explain_query(Engine& engine, const RerankQuery& query, cons
                               .score = passage.score,
                               .truncated = passage.truncated,
                               .empty = passage.empty,
-                              .window = passage.window});
+                              .window = passage.window,
+                              .relevance = passage.relevance});
   }
   answer.heads = explanation->heads;
   answer.statistics = explanation->statistics;
@@ -92,13 +100,17 @@ Result<QueryAnswer> explain_query(Engine& engine, const RerankQuery& query, cons
 }
 
 // All at once, so that queries over the same passages share a pass.
-std::vector<Result<QueryAnswer>> rank_queries(Engine& engine, std::span<const RerankQuery> queries,
+std::vector<Result<QueryAnswer>> rank_queries(Engine& engine, const RerankRequest& request,
                                               ProgressSink& progress) {
+  const std::vector<RerankQuery>& queries = request.queries;
   const auto start = std::chrono::steady_clock::now();
   std::vector<std::vector<Passage>> passages;
   std::vector<RankRequest> requests;
   for (const RerankQuery& query : queries) passages.push_back(placed(engine, query));
-  for (size_t i = 0; i < queries.size(); ++i) requests.push_back({queries[i].text, passages[i]});
+  for (size_t i = 0; i < queries.size(); ++i)
+    requests.push_back({.query = queries[i].text,
+                        .passages = passages[i],
+                        .instruction = instruction_of(queries[i], request)});
   std::vector<Result<Ranking>> rankings = engine.rank_many(requests, &progress);
   const double seconds = seconds_since(start) / static_cast<double>(queries.size());
   std::vector<Result<QueryAnswer>> answers;
@@ -121,7 +133,10 @@ std::vector<Result<QueryAnswer>> rank_queries(Engine& engine, std::span<const Re
 Result<std::unique_ptr<ModelEngine>> ModelEngine::create(const EngineSettings& settings,
                                                          std::optional<SearchIndex> corpus) {
   EngineSettings all = settings;
-  all.top_k = 0;  // the service cuts, after scaling
+  // The service's business: a request may say otherwise, and its answer is cut last.
+  all.top_k = 0;
+  all.score = ScoreKind::kRaw;
+  all.min_score.reset();
   auto engine = load_engine(all);
   if (!engine) return fail(std::move(engine.error()));
   return std::unique_ptr<ModelEngine>(new ModelEngine(std::move(all), std::move(*engine), std::move(corpus)));
@@ -140,6 +155,7 @@ ModelEngine::ModelEngine(EngineSettings settings, Engine first, std::optional<Se
   card_.heads = first.describe_heads(first.reranker.heads());
   card_.encoding = option_text(first.settings, "encoding");
   card_.calibration = option_text(first.settings, "calibration");
+  card_.has_relevance = first.reranker.options().relevance.has_value();
   card_.head_sets = head_names_for(*model_);
   if (first.settings.adapter != kNoAdapter) {
     const std::filesystem::path folder = std::filesystem::path(first.settings.adapter).lexically_normal();
@@ -239,11 +255,11 @@ Result<RerankAnswer> ModelEngine::answer(const RerankRequest& request, ProgressS
   std::vector<Result<QueryAnswer>> answers;
   if (request.explain) {
     for (const RerankQuery& query : request.queries) {
-      answers.push_back(explain_query(**engine, query, *request.explain, progress));
+      answers.push_back(explain_query(**engine, query, request, progress));
       if (!answers.back()) break;
     }
   } else {
-    answers = rank_queries(**engine, request.queries, progress);
+    answers = rank_queries(**engine, request, progress);
   }
   RerankAnswer answer;
   for (size_t i = 0; i < answers.size(); ++i) {

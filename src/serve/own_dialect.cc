@@ -203,7 +203,7 @@ void read_options(FieldReader& fields, RerankRequest& request) {
   read_top(fields, "top_k", 0, request);  // as the command line calls it
   request.return_documents = fields.optional_flag("return_documents").value_or(request.return_documents);
   request.timings = fields.optional_flag("timings").value_or(false);
-  read_scale(fields, "score", request);  // as the command line calls it
+  read_score(fields, "score", request);  // as the command line calls it
   read_settings(fields, request.settings);
   read_explain(fields, request);
 }
@@ -241,7 +241,7 @@ Json render_own(const RerankRequest& request, const RerankAnswer& answer, const 
   json["id"] = context.id;
   json["object"] = "headwise.rerank";
   json["model"] = context.model;
-  json["score_scale"] = scale_name(request.scale.value_or(ScoreScale::kRaw));
+  json["score_scale"] = score_name(request);
   json["queries"] = Json::array();
   for (size_t i = 0; i < answer.queries.size(); ++i) {
     json["queries"].push_back(query_json(request, request.queries[i], answer.queries[i]));

@@ -27,6 +27,7 @@ struct ModelCard {
   // What is read where a request asks for nothing else.
   std::string heads;  // "the shipped 32 heads of layers 2-29"
   std::string encoding, calibration;
+  bool has_relevance = false;          // there is a fit of it for what is read
   std::vector<std::string> head_sets;  // names that "heads" of a request may take
   std::vector<std::string> adapters;   // and "adapter": the server's own first, none where it has none
   int64_t corpus_documents = 0;        // that find() searches; 0: there is no corpus

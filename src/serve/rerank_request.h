@@ -21,9 +21,6 @@ namespace headwise::serve {
 // values as set_option() takes them. Requests with equal settings share an engine.
 using RequestSettings = std::map<std::string, std::string>;
 
-// raw: what `rerank` prints, bit for bit. softmax and minmax are over the query's passages, before top_n.
-enum class ScoreScale { kRaw, kSoftmax, kMinmax };
-
 struct RerankQuery {
   std::string id;
   std::string text;
@@ -50,8 +47,11 @@ struct RerankRequest {
   int search_depth = 0;
   int64_t top_n = 0;  // results of each query; 0: all
   bool return_documents = false;
-  std::string instruction;          // empty: the template's own words
-  std::optional<ScoreScale> scale;  // nothing: what the server's flags say for the dialect
+  std::string instruction;  // empty: the template's own words
+  // Of the kind that the client sees, over the query's passages, before top_n; nothing: what the server's
+  // flags say, or the dialect. What scores less than min_score is left out, in that kind.
+  std::optional<ScoreKind> score;
+  std::optional<double> min_score;
   std::optional<CutRefusal> refuses_cut;
   RequestSettings settings;
   std::optional<ExplainWish> explain;

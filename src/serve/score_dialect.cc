@@ -5,6 +5,7 @@
 #include <array>
 #include <utility>
 
+#include "base/check.h"
 #include "rerank/passage_text.h"
 #include "serve/dialect_parts.h"
 #include "serve/instructed_text.h"
@@ -67,7 +68,10 @@ Json render_score(const RerankRequest& request, const RerankAnswer& answer, cons
   for (const QueryAnswer& query : answer.queries) {
     const size_t before = scores.size();
     scores.resize(before + query.results.size());
-    for (const ScoredPassage& hit : shown_results(request, query)) {
+    // All of them, whatever they score.
+    std::vector<ScoredPassage> hits = query.results;
+    HW_CHECK(express_scores(request.score.value_or(ScoreKind::kRaw), hits));
+    for (const ScoredPassage& hit : hits) {
       scores[before + static_cast<size_t>(hit.index)] = hit.score;
     }
   }
@@ -80,7 +84,7 @@ Json render_score(const RerankRequest& request, const RerankAnswer& answer, cons
   for (size_t i = 0; i < scores.size(); ++i) {
     json["data"].push_back({{"index", i}, {"object", "score"}, {"score", scores[i]}});
   }
-  json["score_scale"] = scale_name(request.scale.value_or(ScoreScale::kRaw));
+  json["score_scale"] = score_name(request);
   const int64_t tokens = answer.prompt_tokens();
   json["usage"] = {{"prompt_tokens", tokens}, {"total_tokens", tokens}};
   return json;

@@ -30,8 +30,9 @@ struct ServiceOptions {
   std::string version;
   std::string api_key;  // empty: everybody may ask
   std::string cors;     // the one origin that pages may come from, "*" for all; empty: none
-  // What scores are where a request does not say; nothing: what the dialect's clients expect.
-  std::optional<ScoreScale> score;
+  // Where a request does not say; nothing: what the dialect's clients expect.
+  std::optional<ScoreKind> score;
+  std::optional<double> min_score;
   int max_words = 300;  // for the estimate of a request's tokens: what the engine cuts passages to
   RequestLimits limits;
   QueueLimits queue;

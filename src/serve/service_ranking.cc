@@ -33,7 +33,7 @@ class RankingJob : public Job {
   bool abandoned() const override { return client_ != nullptr && client_->gone(); }
   void drop() override { answer.set_value(fail(ErrorCode::kCancelled, "the request was dropped")); }
 
-  const RerankRequest request;
+  RerankRequest request;
   const Clock::time_point arrived = Clock::now();
   std::promise<Result<RerankAnswer>> answer;
 
@@ -53,6 +53,27 @@ class JobProgress : public ProgressSink {
   const Job& job_;
   const std::atomic<bool>& aborting_;
 };
+
+bool relevance_is_known(const RerankAnswer& answer) {
+  return std::all_of(answer.queries.begin(), answer.queries.end(), [](const QueryAnswer& query) {
+    return std::all_of(query.results.begin(), query.results.end(),
+                       [](const ScoredPassage& hit) { return hit.empty || hit.relevance.has_value(); });
+  });
+}
+
+// What is usual is relevance where the heads that were read have a fit of it; who asks for it and cannot have
+// it is told.
+Status settle_score(const Dialect& dialect, const RerankAnswer& answer, RerankRequest& request) {
+  const bool known = relevance_is_known(answer);
+  if (!request.score) {
+    request.score =
+        dialect.usual_score == ScoreKind::kRelevance && !known ? ScoreKind::kRaw : dialect.usual_score;
+  }
+  if (*request.score != ScoreKind::kRelevance || known) return {};
+  return fail(
+      ErrorCode::kInvalidInput,
+      "relevance is not known: the heads that were read have no fit of it; ask for raw, softmax or minmax");
+}
 
 std::string cut_message(const RerankAnswer& answer, const CutRefusal& refusal) {
   return std::to_string(answer.truncated_passages()) +
@@ -92,7 +113,8 @@ HttpResponse Service::answered(const Dialect& dialect, const RerankRequest& requ
                                              .count()};
   HttpResponse response;
   response.body = json_text(dialect.render(request, answer, context));
-  response.headers.emplace_back("X-Score-Scale", scale_name(request.scale.value_or(ScoreScale::kRaw)));
+  response.headers.emplace_back("X-Score-Scale",
+                                std::string(to_string(request.score.value_or(ScoreKind::kRaw))));
   // Beside the body, because some dialects have no place for it.
   response.headers.emplace_back("X-Truncated-Documents", std::to_string(answer.truncated_passages()));
   return response;
@@ -117,7 +139,8 @@ HttpResponse Service::rank(const HttpRequest& request, RequestTrace& trace) {
                   wanted.error().message(), trace);
   }
   *body = nullptr;  // the texts are in `wanted` now
-  if (!wanted->scale) wanted->scale = options_.score;
+  if (!wanted->score) wanted->score = options_.score;
+  if (!wanted->min_score) wanted->min_score = options_.min_score;
   if (wanted->search_depth > 0) {
     if (engine_.card().corpus_documents == 0) {
       return failed(dialect, Failure::kNotFound,
@@ -128,7 +151,10 @@ HttpResponse Service::rank(const HttpRequest& request, RequestTrace& trace) {
     if (!found) return failed(dialect, failure_of(found.error()), found.error().to_string(), trace);
     query.passages = std::move(*found);
     // Nothing to order.
-    if (query.passages.empty()) return answered(*dialect, *wanted, {.queries = {QueryAnswer{}}}, trace);
+    if (query.passages.empty()) {
+      if (!wanted->score) wanted->score = dialect->usual_score;
+      return answered(*dialect, *wanted, {.queries = {QueryAnswer{}}}, trace);
+    }
   }
   for (const RerankQuery& query : wanted->queries) trace.documents += query.passages.size();
   const int64_t tokens = estimated_tokens(*wanted);
@@ -156,6 +182,8 @@ HttpResponse Service::rank(const HttpRequest& request, RequestTrace& trace) {
     }
     return failed(dialect, failure_of(answer.error()), answer.error().to_string(), trace);
   }
+  if (const Status settled = settle_score(*dialect, *answer, job->request); !settled)
+    return failed(dialect, Failure::kInvalidRequest, settled.error().message(), trace);
   if (const auto& refusal = job->request.refuses_cut; refusal && answer->truncated_passages() > 0) {
     return failed(dialect, refusal->failure, cut_message(*answer, *refusal), trace);
   }

@@ -39,6 +39,8 @@ def passages() -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def expected(question, passages):
-    """Index and score as the binary gives them."""
-    return [(hit["index"], hit["score"]) for hit in rerank(question, passages, model=None)]
+def expected(server, question, passages):
+    """Index and score as the binary gives them, of the kind that the server gives to other people's clients: relevance where
+    the default heads have a fit of it."""
+    kind = server.post("/v1/rerank", {"query": question, "documents": passages}).json["score_scale"]
+    return [(hit["index"], hit["score"]) for hit in rerank(question, passages, "--score", kind, model=None)]

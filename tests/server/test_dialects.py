@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: headwise contributors
 """Every dialect's request and answer, and that all give the binary's scores, bit for bit."""
+import json
 import math
 
 import pytest
@@ -133,6 +134,61 @@ def test_the_server_has_a_score_of_its_own(expected):
         assert math.isclose(sum(hit["score"] for hit in soft["data"]), 1)
 
 
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    """A set of heads with a fit of relevance, made by hand."""
+    path = tmp_path_factory.mktemp("fitted") / "heads.json"
+    path.write_text(json.dumps({"format": "headwise head set", "version": 1, "heads": ["0-1", "1-0"],
+                                "relevance": {"bias": -0.5, "weights": {"score": 2.0, "standing": 0.5}}}))
+    return path
+
+
+def test_others_get_relevance(fitted):
+    def by(kind):
+        return [(hit["index"], hit["score"]) for hit in rerank(QUERY, DOCUMENTS, "--heads", fitted, "--score", kind)]
+    relevance = by("relevance")
+    assert all(0 < score < 1 for _, score in relevance)
+    with Server("--heads", fitted) as server:
+        for path in ("/v2/rerank", "/v1/rerank", "/rerank", "/reranking"):
+            answer = server.post(path, {"query": QUERY, "documents": DOCUMENTS})
+            assert pairs(answer.json["results"]) == relevance and answer.json["score_scale"] == "relevance"
+        assert pairs(server.post("/v1/rerank", {"query": QUERY, "documents": DOCUMENTS, "truncation": True}).json["data"]) == relevance
+        assert pairs(server.post("/rerank", {"query": QUERY, "texts": DOCUMENTS}).json, "score") == relevance
+        assert pairs(server.post("/rerank", {"query": QUERY, "texts": DOCUMENTS, "raw_scores": True}).json, "score") == by("raw")
+        assert pairs(server.post("/score", {"queries": QUERY, "items": DOCUMENTS}).json["data"], "score") == sorted(relevance)
+        own = {"query": QUERY, "documents": DOCUMENTS}
+        assert pairs(server.post("/v1/headwise/rerank", own).json["queries"][0]["results"]) == by("raw")
+        asked = server.post("/v1/headwise/rerank", {**own, "score": "relevance", "explain": True}).json["queries"][0]
+        assert pairs(asked["results"]) == relevance
+        # Other heads have no fit: what is usual is raw then, and who asks for it is told.
+        assert server.post("/v1/headwise/rerank", {**own, "heads": "all", "score": "relevance"}).status == 400
+        least = relevance[1][1]
+        some = server.post("/v1/rerank", {"query": QUERY, "documents": DOCUMENTS, "min_score": least}).json["results"]
+        assert pairs(some) == relevance[:2]
+    with Server("--heads", fitted, "--min-score", str(least), "--score", "relevance") as server:
+        assert pairs(server.post("/v1/headwise/rerank", own).json["queries"][0]["results"]) == relevance[:2]
+        assert len(server.post("/v1/score", {"text_1": QUERY, "text_2": DOCUMENTS}).json["data"]) == 3
+
+
+def test_instructions(server, expected):
+    wish = "Find what contradicts the claim."
+    wanted = [(hit["index"], hit["score"]) for hit in rerank(QUERY, DOCUMENTS, "--instruction", wish)]
+    assert wanted != expected
+    for path, more in (("/v2/rerank", {"instruction": wish}), ("/v1/rerank", {"instruct": wish}),
+                       ("/rerank", {"chat_template_kwargs": {"instruction": wish}}), ("/v1/rerank", {"instruction": wish, "top_n": None})):
+        assert pairs(server.post(path, {"query": QUERY, "documents": DOCUMENTS, **more}).json["results"]) == wanted, path
+    assert pairs(server.post("/rerank", {"query": QUERY, "texts": DOCUMENTS, "instruction": wish}).json, "score") == wanted
+    qwen = {"queries": f"<Instruct>: {wish}\n<Query>: {QUERY}\n", "documents": [f"<Document>: {text}" for text in DOCUMENTS]}
+    assert pairs(server.post("/score", qwen).json["data"], "score") == sorted(wanted)
+    both = {"queries": [{"query": QUERY, "documents": DOCUMENTS}, {"query": QUERY, "documents": DOCUMENTS, "instruction": wish}]}
+    answers = server.post("/v1/headwise/rerank", both).json["queries"]
+    assert [pairs(answer["results"]) for answer in answers] == [expected, wanted]
+    explained = server.post("/v1/headwise/rerank", {"query": QUERY, "documents": DOCUMENTS, "instruction": wish, "explain": True})
+    assert pairs(explained.json["queries"][0]["results"]) == wanted
+    blank = server.post("/v1/rerank", {"query": QUERY, "documents": DOCUMENTS, "instruction": " "})
+    assert blank.status == 400 and "instruction" in blank.message
+
+
 def test_scales(server, expected):
     raw = [score for _, score in expected]
     body = server.post("/v1/rerank", {"query": QUERY, "documents": DOCUMENTS, "score_scale": "softmax", "top_n": 2})
@@ -147,9 +203,9 @@ def test_scales(server, expected):
 
 
 def test_own_dialect_has_the_options_of_rerank(server):
-    settings = {"encoding": "list", "calibration": "na", "heads": "1-0,0-1", "order": "reversed", "max_words": 3, "token_filter": "none"}
+    settings = {"encoding": "list", "calibration": "na", "heads": "1-0,0-1", "order": "reversed", "max_words": 3, "token_filter": "none", "long": "cut"}
     flags = ["--encoding", "list", "--calibration", "na", "--heads", "1-0,0-1", "--order", "reversed", "--max-words", 3,
-             "--token-filter", "none"]
+             "--token-filter", "none", "--long", "cut"]
     answer = server.post("/v1/headwise/rerank", {"query": QUERY, "documents": DOCUMENTS, **settings, "timings": True}).json
     query = answer["queries"][0]
     assert pairs(query["results"]) == [(hit["index"], hit["score"]) for hit in rerank(QUERY, DOCUMENTS, *flags)]
@@ -171,7 +227,7 @@ def test_settings_of_one_request_do_not_reach_the_next(server, expected):
     ("/v1/rerank", {"truncate_prompt_tokens": -1, "max_tokens_per_doc": 0}, 0)])
 def test_token_limits(server, path, more, tokens):
     answer = server.post(path, {"query": QUERY, "documents": DOCUMENTS, **more})
-    assert pairs(answer.json["results"]) == [(hit["index"], hit["score"]) for hit in rerank(QUERY, DOCUMENTS, "--max-tokens", tokens)]
+    assert pairs(answer.json["results"]) == [(hit["index"], hit["score"]) for hit in rerank(QUERY, DOCUMENTS, "--max-tokens", tokens, "--long", "cut")]
     assert answer.headers["x-truncated-documents"] == ("3" if tokens else "0")
     assert ("warnings" in answer.json["meta"]) == (tokens > 0)
 

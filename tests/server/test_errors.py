@@ -41,8 +41,6 @@ def check_error(answer, status, kind, *words):
     ({"documents": ["a", {"text": 1}]}, '"documents[1].text" must be a string'),
     ({"documents": ["a", {"text": "b", "title": 2}]}, '"documents[1].title" must be a string'),
     ({"documents": ["a", {"text": "b", "id": [2]}]}, '"documents[1].id" must be a string'),
-    ({"documents": ["a", ""]}, '"documents[1]" is empty'),
-    ({"documents": ["a", " \n"]}, '"documents[1]" is empty'),
     ({"top_n": -1}, '"top_n" must be at least'),
     ({"top_n": "three"}, '"top_n" must be a whole number, found \'three\''),
     ({"top_n": 1.5}, '"top_n" must be a whole number, found 1.5'),
@@ -50,7 +48,10 @@ def check_error(answer, status, kind, *words):
     ({"return_documents": "maybe"}, '"return_documents" must be true or false, found \'maybe\''),
     ({"return_documents": 2}, '"return_documents" must be true or false, found 2'),
     ({"model": 4}, '"model" must be a string'),
-    ({"score_scale": "percent"}, '"score_scale" must be raw, softmax or minmax'),
+    ({"score_scale": "percent"}, '"score_scale": expected one of raw, relevance, softmax, minmax'),
+    ({"score_scale": "relevance"}, "relevance is not known: the heads that were read have no fit of it"),
+    ({"min_score": "high"}, '"min_score" must be a number, found \'high\''),
+    ({"instruction": 3}, '"instruction" must be a string'),
 ])
 def test_fields(server, path, change, word):
     check_error(server.post(path, {**GOOD, **change}), 400, "invalid_request_error", word)
@@ -79,11 +80,11 @@ def test_fields(server, path, change, word):
     ({"explain": {"passages": 0}}, '"explain.passages" must be at least 1'),
     ({"explain": {"per_head": "all"}}, '"explain.per_head" must be a whole number'),
     ({"timings": "maybe"}, '"timings" must be true or false'),
-    ({"score": "percent"}, '"score" must be raw, softmax or minmax'),
+    ({"score": "percent"}, '"score": expected one of raw, relevance, softmax, minmax'),
     ({"queries": []}, '"queries" must be a list'),
     ({"queries": [3]}, '"queries[0]" must be an object'),
     ({"queries": [{"query": "a"}]}, '"queries[0].documents" is missing'),
-    ({"queries": [{"query": "a", "documents": ["b"]}, {"query": "a", "documents": [""]}]}, '"queries[1].documents[0]" is empty'),
+    ({"queries": [{"query": "a", "documents": ["b"]}, {"query": "a", "documents": [7]}]}, '"queries[1].documents[0]" must be a string'),
     ({"queries": [{"query": "a", "documents": ["b"]}] * 101}, "101 entries"),
 ])
 def test_fields_of_the_own_dialect(server, change, word):
@@ -174,7 +175,7 @@ def test_a_word_of_a_megabyte(server):
 def test_a_text_that_may_not_be_cut():
     """text-embeddings-inference answers 413 and `Validation`, Voyage 400 and `detail`."""
     long = ["tea", "tea " * 20, "grain " * 30]
-    with Server("--max-words", 10) as short:
+    with Server("--max-words", 10, "--long", "cut") as short:
         tei = short.post("/rerank", {"query": "tea", "texts": long, "truncate": False})
         assert tei.status == 413 and tei.json["error_type"] == "Validation"
         assert tei.json["error"].startswith("2 of the texts are longer") and tei.json["error"].endswith('"truncate" is false')
@@ -189,6 +190,23 @@ def test_a_text_that_may_not_be_cut():
             answer = short.post("/rerank", {"query": "tea", **body})
             assert answer.status == 200, answer.body
             assert answer.headers["x-truncated-documents"] == ("0" if "grain" in body.get("texts", ()) else "2")
+
+
+def test_an_empty_document_fails_no_other(server):
+    for path in RANKING_PATHS:
+        for nothing in ("", " \n\t", "\u200b", {"text": ""}, {"title": " ", "text": None}):
+            answer = server.post(path, {"query": "tea", "documents": [nothing, "a tea leaf", "wind"]})
+            assert answer.status == 200, (path, answer.body)
+            hits = answer.json["queries"][0]["results"] if "queries" in answer.json else answer.json["results"]
+            assert [hit["index"] for hit in hits][-1] == 0 and hits[-1]["empty"] is True
+            assert hits[-1]["relevance_score"] < hits[-2]["relevance_score"]
+            assert not any("empty" in hit for hit in hits[:-1])
+    noted = server.post("/v1/rerank", {"query": "tea", "documents": ["tea", "", "wind"]}).json
+    assert noted["meta"]["warnings"] == ["documents[1] is empty and stands last"]
+    tei = server.post("/rerank", {"query": "tea", "texts": ["", "tea", "wind"]}).json
+    assert [hit["index"] for hit in tei][-1] == 0
+    assert server.post("/score", {"text_1": "tea", "text_2": ["", "tea"]}).status == 200
+    assert server.post("/v1/rerank", {"query": "tea", "documents": ["", " "]}).status == 200
 
 
 def test_key():
@@ -279,7 +297,8 @@ def test_bad_flags_end_before_a_port_is_taken():
             (["--host", "no.such.host.invalid"], 2, "--host"), (["--host", "192.0.2.1"], 3, "192.0.2.1"), (["--max-queue", "0"], 2, "--max-queue"), \
             (["--api-key", ""], 2, "--api-key is empty"), (["--host", ""], 2, "--host is empty"), (["--cors", ""], 2, "--cors is empty"), \
             (["--corpus", ""], 2, "--corpus is empty"), (["--index", "x.bm25"], 2, "--index is for a corpus: give --corpus"), \
-            (["--word-frequencies", "x"], 2, "--word-frequencies is for a corpus"), (["--score", "percent"], 2, "--score"):
+            (["--word-frequencies", "x"], 2, "--word-frequencies is for a corpus"), (["--score", "percent"], 2, "--score"), (["--score", "relevance"], 2, "have no fit of it"), \
+            (["--min-score", "high"], 2, "--min-score"):
         done = subprocess.run([str(BINARY), "serve", "--port", "0", "--model", str(TINY), *flags], capture_output=True, text=True, timeout=60,
                               env=environment())
         assert done.returncode == status and word in done.stderr, (flags, done.returncode, done.stderr)

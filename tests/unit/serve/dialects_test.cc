@@ -108,8 +108,8 @@ TEST(Dialects, ReadFields) {
   const RerankRequest& request = *heard.request;
   EXPECT_EQ(request.model, "m");
   EXPECT_EQ(request.top_n, 2);
-  EXPECT_EQ(request.scale, ScoreScale::kMinmax);
-  EXPECT_EQ(request.settings, (RequestSettings{{"max-tokens", "9"}}));
+  EXPECT_EQ(request.score, ScoreKind::kMinmax);
+  EXPECT_EQ(request.settings, (RequestSettings{{"long", "cut"}, {"max-tokens", "9"}}));
   ASSERT_EQ(request.queries.size(), 1U);
   const std::vector<Passage>& passages = request.queries[0].passages;
   ASSERT_EQ(passages.size(), 3U);
@@ -222,6 +222,8 @@ TEST(Dialects, TokenLimitsAreObeyed) {
     ASSERT_TRUE(heard.request) << row.path << row.body << heard.request.error().message();
     RequestSettings wanted;
     if (*row.tokens != '\0') wanted["max-tokens"] = row.tokens;
+    // The own dialect says for itself what becomes of the rest.
+    if (*row.tokens != '\0' && heard.dialect != "headwise") wanted["long"] = "cut";
     EXPECT_EQ(heard.request->settings, wanted) << row.path << row.body;
   }
   EXPECT_FALSE(hear("/v2/rerank", R"({"query": "q", "documents": ["a"], "max_tokens_per_doc": 0})").request);
@@ -284,24 +286,24 @@ TEST(Dialects, TakeAnInstructionWhereverItStands) {
 }
 
 TEST(Dialects, RawScoresOfTeiAreRaw) {
-  EXPECT_EQ(hear("/rerank", R"({"query": "q", "texts": ["a"], "raw_scores": true})").request->scale,
-            ScoreScale::kRaw);
-  EXPECT_EQ(hear("/rerank", R"({"query": "q", "texts": ["a"], "raw_scores": "false"})").request->scale,
+  EXPECT_EQ(hear("/rerank", R"({"query": "q", "texts": ["a"], "raw_scores": true})").request->score,
+            ScoreKind::kRaw);
+  EXPECT_EQ(hear("/rerank", R"({"query": "q", "texts": ["a"], "raw_scores": "false"})").request->score,
             std::nullopt);
   EXPECT_EQ(hear("/rerank", R"({"query": "q", "texts": ["a"], "raw_scores": true, "score_scale": "softmax"})")
-                .request->scale,
-            ScoreScale::kSoftmax);
+                .request->score,
+            ScoreKind::kSoftmax);
 }
 
-TEST(Scales, KeepOrderAndSum) {
+TEST(Scores, KeepOrderAndSum) {
   RerankRequest request;
   const QueryAnswer answer = answer_of({{2, 3.0}, {0, 1.0}, {1, -1.0}}).queries.front();
   EXPECT_EQ(shown_results(request, answer)[1].score, 1.0);
-  request.scale = ScoreScale::kSoftmax;
+  request.score = ScoreKind::kSoftmax;
   auto shown = shown_results(request, answer);
   EXPECT_NEAR(shown[0].score + shown[1].score + shown[2].score, 1.0, 1e-15);
   EXPECT_NEAR(shown[1].score / shown[0].score, std::exp(-2.0), 1e-15);
-  request.scale = ScoreScale::kMinmax;
+  request.score = ScoreKind::kMinmax;
   request.top_n = 2;
   shown = shown_results(request, answer);
   ASSERT_EQ(shown.size(), 2U);

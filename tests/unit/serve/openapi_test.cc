@@ -57,10 +57,9 @@ TEST(OpenApi, HasTheFieldsOfTheTableOfOptions) {
     if (option.client) wanted[client_field(option)] = schema_of(option);
   }
   // What is of the request and not of the engine.
-  const std::set<std::string> own{
-      "model",       "score_scale", "score", "query", "queries",          "documents",
-      "rank_fields", "depth",       "top_n", "top_k", "return_documents", "timings",
-      "explain"};
+  const std::set<std::string> own{"model", "score_scale", "min_score",        "instruction", "score",
+                                  "query", "queries",     "documents",        "rank_fields", "depth",
+                                  "top_n", "top_k",       "return_documents", "timings",     "explain"};
   for (const Schema& request : {schemas.at("SearchRequest"), schemas.at("OwnRequest").at("anyOf").at(0),
                                 schemas.at("OwnRequest").at("anyOf").at(1)}) {
     Schema fields = request.at("properties");

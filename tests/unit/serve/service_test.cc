@@ -46,6 +46,7 @@ class LengthEngine : public RankingEngine {
         const size_t size = query.passages[i].text.size();
         one.results.push_back({.index = static_cast<int>(i), .score = static_cast<double>(size)});
         one.results.back().truncated = size > kLongest;
+        if (query.text == "fitted") one.results.back().relevance = 1.0 - 1.0 / static_cast<double>(size + 1);
         one.statistics.truncated_passages += size > kLongest ? 1 : 0;
       }
       std::stable_sort(one.results.begin(), one.results.end(),
@@ -135,7 +136,7 @@ TEST(Service, SaysWhatWasCutAndRefusesWhereItMayNotBe) {
 TEST(Service, HasAScoreOfItsOwnThatRequestsMayChange) {
   LengthEngine engine;
   ServiceOptions options;
-  options.score = ScoreScale::kMinmax;
+  options.score = ScoreKind::kMinmax;
   Service service(engine, std::move(options));
   EXPECT_EQ(header(service.handle(post(kGood)), "X-Score-Scale"), "minmax");
   EXPECT_EQ(
@@ -144,6 +145,57 @@ TEST(Service, HasAScoreOfItsOwnThatRequestsMayChange) {
   EXPECT_EQ(header(service.handle(post(R"({"query": "q", "documents": ["a"], "score_scale": "softmax"})")),
                    "X-Score-Scale"),
             "softmax");
+}
+
+TEST(Service, GivesOthersRelevanceWhereItIsKnown) {
+  LengthEngine engine;
+  Service service(engine, {});
+  const struct {
+    const char* path;
+    const char* body;
+    const char* kind;
+  } rows[] = {
+      {"/v2/rerank", R"({"query": "fitted", "documents": ["a", "bbb"]})", "relevance"},
+      {"/v1/rerank", R"({"query": "fitted", "documents": ["a", "bbb"], "top_k": 1})", "relevance"},
+      {"/rerank", R"({"query": "fitted", "texts": ["a", "bbb"]})", "relevance"},
+      {"/rerank", R"({"query": "fitted", "texts": ["a", "bbb"], "raw_scores": true})", "raw"},
+      {"/score", R"({"text_1": "fitted", "text_2": ["a", "bbb"]})", "relevance"},
+      {"/v1/headwise/rerank", R"({"query": "fitted", "documents": ["a", "bbb"]})", "raw"},
+      {"/v1/headwise/rerank", R"({"query": "fitted", "documents": ["a", "bbb"], "score": "relevance"})",
+       "relevance"},
+      {"/v1/rerank", R"({"query": "none", "documents": ["a", "bbb"]})", "raw"},
+  };
+  for (const auto& row : rows) {
+    const HttpResponse response = service.handle(post(row.body, row.path));
+    EXPECT_EQ(response.status, 200) << response.body;
+    EXPECT_EQ(header(response, "X-Score-Scale"), row.kind) << row.path << row.body;
+    const bool shown = response.body.find(R"(":0.75)") != std::string::npos;
+    EXPECT_EQ(shown, std::string(row.kind) == "relevance") << response.body;
+  }
+  const HttpResponse unknown =
+      service.handle(post(R"({"query": "none", "documents": ["a"], "score_scale": "relevance"})"));
+  EXPECT_EQ(unknown.status, 400);
+  EXPECT_NE(unknown.body.find("relevance is not known"), std::string::npos);
+}
+
+TEST(Service, LeavesOutWhatScoresLess) {
+  LengthEngine engine;
+  ServiceOptions options;
+  options.min_score = 2.0;
+  Service service(engine, std::move(options));
+  const auto results = [&](const char* body, const char* path = "/v1/rerank") {
+    const auto parsed = parse_body(service.handle(post(body, path)).body);
+    return (*parsed)[parsed->contains("data") ? "data" : "results"].size();
+  };
+  EXPECT_EQ(results(kGood), 2U);
+  EXPECT_EQ(results(R"({"query": "q", "documents": ["a", "bbb", "cc"], "min_score": 3})"), 1U);
+  EXPECT_EQ(results(R"({"query": "q", "documents": ["a", "bbb", "cc"], "min_score": "4"})"), 0U);
+  EXPECT_EQ(
+      results(
+          R"({"query": "q", "documents": ["a", "bbb", "cc"], "min_score": 0.5, "score_scale": "minmax"})"),
+      2U);
+  // Pairs are all answered.
+  EXPECT_EQ(results(R"({"text_1": "q", "text_2": ["a", "bbb", "cc"]})", "/score"), 3U);
 }
 
 TEST(Service, TurnsWhatIsThrownIntoErrors) {
