@@ -16,7 +16,7 @@ namespace {
 
 constexpr const char* kQuery = "the lamp of the tower?";
 
-std::shared_ptr<const Model> tiny_model() {
+std::shared_ptr<const Model> explained_model() {
   static const auto model = Model::load(test_data() / "golden" / "models" / "tiny-qwen3", {}).value();
   return model;
 }
@@ -113,13 +113,13 @@ void expect_parts_add_up(const ExplainedPassage& passage, size_t heads) {
 TEST(ExplainProperty, ScoresAreThoseOfRankAndPartsAddUp) {
   for (const Case& one : cases()) {
     SCOPED_TRACE(one.name);
-    Reranker reranker = Reranker::create(tiny_model(), one.options).value();
+    Reranker reranker = Reranker::create(explained_model(), one.options).value();
     const std::vector<Passage> given = passages();
     const Ranking ranking = reranker.rank(kQuery, given).value();
     for (int threads : {1, 2}) {
       RerankerOptions options = one.options;
       options.threads = threads;
-      Reranker explaining = Reranker::create(tiny_model(), options).value();
+      Reranker explaining = Reranker::create(explained_model(), options).value();
       const Explanation explanation = explaining.explain(kQuery, given, {.per_head = true}).value();
       EXPECT_EQ(explanation.heads, reranker.heads());
       ASSERT_EQ(explanation.passages.size(), ranking.passages.size());
@@ -143,7 +143,7 @@ TEST(ExplainProperty, TokensSpellThePassage) {
   for (Encoding encoding : {Encoding::kList, Encoding::kBlocks}) {
     RerankerOptions options;
     options.encoding = encoding;
-    Reranker reranker = Reranker::create(tiny_model(), options).value();
+    Reranker reranker = Reranker::create(explained_model(), options).value();
     const std::vector<Passage> given = passages();
     const Explanation explanation = reranker.explain(kQuery, given, {}).value();
     for (const ExplainedPassage& passage : explanation.passages) {
@@ -164,7 +164,7 @@ TEST(ExplainProperty, TokensSpellThePassage) {
 }
 
 TEST(ExplainProperty, AttentionIsWhatTheScoresAreSummedFrom) {
-  Reranker reranker = Reranker::create(tiny_model(), {}).value();
+  Reranker reranker = Reranker::create(explained_model(), {}).value();
   const std::vector<Passage> given = passages();
   const HeadScores scores = reranker.head_scores(kQuery, given).value();
   const Explanation explanation = reranker.explain(kQuery, given, {.per_head = true}).value();
@@ -180,7 +180,7 @@ TEST(ExplainProperty, AttentionIsWhatTheScoresAreSummedFrom) {
 TEST(ExplainProperty, AskingForHeadsChangesNothingElse) {
   for (const Case& one : cases()) {
     SCOPED_TRACE(one.name);
-    Reranker reranker = Reranker::create(tiny_model(), one.options).value();
+    Reranker reranker = Reranker::create(explained_model(), one.options).value();
     const Explanation with = reranker.explain(kQuery, passages(), {.per_head = true}).value();
     const Explanation without = reranker.explain(kQuery, passages(), {}).value();
     for (size_t i = 0; i < with.passages.size(); ++i) {
@@ -196,7 +196,7 @@ TEST(ExplainProperty, AskingForHeadsChangesNothingElse) {
 TEST(ExplainProperty, BadRequestsAreAnsweredAsRankAnswersThem) {
   RerankerOptions options;
   options.fusion = Fusion::kWeighted;
-  Reranker reranker = Reranker::create(tiny_model(), options).value();
+  Reranker reranker = Reranker::create(explained_model(), options).value();
   std::vector<Passage> given = passages();
   EXPECT_EQ(reranker.explain("", given, {}).error().code(), ErrorCode::kInvalidInput);
   EXPECT_EQ(reranker.explain("q", {}, {}).error().code(), ErrorCode::kInvalidInput);

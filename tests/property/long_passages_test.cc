@@ -17,12 +17,12 @@
 namespace headwise {
 namespace {
 
-std::shared_ptr<const Model> tiny_model() {
+std::shared_ptr<const Model> tower_model() {
   static const auto model = Model::load(test_data() / "golden" / "models" / "tiny-qwen3", {}).value();
   return model;
 }
 
-constexpr std::string_view kQuery = "the lamp of the tower?";
+constexpr std::string_view kTowerQuestion = "the lamp of the tower?";
 
 Passage passage(std::string text, std::string title = {}) {
   return {.id = {}, .title = std::move(title), .text = std::move(text), .first_stage_score = 1.0};
@@ -49,11 +49,11 @@ RerankerOptions chunked() {
 }
 
 Reranker reranker(RerankerOptions options) {
-  return Reranker::create(tiny_model(), std::move(options)).value();
+  return Reranker::create(tower_model(), std::move(options)).value();
 }
 
 Ranking rank(RerankerOptions options, const std::vector<Passage>& passages) {
-  auto ranking = reranker(std::move(options)).rank(kQuery, passages);
+  auto ranking = reranker(std::move(options)).rank(kTowerQuestion, passages);
   EXPECT_TRUE(ranking) << ranking.error().to_string();
   return ranking.value_or(Ranking{});
 }
@@ -114,7 +114,7 @@ Windows windows_of(const std::vector<Passage>& passages, const RerankerOptions& 
                        .most_tokens = options.max_tokens,
                        .most_windows = options.max_windows},
                       [](const std::string& text) -> Result<int64_t> {
-                        return static_cast<int64_t>(tiny_model()->tokenizer().encode(text)->size());
+                        return static_cast<int64_t>(tower_model()->tokenizer().encode(text)->size());
                       });
   Windows windows;
   for (const PartText& part : *parts) {
@@ -159,8 +159,8 @@ TEST(LongPassages, HeadScoresAndExplanationsAreTheBestWindows) {
   for (const Way& way : kWays) {
     SCOPED_TRACE(way.name);
     Reranker ranks = reranker(with(way, chunked()));
-    const std::vector<ScoredPassage> hits = by_place(*ranks.rank(kQuery, passages));
-    const auto explanation = ranks.explain(kQuery, passages, {.per_head = true});
+    const std::vector<ScoredPassage> hits = by_place(*ranks.rank(kTowerQuestion, passages));
+    const auto explanation = ranks.explain(kTowerQuestion, passages, {.per_head = true});
     ASSERT_TRUE(explanation) << explanation.error().to_string();
     ASSERT_EQ(explanation->passages.size(), 3U);
     EXPECT_TRUE(explanation->passages.back().empty);
@@ -179,7 +179,7 @@ TEST(LongPassages, HeadScoresAndExplanationsAreTheBestWindows) {
       EXPECT_NEAR(sum, hit.score, 1e-12 * std::abs(hit.score));
     }
     if (way.filter_after_sum || way.calibration == Calibration::kRatio) continue;
-    const HeadScores scores = *ranks.head_scores(kQuery, passages);
+    const HeadScores scores = *ranks.head_scores(kTowerQuestion, passages);
     ASSERT_EQ(scores.passages, 3);
     EXPECT_EQ(scores.prompt_order.size(), 3U);
     double sum = 0.0;
@@ -206,7 +206,7 @@ TEST(LongPassages, WindowsAreKeptLikePassages) {
     } else {
       EXPECT_EQ(scores_of(*ranks.rank("another question", passages)).size(), 3U);
     }
-    const Ranking kept = *ranks.rank(kQuery, passages);
+    const Ranking kept = *ranks.rank(kTowerQuestion, passages);
     EXPECT_EQ(scores_of(kept), scores_of(plain)) << "to the last bit";
     EXPECT_EQ(kept.statistics.passages_kept, plain.statistics.windows + 1);
     EXPECT_LT(kept.statistics.tokens_run, plain.statistics.tokens_run);
@@ -253,20 +253,20 @@ TEST(EmptyPassages, AreLastAndChangeNoOther) {
 TEST(EmptyPassages, MayBeAllThereIs) {
   const std::vector<Passage> passages{passage(""), passage(" ")};
   Reranker ranks = reranker({});
-  const auto ranking = ranks.rank(kQuery, passages);
+  const auto ranking = ranks.rank(kTowerQuestion, passages);
   ASSERT_TRUE(ranking) << ranking.error().to_string();
   EXPECT_EQ(scores_of(*ranking), (std::vector<double>{0.0, 0.0}));
   const std::vector<RankRequest> requests{{"one", passages}, {"two", passages}};
   for (const auto& answer : ranks.rank_many(requests)) EXPECT_EQ(answer->passages.size(), 2U);
-  EXPECT_EQ(ranks.explain(kQuery, passages, {})->passages.size(), 2U);
-  EXPECT_EQ(ranks.head_scores(kQuery, passages)->passages, 2);
+  EXPECT_EQ(ranks.explain(kTowerQuestion, passages, {})->passages.size(), 2U);
+  EXPECT_EQ(ranks.head_scores(kTowerQuestion, passages)->passages, 2);
   EXPECT_FALSE(ranks.rank(" ", passages)) << "the query is looked at all the same";
 }
 
 TEST(LongPassages, SeveralQueriesOverThemAreWhatEachIs) {
   const std::vector<Passage> passages{passage(sentences(9, 2)), passage(""), passage("the lamp")};
   Reranker ranks = reranker(chunked());
-  const std::vector<RankRequest> requests{{"one lamp", passages}, {kQuery, passages}};
+  const std::vector<RankRequest> requests{{"one lamp", passages}, {kTowerQuestion, passages}};
   const auto answers = ranks.rank_many(requests);
   for (size_t i = 0; i < requests.size(); ++i) {
     EXPECT_EQ(scores_of(*answers[i]), scores_of(*ranks.rank(requests[i].query, passages)));

@@ -29,7 +29,7 @@ std::shared_ptr<const Model> tiny() {
   return Model::load(test_data() / "golden" / "models" / "tiny-qwen3", {}).value();
 }
 
-std::vector<std::pair<int, double>> hits_of(const Ranking& ranking) {
+std::vector<std::pair<int, double>> places_and_scores(const Ranking& ranking) {
   std::vector<std::pair<int, double>> hits;
   for (const ScoredPassage& hit : ranking.passages) hits.emplace_back(hit.index, hit.score);
   return hits;
@@ -39,16 +39,17 @@ TEST(ScoreKinds, OfARequestOrOfTheOptionsAreTheSame) {
   const auto model = tiny();
   const std::vector<Passage> passages = passages_of_tea();
   Reranker plain = Reranker::create(model, {}).value();
-  const auto raw = hits_of(plain.rank("the lamp?", passages).value());
+  const auto raw = places_and_scores(plain.rank("the lamp?", passages).value());
   for (const ScoreKind kind : {ScoreKind::kRaw, ScoreKind::kSoftmax, ScoreKind::kMinmax}) {
     RerankerOptions options;
     options.score = kind;
     Reranker made = Reranker::create(model, options).value();
     RankRequest request{.query = "the lamp?", .passages = passages};
     request.score = kind;
-    const auto hits = hits_of(plain.rank(request).value());
-    EXPECT_EQ(hits, hits_of(made.rank("the lamp?", passages).value()));
-    EXPECT_EQ(hits, hits_of(made.rank_many(std::vector<RankRequest>{request, {"tea", passages}})[0].value()));
+    const auto hits = places_and_scores(plain.rank(request).value());
+    EXPECT_EQ(hits, places_and_scores(made.rank("the lamp?", passages).value()));
+    EXPECT_EQ(hits, places_and_scores(
+                        made.rank_many(std::vector<RankRequest>{request, {"tea", passages}})[0].value()));
     double sum = 0.0;
     for (size_t i = 0; i < raw.size(); ++i) {
       EXPECT_EQ(hits[i].first, raw[i].first);
@@ -64,7 +65,7 @@ TEST(ScoreKinds, OfARequestOrOfTheOptionsAreTheSame) {
     const Explanation explanation = made.explain("the lamp?", passages, {}).value();
     for (size_t i = 0; i < raw.size(); ++i) EXPECT_EQ(explanation.passages[i].score, raw[i].second);
     // Afterwards the next request is as before.
-    EXPECT_EQ(hits_of(plain.rank("the lamp?", passages).value()), raw);
+    EXPECT_EQ(places_and_scores(plain.rank("the lamp?", passages).value()), raw);
   }
 }
 
@@ -74,11 +75,12 @@ TEST(ScoreKinds, SoftmaxAndMinmaxAreOverAllPassagesNotThoseReturned) {
   Reranker whole = Reranker::create(model, {}).value();
   RankRequest request{.query = "the lamp?", .passages = passages};
   request.score = ScoreKind::kSoftmax;
-  const auto all = hits_of(whole.rank(request).value());
+  const auto all = places_and_scores(whole.rank(request).value());
   RerankerOptions options;
   options.top_k = 2;
   Reranker cut = Reranker::create(model, options).value();
-  EXPECT_EQ(hits_of(cut.rank(request).value()), (std::vector<std::pair<int, double>>{all[0], all[1]}));
+  EXPECT_EQ(places_and_scores(cut.rank(request).value()),
+            (std::vector<std::pair<int, double>>{all[0], all[1]}));
 }
 
 TEST(ScoreKinds, WhatCannotBeIsRefused) {
@@ -113,17 +115,17 @@ TEST(Instruction, ChangesScoresAndNothingThatIsKept) {
   options.instruction = kOwn;
   Reranker asks = Reranker::create(model, options).value();
   RankRequest request{.query = "the lamp?", .passages = passages};
-  const auto usual = hits_of(keeps.rank(request).value());
+  const auto usual = places_and_scores(keeps.rank(request).value());
   request.instruction = kOwn;
   const Ranking again = keeps.rank(request).value();
   EXPECT_EQ(again.statistics.passages_kept, static_cast<int64_t>(passages.size()));
-  EXPECT_EQ(hits_of(again), hits_of(plain.rank(request).value()));
-  EXPECT_EQ(hits_of(again), hits_of(asks.rank("the lamp?", passages).value()));
-  EXPECT_NE(hits_of(again), usual);
+  EXPECT_EQ(places_and_scores(again), places_and_scores(plain.rank(request).value()));
+  EXPECT_EQ(places_and_scores(again), places_and_scores(asks.rank("the lamp?", passages).value()));
+  EXPECT_NE(places_and_scores(again), usual);
   const Explanation explained = plain.explain("the lamp?", passages, {.instruction = kOwn}).value();
   EXPECT_EQ(explained.passages[0].score, again.passages[0].score);
   request.instruction = {};
-  EXPECT_EQ(hits_of(keeps.rank(request).value()), usual);
+  EXPECT_EQ(places_and_scores(keeps.rank(request).value()), usual);
 }
 
 TEST(Instruction, RequestsWithDifferentOnesShareNoPass) {
@@ -135,7 +137,7 @@ TEST(Instruction, RequestsWithDifferentOnesShareNoPass) {
                                           {"the sea", passages, "Find poems."}};
   const auto together = reranker.rank_many(requests);
   for (size_t i = 0; i < requests.size(); ++i) {
-    EXPECT_EQ(hits_of(together[i].value()), hits_of(reranker.rank(requests[i]).value()));
+    EXPECT_EQ(places_and_scores(together[i].value()), places_and_scores(reranker.rank(requests[i]).value()));
   }
 }
 
