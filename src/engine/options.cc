@@ -193,7 +193,9 @@ constexpr Option kOptions[] = {
      .value = value_of<&S::long_passages, &R::long_passages>(),
      .fallback = "cut",
      .decides = Decides::kChangedValue,
-     .client = ClientRule{},
+     .client =
+         ClientRule{.about = "What is longer than max_words or max_tokens_per_doc is cut there, or read in "
+                             "windows that overlap, of which the best one counts."},
      .help = "What is longer than --max-words or --max-tokens: cut there, or chunk, read in windows that "
              "overlap, of which the best one counts; chunk unless said otherwise, but over data sets"},
     {.name = "max-windows",

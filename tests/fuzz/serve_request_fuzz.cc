@@ -42,7 +42,8 @@ headwise::serve::RerankAnswer some_answer(const RerankRequest& request) {
   for (const headwise::serve::RerankQuery& query : request.queries) {
     headwise::serve::QueryAnswer one;
     for (size_t i = query.passages.size(); i > 0; --i) {
-      one.results.push_back({.index = static_cast<int>(i - 1), .score = static_cast<double>(i)});
+      one.results.push_back(
+          {.index = static_cast<int>(i - 1), .score = static_cast<double>(i), .relevance = 0.5});
     }
     one.heads = {{0, 0}};
     answer.queries.push_back(std::move(one));
