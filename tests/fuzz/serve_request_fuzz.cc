@@ -29,7 +29,6 @@ void check_request(const RerankRequest& request) {
     require(!query.text.empty() && query.passages.empty() == (request.search_depth > 0));
     require(!headwise::first_invalid_utf8(query.text));
     for (const headwise::Passage& passage : query.passages) {
-      require(!passage.text.empty());
       require(!headwise::first_invalid_utf8(passage.text) && !headwise::first_invalid_utf8(passage.title));
     }
     documents += query.passages.size();
