@@ -167,8 +167,11 @@ def test_ten_thousand_documents(server):
 
 
 def test_a_word_of_a_megabyte(server):
+    """It is read up to --max-windows parts of --max-tokens, and fails no other."""
     answer = server.post("/v1/rerank", {**GOOD, "documents": ["x" * 1_000_000, "tea"]})
-    check_error(answer, 413, "exceed_context_size_error", "--max-prompt-tokens")
+    assert answer.status == 200 and answer.headers["x-truncated-documents"] == "1", answer.body
+    hits = {hit["index"]: hit for hit in answer.json["results"]}
+    assert hits[0]["truncated"] is True and hits[0]["window"]["count"] > 1 and "truncated" not in hits[1]
     assert server.health_milliseconds() < 1000
 
 
