@@ -74,7 +74,9 @@ def read_documents(documents: Iterable[Document], scores: Sequence[float] | None
     found: list[float | None] = []
     for index, document in enumerate(read.sources):
         identity: Any = None
-        title, text, score = "", document, None
+        title: Any = ""
+        text: Any = document
+        score: Any = None
         if isinstance(document, Mapping):
             found_keys = members(document)
             identity, text, title, score = (document[found_keys[name]] if name in found_keys else None for name in ("id", "text", "title", "score"))

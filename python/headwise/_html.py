@@ -4,11 +4,7 @@
 and dark ones can be read; everything that came from a caller is escaped; no script, no style sheet, nothing from outside."""
 import html
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from ._explanation import ExplainedPassage, Explanation
-    from ._results import Hit, Ranking
+from typing import Any
 
 SHOWN = 20  # passages
 TEXT_SHOWN = 400  # characters of a ranking's passage
@@ -36,7 +32,7 @@ def _left_out(count: int) -> str:
     return f'<p style="opacity: .75">and {count} more</p>' if count > 0 else ""
 
 
-def _caution(hit: "Hit") -> str:
+def _caution(hit: Any) -> str:
     """What a reader of the score must know of the passage; "" mostly."""
     if hit.empty:
         return "nothing to read in it"
@@ -46,7 +42,7 @@ def _caution(hit: "Hit") -> str:
     return "cut: its end was not read" if hit.truncated else ""
 
 
-def ranking_html(ranking: "Ranking") -> str:
+def ranking_html(ranking: Any) -> str:
     if not ranking:
         return "<p>no passages</p>"
     best, worst = ranking[0].score, min(0.0, ranking[-1].score)
@@ -65,7 +61,7 @@ def ranking_html(ranking: "Ranking") -> str:
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>{_left_out(len(ranking) - SHOWN)}"
 
 
-def _pieces(passage: "ExplainedPassage") -> list[tuple[str, float]]:
+def _pieces(passage: Any) -> list[tuple[str, float]]:
     """The passage's text cut where tokens begin, with what each piece adds to the score. Tokens that share a character are one
     piece, text that no token has adds nothing."""
     pieces: list[tuple[int, int, float]] = []
@@ -94,7 +90,7 @@ def _shaded(pieces: Iterable[tuple[str, float]], most: float) -> str:
     return "".join(parts)
 
 
-def explanation_html(explanation: "Explanation") -> str:
+def explanation_html(explanation: Any) -> str:
     shown = [(passage, _pieces(passage)) for passage in explanation.passages[:SHOWN]]
     if not shown:
         return "<p>no passages</p>"

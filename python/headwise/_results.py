@@ -20,7 +20,8 @@ class HeadId(NamedTuple):
         return f"{self.layer}-{self.head}"
 
 
-class Window(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Window:
     """The part of a long text whose score the passage has: text[begin:end], window `number` of `count`, from 0."""
     number: int
     count: int

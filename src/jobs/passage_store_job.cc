@@ -117,7 +117,7 @@ Status PassageStoreJob::keep(std::span<const Passage> passages, const OnFailure&
       ++report.failed;
       if (!on_failure) continue;
       on_failure(passage, Error(ErrorCode::kInvalidInput,
-                                "passage 1 (id '" + passage.id + "') is empty; there is nothing to keep"));
+                                "documents[0] (id '" + passage.id + "') is empty; there is nothing to keep"));
     }
     report.passages += static_cast<int64_t>(passages.size());
     report.encoded += kept->encoded;

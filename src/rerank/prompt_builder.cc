@@ -26,10 +26,13 @@ tl::unexpected<Error> query_too_long(const PromptRules& rules, int64_t query, in
     bound = "a prompt may have " + grouped_digits(rules.max_prompt_tokens) + " (--max-prompt-tokens), and " +
             bound;
   }
+  std::string advice = own ? "shorten query or instruction" : "shorten the query";
+  // No query is short enough where the template leaves nothing.
+  const bool no_room = rules.max_prompt_tokens > 0 && template_tokens >= rules.max_prompt_tokens;
+  if (no_room) advice = "raise --max-prompt-tokens";
   return fail(ErrorCode::kResourceLimit, "the query takes " + grouped_digits(query) + " tokens; " + bound +
                                              ", of which the template " + (own ? "with --instruction " : "") +
-                                             "takes " + grouped_digits(template_tokens) + ": shorten " +
-                                             (own ? "query or instruction" : "the query") +
+                                             "takes " + grouped_digits(template_tokens) + ": " + advice +
                                              ", so that passages have room");
 }
 

@@ -37,7 +37,7 @@ def test_bash_completes_verbs_flags_and_words(described):
     subprocess.run(["bash", "-n", described / "headwise.bash"], check=True)
     assert {"rerank", "search", "heads", "models", "--version"} <= complete(described, "headwise", "")
     assert complete(described, "headwise", "rer") == {"rerank"}
-    assert complete(described, "headwise", "heads", "s") == {"score", "select", "sensitivity", "show"}
+    assert complete(described, "headwise", "heads", "s") == {"sample", "score", "select", "sensitivity", "show"}
     assert complete(described, "headwise", "rerank", "--encod") == {"--encoding"}
     assert complete(described, "headwise", "rerank", "--encoding", "") == {"blocks", "list"}
     assert complete(described, "headwise", "rerank", "--encoding", "=", "bl") == {"blocks"}

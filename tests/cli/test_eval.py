@@ -55,7 +55,7 @@ def test_table_of_two_runs_marks_the_best(files):
     assert lines[2].split() == ["good", "1.0000*", "3"]
     assert lines[5].split()[:2] == ["run", "measure"]
     assert lines[6].split()[:3] == ["good", "map", "+0.5000"]
-    assert lines[6].split()[-1] == "2/1/0"
+    assert "2/1/0" in "\n".join(lines[6:]).split()  # below, where the terminal is narrow
 
 
 def test_other_baseline(files):

@@ -231,7 +231,7 @@ def test_one_query_of_a_file_with_its_own_texts(headwise, tmp_path):
     (2, ["--query", "a", "--documents", "-", "--heads", "5-1"], LINES, ["head 5-1 is not in this model", "0..1"]),
     (2, ["--query", "a", "--documents", "-", "--calibration", "ratio", "--filter-after-sum"], LINES, ["--calibration na"]),
     (2, ["--query", "a", "--documents", "-", "--fuse", "0.7"], LINES, ["--fuse needs the first stage's score"]),
-    (5, ["--query", "a", "--documents", "-", "--max-prompt-tokens", "60"], LINES, ["passages fit"]),
+    (5, ["--query", "a", "--documents", "-", "--max-prompt-tokens", "130"], LINES, ["passages fit"]),
 ])
 def test_bad_input(headwise, status, flags, stdin, messages):
     flags = [os.fsdecode(flag) if isinstance(flag, bytes) else flag for flag in flags]

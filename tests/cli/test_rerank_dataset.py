@@ -256,5 +256,5 @@ def test_missing_judgements_matter_only_to_split(headwise, collection, tmp_path)
 
 
 def test_a_prompt_that_is_too_long_names_the_query(headwise, collection):
-    stderr = headwise.fails(5, "rerank", *collection, "--max-prompt-tokens", "70")
+    stderr = headwise.fails(5, "rerank", *collection, "--max-prompt-tokens", "130")
     assert "of 4 passages fit" in stderr and "re-ranking query 'q0'" in stderr

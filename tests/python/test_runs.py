@@ -83,7 +83,7 @@ def test_errors(reranker, collection, tmp_path):
         reranker.rerank_run(tmp_path / "none.trec", dataset=collection)
     with pytest.raises(headwise.UsageError, match="shard: expected i/n"):
         reranker.rerank_run(collection / "run.trec", dataset=collection, shard="3/2")
-    with pytest.raises(headwise.UsageError, match="0 or more"):
+    with pytest.raises(headwise.UsageError, match="depth: expected a whole number of 0 to"):
         reranker.rerank_run(collection / "run.trec", dataset=collection, depth=-1)
 
 
