@@ -4,7 +4,7 @@
 """Speed beside what a user would pick instead: cross-encoders of four known shapes in onnxruntime, fp32 and int8.
 
     .venv/bin/python bench/races/cross_encoders.py --headwise build/release/headwise --corpus ../shared/data/dl19/corpus.jsonl \\
-        --questions ../shared/data/dl19/queries.jsonl --python VENV/bin/python --output bench/results/cross_encoders.json
+        --questions ../shared/data/dl19/queries.jsonl --python VENV/bin/python --output OUT.json
 
 One question and twenty passages of 75 tokens (a pair has the question's ten and three of the format beside them), two threads, in
 turns; ours with nothing kept and with all passages kept. Weights of the cross-encoders are random: speed alone is compared.
@@ -28,7 +28,7 @@ PASSAGES, TOKENS, BESIDE = 20, 75, 13
 
 
 def contenders(arguments) -> list[Contender]:
-    ours = [str(arguments.headwise), "rerank", "--format", "jsonl", "--max-tokens", str(TOKENS), "--threads", str(arguments.threads), "--weights", "fp32", "--adapter", "default"]
+    ours = [str(arguments.headwise), "rerank", "--format", "jsonl", "--max-tokens", str(TOKENS), "--long", "cut", "--threads", str(arguments.threads), "--weights", "fp32", "--adapter", "default"]
     found = [Contender("headwise, nothing kept", ours, arguments.requests // 4, 2, kept=False),
              Contender("headwise, passages kept", [*ours, "--keep-memory", "1GiB"], arguments.requests, 8),
              Contender("headwise, passages kept, blocks-short", [*ours, "--keep-memory", "1GiB", "--template", "blocks-short"], arguments.requests, 8)]

@@ -84,7 +84,7 @@ def passages_of(corpus: Path, count: int, tokens: int) -> list[str]:
 
 def contenders(arguments, tokens: int) -> Iterator[Contender]:
     def ours(name: str, *flags: str, **more) -> Contender:
-        command = [str(arguments.headwise), "rerank", "--format", "jsonl", "--max-tokens", str(tokens), "--threads", str(arguments.threads), "--weights", "fp32", *flags]
+        command = [str(arguments.headwise), "rerank", "--format", "jsonl", "--max-tokens", str(tokens), "--long", "cut", "--threads", str(arguments.threads), "--weights", "fp32", *flags]
         return Contender(name, command, arguments.requests, 25, **more)
 
     keep = ("--keep-memory", "6GiB", "--adapter", "default")  # with the shipped heads, whatever the template

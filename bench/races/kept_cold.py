@@ -51,7 +51,7 @@ def ask(process: subprocess.Popen, query: str, documents: list[str]) -> tuple[fl
 
 
 def race(arguments, name: str, flags: list[str], documents: list[str], folder: Path) -> dict:
-    command = [str(arguments.headwise), "rerank", "--format", "jsonl", "--max-tokens", "110", "--weights", "fp32", "--keep", str(folder), *flags]
+    command = [str(arguments.headwise), "rerank", "--format", "jsonl", "--max-tokens", "110", "--long", "cut", "--weights", "fp32", "--keep", str(folder), *flags]
     strangers = [" ".join(reversed(documents[0].split()))]
     cold, warm, disk = [], [], []
     size = 0
