@@ -19,10 +19,6 @@
 namespace headwise::kernels {
 namespace {
 
-constexpr int64_t kept_bytes(KeptType type) {
-  return type == KeptType::kFloat32 ? 4 : type == KeptType::kBfloat16 ? 2 : 1;
-}
-
 // A tile of keys or values as fp32: where it stands, or decoded into `room` [tile_scratch(D)].
 inline const float* key_tile(const KeyBlock& block, int64_t first, int64_t head_width, float* room) {
   if (block.type == KeptType::kFloat32) return static_cast<const float*>(block.keys) + first * head_width;

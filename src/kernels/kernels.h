@@ -42,6 +42,11 @@ constexpr int64_t tile_width(int64_t count, int64_t first) {
 // Rows of values and of head outputs are padded with zeros to whole vectors of any instruction set.
 constexpr int64_t padded_width(int64_t head_width) { return round_up(head_width, 16); }
 
+// Bytes of one kept number.
+constexpr int64_t kept_bytes(KeptType type) {
+  return type == KeptType::kFloat32 ? 4 : type == KeptType::kBfloat16 ? 2 : 1;
+}
+
 // Keys and values that one kv head has of a run of tokens: a prefix, a passage, a query. Keys stand in tiles
 // [D][tile_width], values as rows of padded_width(D); both are stored_keys(count) long: keys beyond `count`
 // are any finite numbers, values zeros.

@@ -127,7 +127,7 @@ Result<KeptImageLayout> KeptImageLayout::make(const KeptShape& shape, std::vecto
   }
   const auto width = static_cast<uint64_t>(shape.head_width);
   const auto heads = static_cast<uint64_t>(shape.kv_heads);
-  const uint64_t number = kept_bytes(shape.type);
+  const auto number = static_cast<uint64_t>(kernels::kept_bytes(shape.type));
   const bool scaled = shape.type == KeptType::kInt8;
   for (size_t i = 0; i < layout.layers_.size(); ++i) {
     const KeptLayer& layer = layout.layers_[i];

@@ -84,9 +84,4 @@ class KeptImageLayout {
   size_t bytes_ = 0;
 };
 
-// Bytes of one number.
-constexpr size_t kept_bytes(KeptType type) {
-  return type == KeptType::kFloat32 ? 4 : type == KeptType::kBfloat16 ? 2 : 1;
-}
-
 }  // namespace headwise
