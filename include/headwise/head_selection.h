@@ -31,6 +31,11 @@ struct HeadSelection {
   std::vector<HeadId> list;     // kList
   std::vector<double> weights;  // kList: empty or one per head
 
+  // The weights, or 1 for each of so many heads.
+  std::vector<double> weights_of(size_t heads) const {
+    return weights.empty() ? std::vector<double>(heads, 1.0) : weights;
+  }
+
   // "all", "layers:8..11" (also "8..11") or "13-18,14-2". kUsage with an example otherwise.
   static Result<HeadSelection> parse(std::string_view text);
   // The heads for a model of that many layers and heads, in (layer, head) order for windows, as given for

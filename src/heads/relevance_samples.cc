@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/file.h"
+#include "formats/text_lines.h"
 #include "heads/head_list_json.h"
 
 namespace headwise {
@@ -123,15 +124,11 @@ Result<RelevanceSamples> read_relevance_samples(const std::filesystem::path& pat
   auto text = read_text_file(path, kMostBytes);
   HW_RETURN_IF_ERROR(text);
   RelevanceSamples samples;
-  int64_t line = 0;
-  for (size_t begin = 0; begin < text->size();) {
-    const size_t end = std::min(text->find('\n', begin), text->size());
-    const std::string_view part = std::string_view(*text).substr(begin, end - begin);
-    begin = end + 1;
-    ++line;
-    const auto json = nlohmann::json::parse(part, nullptr, false);
+  LineReader lines(*text);
+  while (const auto line = lines.next()) {
+    const auto json = nlohmann::json::parse(line->text, nullptr, false);
     Status read = {};
-    if (line == 1) {
+    if (line->number == 1) {
       read = parse_header(json, samples);
     } else {
       auto request = parse_request(json);
@@ -140,7 +137,7 @@ Result<RelevanceSamples> read_relevance_samples(const std::filesystem::path& pat
     }
     if (!read) {
       return fail(std::move(read.error())
-                      .with_context("reading '" + path.string() + "', line " + std::to_string(line)));
+                      .with_context("reading '" + path.string() + "', line " + std::to_string(line->number)));
     }
   }
   if (samples.requests.empty()) {
@@ -155,9 +152,7 @@ Status check_samples(const RelevanceSamples& samples, const HeadSet& set) {
     return fail(ErrorCode::kUsage,
                 "the head set is of model " + set.model + ", the samples are of " + samples.model + kNext);
   }
-  const std::vector<double> weights =
-      set.weights.empty() ? std::vector<double>(set.heads.size(), 1.0) : set.weights;
-  if (set.heads != samples.heads || weights != samples.weights) {
+  if (set.heads != samples.heads || set.selection().weights_of(set.heads.size()) != samples.weights) {
     return fail(ErrorCode::kUsage, "the samples were read with other heads or weights than the head set has" +
                                        std::string(kNext));
   }

@@ -115,13 +115,11 @@ Status RelevanceJob::run(ProgressSink* progress) {
 }
 
 std::string RelevanceJob::text() const {
-  const RerankerOptions& options = engine_->reranker.options();
   RelevanceSamples samples;
   samples.model = engine_->model->fingerprint();
   samples.base = engine_->model->base_fingerprint();
   samples.heads = engine_->reranker.heads();
-  samples.weights = options.heads.weights;
-  if (samples.weights.empty()) samples.weights.assign(samples.heads.size(), 1.0);
+  samples.weights = engine_->reranker.options().heads.weights_of(samples.heads.size());
   samples.data = choice_.data;
   return sample_header(samples) + job_.joined();
 }

@@ -4,6 +4,7 @@
 #include "rerank/answer.h"
 
 #include <cmath>
+#include <utility>
 
 #include "base/check.h"
 #include "rerank/reranker_options.h"
@@ -53,6 +54,14 @@ Result<AnswerWishes> answer_wishes(const RerankerOptions& options, const RankReq
   return AnswerWishes{.score = request.score.value_or(options.score),
                       .min_score = request.min_score ? request.min_score : options.min_score,
                       .top_k = options.top_k};
+}
+
+Result<AnswerRules> answer_rules(const RerankerOptions& options, const RankRequest& request) {
+  auto first_stage = first_stage_scores(options, request.passages);
+  HW_RETURN_IF_ERROR(first_stage);
+  const auto wishes = answer_wishes(options, request);
+  HW_RETURN_IF_ERROR(wishes);
+  return AnswerRules{std::move(*first_stage), *wishes};
 }
 
 RequestFacts request_facts(const HeadScores& scores, std::span<const double> head_weights) {

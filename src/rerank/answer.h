@@ -35,6 +35,14 @@ struct AnswerWishes {
 // kUsage for a least score that is no number.
 Result<AnswerWishes> answer_wishes(const RerankerOptions& options, const RankRequest& request);
 
+// What an answer is made by beside the scores of the pass. What is wrong with a request is said here, before
+// the pass: the errors of both.
+struct AnswerRules {
+  std::vector<double> first_stage;
+  AnswerWishes wishes;
+};
+Result<AnswerRules> answer_rules(const RerankerOptions& options, const RankRequest& request);
+
 // Of what was read with these weights of the heads.
 RequestFacts request_facts(const HeadScores& scores, std::span<const double> head_weights);
 

@@ -52,8 +52,7 @@ FormReader::FormReader(std::shared_ptr<const Model> model, RerankerOptions optio
     : model_(std::move(model)),
       options_(std::move(options)),
       heads_(std::move(heads)),
-      weights_(options_.heads.weights.empty() ? std::vector<double>(heads_.size(), 1.0)
-                                              : options_.heads.weights),
+      weights_(options_.heads.weights_of(heads_.size())),
       rules_(std::move(rules)),
       decoder_(std::move(decoder)),
       deepest_(std::max_element(heads_.begin(), heads_.end())->layer) {}

@@ -24,6 +24,22 @@ HeadScores scores_of(HeadScores scores, std::span<const int> best) {
   return scores;
 }
 
+// `best`: by passage, the place of its best part.
+std::vector<ScoredPassage> scored_by(std::span<const PassagePart> parts, std::span<const double> scores,
+                                     std::span<const int> best) {
+  std::vector<ScoredPassage> scored(best.size());
+  for (size_t i = 0; i < best.size(); ++i) {
+    scored[i].index = static_cast<int>(i);
+    scored[i].empty = best[i] < 0;
+    if (scored[i].empty) continue;
+    const auto part = static_cast<size_t>(best[i]);
+    scored[i].score = scores[part];
+    scored[i].truncated = parts[part].truncated;
+    scored[i].window = parts[part].window;
+  }
+  return scored;
+}
+
 }  // namespace
 
 Status check_finite(const HeadScores& scores) {
@@ -37,25 +53,14 @@ Status check_finite(const HeadScores& scores) {
 
 std::vector<ScoredPassage> scored_passages(std::span<const PassagePart> parts, std::span<const double> scores,
                                            size_t passages) {
-  const std::vector<int> best = best_parts(parts, scores, passages);
-  std::vector<ScoredPassage> scored(passages);
-  for (size_t i = 0; i < passages; ++i) {
-    scored[i].index = static_cast<int>(i);
-    scored[i].empty = best[i] < 0;
-    if (scored[i].empty) continue;
-    const auto part = static_cast<size_t>(best[i]);
-    scored[i].score = scores[part];
-    scored[i].truncated = parts[part].truncated;
-    scored[i].window = parts[part].window;
-  }
-  return scored;
+  return scored_by(parts, scores, best_parts(parts, scores, passages));
 }
 
 RequestReading of_passages(PartsReading reading, std::span<const PassagePart> parts, size_t passages,
                            const ExplainOptions* explain) {
   const std::vector<int> best = best_parts(parts, reading.totals, passages);
   RequestReading whole;
-  whole.passages = scored_passages(parts, reading.totals, passages);
+  whole.passages = scored_by(parts, reading.totals, best);
   for (size_t i = 0; explain != nullptr && i < passages; ++i) {
     const ScoredPassage& passage = whole.passages[i];
     ExplainedPassage& explained = whole.explained.emplace_back();

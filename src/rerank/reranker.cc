@@ -70,14 +70,10 @@ class Reranker::Impl {
   Result<RequestReading> read_scores(ReadHeads wanted, const RankRequest& request,
                                      const ExplainOptions* explain, ProgressSink* progress);
   Result<Ranking> rank(ReadHeads wanted, const RankRequest& request, ProgressSink* progress);
-  // `reading` is of this request.
-  Result<Ranking> ranked(RequestReading reading, const RankRequest& request) const;
+  // `reading` and `asked` are of one request.
+  Result<Ranking> ranked(RequestReading reading, const AnswerRules& asked) const;
 
-  ReadHeads own_heads() const {
-    return {heads,
-            options.heads.weights.empty() ? std::vector<double>(heads.size(), 1.0) : options.heads.weights,
-            true};
-  }
+  ReadHeads own_heads() const { return {heads, options.heads.weights_of(heads.size()), true}; }
   ReadWishes usual_wishes() const {
     return {.heads = own_heads(),
             .content_free = options.calibration != Calibration::kNone,
@@ -302,21 +298,16 @@ Result<Ranking> Reranker::rank_with(std::span<const HeadId> heads, const RankReq
 }
 
 Result<Ranking> Reranker::Impl::rank(ReadHeads wanted, const RankRequest& request, ProgressSink* progress) {
-  // What is wrong with a request is said before its pass.
-  HW_RETURN_IF_ERROR(first_stage_scores(options, request.passages));
-  HW_RETURN_IF_ERROR(answer_wishes(options, request));
+  const auto asked = answer_rules(options, request);
+  HW_RETURN_IF_ERROR(asked);
   auto reading = read_scores(std::move(wanted), request, nullptr, progress);
   HW_RETURN_IF_ERROR(reading);
-  return ranked(std::move(*reading), request);
+  return ranked(std::move(*reading), *asked);
 }
 
-Result<Ranking> Reranker::Impl::ranked(RequestReading reading, const RankRequest& request) const {
-  const auto first_stage = first_stage_scores(options, request.passages);
-  HW_RETURN_IF_ERROR(first_stage);
-  const auto wishes = answer_wishes(options, request);
-  HW_RETURN_IF_ERROR(wishes);
-  finish_scores(options, *first_stage, reading.passages);
-  auto hits = answer(reading.passages, *wishes);
+Result<Ranking> Reranker::Impl::ranked(RequestReading reading, const AnswerRules& asked) const {
+  finish_scores(options, asked.first_stage, reading.passages);
+  auto hits = answer(reading.passages, asked.wishes);
   HW_RETURN_IF_ERROR(hits);
   Ranking ranking;
   ranking.facts = reading.facts;
@@ -358,8 +349,10 @@ std::vector<Result<Ranking>> Reranker::rank_many(std::span<const RankRequest> re
         ranking = rank(request, progress);
       } else if (!readings) {
         ranking = fail(readings.error());
+      } else if (const auto asked = answer_rules(impl_->options, request); !asked) {
+        ranking = fail(asked.error());
       } else {
-        ranking = impl_->ranked(std::move((*readings)[place]), request);
+        ranking = impl_->ranked(std::move((*readings)[place]), *asked);
       }
     }
   }
