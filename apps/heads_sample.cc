@@ -3,7 +3,6 @@
 
 // The verb `heads sample`: judged requests of random size, which `heads calibrate` fits relevance to
 // (jobs/relevance_job.h).
-#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -13,9 +12,8 @@
 #include "common/dataset_flags.h"
 #include "common/diagnostics.h"
 #include "common/engine_flags.h"
+#include "common/job_run.h"
 #include "common/output.h"
-#include "common/progress_bar.h"
-#include "common/signals.h"
 #include "common/value_checks.h"
 #include "headwise/qrels.h"
 #include "jobs/relevance_job.h"
@@ -33,20 +31,13 @@ struct SampleFlags : DatasetFlags {
 
 Status check_flags(const SampleFlags& flags) {
   const std::pair<const std::string*, const char*> needed[] = {
-      {&flags.run,
-       "--run FILE with the candidates of each query is missing (with --dataset DIR for their texts)"},
+      {&flags.run, kRunMissing},
       {&flags.qrels, "--qrels FILE with the judgements is missing"},
       {&flags.output, "--output FILE for the samples is missing"}};
   for (const auto& [value, missing] : needed) {
     if (value->empty()) return fail(ErrorCode::kUsage, missing);
   }
   return check_output_file(flags.output);
-}
-
-std::string name_of(const SampleFlags& flags) {
-  std::filesystem::path folder(flags.dataset.empty() ? flags.run : flags.dataset);
-  if (!folder.has_filename()) folder = folder.parent_path();
-  return folder.filename().string();
 }
 
 Status run_sample(SampleFlags& flags, const AppContext& context) {
@@ -57,14 +48,10 @@ Status run_sample(SampleFlags& flags, const AppContext& context) {
   HW_RETURN_IF_ERROR(work);
   auto engine = load_engine(flags.engine);
   HW_RETURN_IF_ERROR(engine);
-  flags.choice.data = name_of(flags);
+  flags.choice.data = dataset_name(flags);
   auto job = RelevanceJob::open(*engine, std::move(*work), *qrels, flags.choice, flags.output, flags.restart);
   HW_RETURN_IF_ERROR(job);
-  const StopSignals signals;
-  ProgressBar bar(context.verb, context.quiet);
-  bar.start_at(job->job().done());
-  HW_RETURN_IF_ERROR(job->run(&bar));
-  bar.finish();
+  HW_RETURN_IF_ERROR(run_with_bar(*job, context));
   HW_RETURN_IF_ERROR(write_file_atomically(flags.output, job->text()));
   job->close();
   print_note(context.verb, context.quiet,

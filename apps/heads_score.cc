@@ -23,9 +23,7 @@ struct ScoreFlags : DatasetFlags {
 
 Status run_score(const ScoreFlags& flags, const AppContext& context) {
   if (flags.run.empty()) {
-    return fail(
-        ErrorCode::kUsage,
-        "--run FILE with the candidates of each query is missing (with --dataset DIR for their texts)");
+    return fail(ErrorCode::kUsage, kRunMissing);
   }
   if (flags.output.empty()) return fail(ErrorCode::kUsage, "--output FOLDER for the store is missing");
   auto work = gather_work(flags, context);

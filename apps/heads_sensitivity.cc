@@ -12,8 +12,7 @@
 #include "common/dataset_flags.h"
 #include "common/diagnostics.h"
 #include "common/engine_flags.h"
-#include "common/progress_bar.h"
-#include "common/signals.h"
+#include "common/job_run.h"
 #include "jobs/sensitivity_job.h"
 #include "passages/budget_file.h"
 #include "report/sensitivity_page.h"
@@ -32,9 +31,7 @@ struct SensitivityFlags : DatasetFlags {
 
 Status check_flags(SensitivityFlags& flags) {
   if (flags.run.empty()) {
-    return fail(
-        ErrorCode::kUsage,
-        "--run FILE with the candidates of each query is missing (with --dataset DIR for their texts)");
+    return fail(ErrorCode::kUsage, kRunMissing);
   }
   if (flags.output.empty()) return fail(ErrorCode::kUsage, "--output FILE for the budget file is missing");
   const auto rule = parse_keep_budget("1,tokens=" + flags.tokens);
@@ -46,9 +43,7 @@ Status check_flags(SensitivityFlags& flags) {
 }
 
 std::string source_of(const SensitivityFlags& flags) {
-  const std::filesystem::path folder(flags.dataset.empty() ? flags.run : flags.dataset);
-  const auto name = folder.has_filename() ? folder.filename() : folder.parent_path().filename();
-  return name.string() + ", " + std::filesystem::path(flags.run).filename().string() + ", depth " +
+  return dataset_name(flags) + ", " + std::filesystem::path(flags.run).filename().string() + ", depth " +
          std::to_string(flags.depth) + ", tokens=" + flags.tokens;
 }
 
@@ -78,11 +73,7 @@ Status run_sensitivity(SensitivityFlags& flags, const AppContext& context) {
   HW_RETURN_IF_ERROR(engine);
   auto job = SensitivityJob::open(*engine, flags.choice, std::move(*work), flags.output, flags.restart);
   HW_RETURN_IF_ERROR(job);
-  const StopSignals signals;
-  ProgressBar bar(context.verb, context.quiet);
-  bar.start_at(job->job().done());
-  HW_RETURN_IF_ERROR(job->run(&bar));
-  bar.finish();
+  HW_RETURN_IF_ERROR(run_with_bar(*job, context));
   const auto losses = job->losses();
   HW_RETURN_IF_ERROR(losses);
   BudgetFile file;

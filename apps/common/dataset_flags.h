@@ -15,6 +15,10 @@ namespace headwise {
 
 using DatasetFlags = DatasetChoice;
 
+// What is said where --run is not given and nothing can be done without.
+inline constexpr const char* kRunMissing =
+    "--run FILE with the candidates of each query is missing (with --dataset DIR for their texts)";
+
 void add_dataset_flags(CLI::App& verb, DatasetFlags& flags, const std::string& group);
 
 // Prints what was left out.

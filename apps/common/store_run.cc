@@ -7,8 +7,7 @@
 
 #include "base/check.h"
 #include "common/diagnostics.h"
-#include "common/progress_bar.h"
-#include "common/signals.h"
+#include "common/job_run.h"
 
 namespace headwise {
 
@@ -19,11 +18,7 @@ Status run_store_job(ScoreStoreJob& job, const std::filesystem::path& folder, co
                "going on in '" + folder.string() + "': " + std::to_string(job.job().done()) + " of " + total +
                    " queries are done");
   }
-  const StopSignals signals;
-  ProgressBar bar(context.verb, context.quiet);
-  bar.start_at(job.job().done());
-  HW_RETURN_IF_ERROR(job.run(&bar));
-  bar.finish();
+  HW_RETURN_IF_ERROR(run_with_bar(job, context));
   HW_RETURN_IF_ERROR(job.finish());
   print_note(
       context.verb, context.quiet,

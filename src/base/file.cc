@@ -137,6 +137,10 @@ Result<std::string> read_text_file(const std::filesystem::path& path, size_t lim
   return text;
 }
 
+std::string last_name(const std::filesystem::path& path) {
+  return (path.has_filename() ? path : path.parent_path()).filename().string();
+}
+
 Result<std::filesystem::path> through_links(const std::filesystem::path& path) {
   constexpr int kMostLinks = 40;  // as the kernel's
   std::filesystem::path at = path;

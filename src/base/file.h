@@ -47,6 +47,8 @@ Result<std::string> read_text_file(const std::filesystem::path& path, size_t lim
 // kInvalidInput, with what to do, when the content of `source` is packed (gzip, ...) or UTF-16 or UTF-32.
 Status require_plain_text(std::string_view content, const std::string& source);
 
+// What a file or folder is called, whether or not its path ends with a slash.
+std::string last_name(const std::filesystem::path& path);
 // Where a path leads: `path` itself, or the file that a chain of symbolic links names (which need not be
 // there). kIo when the chain has no end.
 Result<std::filesystem::path> through_links(const std::filesystem::path& path);

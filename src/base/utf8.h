@@ -17,6 +17,13 @@ struct DecodedCodePoint {
   size_t bytes;  // 1..4
 };
 
+// Whether the byte goes on with a character that began before it.
+constexpr bool continues_character(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) == 0x80; }
+// Where the character that the byte at `at` belongs to begins; `at` where the text ends there.
+constexpr size_t character_start(std::string_view text, size_t at) {
+  while (at > 0 && at < text.size() && continues_character(text[at])) --at;
+  return at;
+}
 // The code point that starts at text[0]; nothing when the bytes there are not valid. Text must not be empty.
 std::optional<DecodedCodePoint> decode_utf8(std::string_view text);
 void append_utf8(std::string& text, char32_t code_point);

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/ascii.h"
 #include "base/file.h"
 #include "engine/model_names.h"
 #include "headwise/home.h"
@@ -48,6 +49,13 @@ void add_files(const fs::path& folder, int deeper, std::vector<fs::path>& files)
   }
 }
 
+// Without the white space at its end; empty where it cannot be read.
+std::string short_text_in(const fs::path& file) {
+  std::string text = read_text_file(file, 4096).value_or("");
+  text.resize(std::min(text.size(), text.find_last_not_of(" \r\n") + 1));
+  return text;
+}
+
 Json list_in(const fs::path& file) {
   const auto text = read_text_file(file, kLargestList);
   return text ? Json::parse(*text, nullptr, false) : Json();
@@ -69,9 +77,9 @@ struct Repository {
 };
 
 void add_names(const Repository& from, const std::string& behind, std::vector<std::string>& names) {
-  if (from.revision.empty()) names.push_back(in_lower_case(from.id + behind));
+  if (from.revision.empty()) names.push_back(lower_ascii(from.id + behind));
   for (const std::string& revision : from.revisions) {
-    names.push_back(in_lower_case(from.id + "@" + revision + behind));
+    names.push_back(lower_ascii(from.id + "@" + revision + behind));
   }
 }
 
@@ -91,15 +99,15 @@ void add_repository(const Repository& from, std::vector<FoundModel>& models) {
     FoundModel model{
         .name = from.id + from.revision, .exact = {}, .loose = {}, .place = from.place, .path = from.folder};
     add_names(from, "", model.exact);
-    if (from.revision.empty()) model.loose.push_back(in_lower_case(base));
+    if (from.revision.empty()) model.loose.push_back(lower_ascii(base));
     models.push_back(std::move(model));
   }
   std::multiset<std::string> kinds;
-  for (const fs::path& file : weights) kinds.insert(in_lower_case(quantisation_in(file)));
+  for (const fs::path& file : weights) kinds.insert(lower_ascii(quantisation_in(file)));
   for (const fs::path& file : weights) {
     const std::string kind = quantisation_in(file);
     const std::string in_folder = "/" + file.lexically_relative(from.folder).generic_string();
-    const bool told_by_kind = !kind.empty() && kinds.count(in_lower_case(kind)) == 1;
+    const bool told_by_kind = !kind.empty() && kinds.count(lower_ascii(kind)) == 1;
     FoundModel model{.name = from.id + from.revision + (told_by_kind ? ":" + kind : in_folder),
                      .exact = {},
                      .loose = {},
@@ -109,7 +117,7 @@ void add_repository(const Repository& from, std::vector<FoundModel>& models) {
     if (told_by_kind) add_names(from, ":" + kind, model.exact);
     if (from.revision.empty()) {
       model.loose = names_of_file(file);
-      model.loose.push_back(in_lower_case(base));
+      model.loose.push_back(lower_ascii(base));
     }
     add_names(from, "", model.loose);
     models.push_back(std::move(model));
@@ -129,8 +137,7 @@ void add_hugging_face(const fs::path& hub, std::vector<FoundModel>& models) {
     std::multimap<std::string, std::string> revisions;  // by commit
     std::string main_commit;
     for (const fs::path& ref : refs) {
-      std::string commit = read_text_file(ref, 4096).value_or("");
-      commit.resize(std::min(commit.size(), commit.find_last_not_of(" \r\n") + 1));
+      const std::string commit = short_text_in(ref);
       const std::string name = ref.lexically_relative(entry / "refs").generic_string();
       if (name == "main") main_commit = commit;
       revisions.emplace(commit, name);
@@ -173,11 +180,11 @@ void add_ollama(const fs::path& root, std::vector<FoundModel>& models) {
       std::error_code ignored;
       if (!fs::exists(root / "blobs" / digest, ignored)) std::replace(digest.begin(), digest.end(), ':', '-');
       FoundModel found{.name = model + ":" + parts[3],
-                       .exact = {in_lower_case(model + ":" + parts[3])},
-                       .loose = {in_lower_case(model)},
+                       .exact = {lower_ascii(model + ":" + parts[3])},
+                       .loose = {lower_ascii(model)},
                        .place = "Ollama",
                        .path = root / "blobs" / digest};
-      if (parts[3] == "latest") found.exact.push_back(in_lower_case(model));
+      if (parts[3] == "latest") found.exact.push_back(lower_ascii(model));
       models.push_back(std::move(found));
       break;
     }
@@ -223,15 +230,15 @@ void add_llama_cpp(const fs::path& root, std::vector<FoundModel>& models) {
     if (is_folder(entry) || !is_gguf_model(entry)) continue;
     const std::string file = entry.filename().string();
     FoundModel found{.name = file,
-                     .exact = {in_lower_case(file)},
+                     .exact = {lower_ascii(file)},
                      .loose = names_of_file(entry),
                      .place = "llama.cpp",
                      .path = entry};
     const auto [first, last] = tags.equal_range(file);
     for (auto at = first; at != last; ++at) {
       if (at == first) found.name = at->second;
-      found.exact.push_back(in_lower_case(at->second));
-      found.loose.push_back(in_lower_case(at->second.substr(0, at->second.rfind(':'))));
+      found.exact.push_back(lower_ascii(at->second));
+      found.loose.push_back(lower_ascii(at->second.substr(0, at->second.rfind(':'))));
     }
     models.push_back(std::move(found));
   }
@@ -267,8 +274,7 @@ ModelPlaces model_places() {
     places.ollama = {home / ".ollama" / "models", "/usr/share/ollama/.ollama/models",
                      "/var/lib/ollama/models"};
   }
-  std::string pointer = read_text_file(home / ".lmstudio-home-pointer", 4096).value_or("");
-  pointer.resize(std::min(pointer.size(), pointer.find_last_not_of(" \r\n") + 1));
+  const std::string pointer = short_text_in(home / ".lmstudio-home-pointer");
   if (!pointer.empty()) places.lm_studio.push_back(fs::path(pointer) / "models");
   for (const fs::path& usual : {home / ".lmstudio" / "models", cache / "lm-studio" / "models"}) {
     if (places.lm_studio.empty() || places.lm_studio.front() != usual) places.lm_studio.push_back(usual);
@@ -284,7 +290,7 @@ std::vector<FoundModel> models_of_headwise(const fs::path& folder) {
     if (is_folder(entry) ? !fs::exists(entry / "config.json", ignored) : !is_gguf_model(entry)) continue;
     const std::string file = entry.filename().string();
     models.push_back({.name = file,
-                      .exact = {in_lower_case(file)},
+                      .exact = {lower_ascii(file)},
                       .loose = names_of_file(entry),
                       .place = "headwise",
                       .path = entry});
@@ -302,7 +308,7 @@ std::vector<FoundModel> find_models(const ModelPlaces& places) {
 }
 
 std::vector<FoundModel> models_named(const std::vector<FoundModel>& models, std::string_view name) {
-  const std::string wanted = in_lower_case(std::string(name));
+  const std::string wanted = lower_ascii(name);
   for (const auto names : {&FoundModel::exact, &FoundModel::loose}) {
     std::vector<FoundModel> fitting;
     std::set<fs::path> seen;

@@ -3,8 +3,9 @@
 
 #include "engine/model_names.h"
 
-#include <cctype>
 #include <regex>
+
+#include "base/ascii.h"
 
 namespace headwise {
 namespace {
@@ -28,19 +29,14 @@ constexpr size_t kLongestName = 1024;
 
 std::string stem_of(const fs::path& path) {
   std::string name = path.filename().string().substr(0, kLongestName);
-  if (in_lower_case(name).ends_with(kEnding)) name.resize(name.size() - kEnding.size());
+  if (lower_ascii(name).ends_with(kEnding)) name.resize(name.size() - kEnding.size());
   return name;
 }
 
 }  // namespace
 
-std::string in_lower_case(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
-}
-
 bool is_gguf_model(const fs::path& path) {
-  const std::string name = in_lower_case(path.filename().string());
+  const std::string name = lower_ascii(path.filename().string());
   if (!name.ends_with(kEnding) || name.starts_with("mmproj")) return false;
   const std::string stem = stem_of(path);
   std::smatch part;
@@ -56,8 +52,8 @@ std::string quantisation_in(const fs::path& path) {
 std::vector<std::string> names_of_file(const fs::path& path) {
   const std::string stem = stem_of(path);
   const std::string whole = std::regex_replace(stem, part_number(), "");
-  return {in_lower_case(path.filename().string()), in_lower_case(stem), in_lower_case(whole),
-          in_lower_case(std::regex_replace(whole, quantisation(), ""))};
+  return {lower_ascii(path.filename().string()), lower_ascii(stem), lower_ascii(whole),
+          lower_ascii(std::regex_replace(whole, quantisation(), ""))};
 }
 
 }  // namespace headwise

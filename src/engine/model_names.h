@@ -10,8 +10,6 @@
 
 namespace headwise {
 
-std::string in_lower_case(std::string text);
-
 // A GGUF file that can be loaded by itself: of a split model the first part, and no image projector.
 bool is_gguf_model(const std::filesystem::path& path);
 // "Q4_K_M" of "Qwen3-0.6B-Q4_K_M.gguf", as it is written; empty where the name says nothing.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/ascii.h"
 #include "base/near_word.h"
 #include "engine/found_models.h"
 #include "engine/model_names.h"
@@ -50,7 +51,7 @@ Result<fs::path> resolve_model(const std::string& given) {
   std::error_code ignored;
   const fs::path path = with_home(given);
   if (!given.empty() && fs::exists(path, ignored)) return path;
-  const bool by_default = given.empty() || in_lower_case(given) == kDefaultModelName;
+  const bool by_default = given.empty() || lower_ascii(given) == kDefaultModelName;
   const std::string wanted = by_default ? std::string(kDefaultModelFile) : given;
   const ModelPlaces places = model_places();
   // What is in our own folder was put there for us.
@@ -69,7 +70,7 @@ Result<fs::path> resolve_model(const std::string& given) {
     known.insert(known.end(), model.exact.begin(), model.exact.end());
     known.insert(known.end(), model.loose.begin(), model.loose.end());
   }
-  const std::string nearest = nearest_word(in_lower_case(wanted), known);
+  const std::string nearest = nearest_word(lower_ascii(wanted), known);
   return fail(ErrorCode::kNotFound,
               "no model '" + wanted + "': no such file or folder, and " + listing(places.own, own) +
                   (nearest.empty() ? "" : "; did you mean '" + nearest + "'?") + std::string(kNextStep));

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/ascii.h"
 #include "base/near_word.h"
 #include "engine/options.h"
 #include "headwise/head_catalogue.h"
@@ -24,7 +25,7 @@ std::set<std::string> parts_of(std::string_view name) {
   std::string part;
   for (const char c : std::string(name) + "/") {
     if (c != '/' && c != '-' && c != '_') {
-      part += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+      part += lower_ascii(c);
       continue;
     }
     if (!part.empty()) parts.insert(std::exchange(part, {}));

@@ -5,8 +5,8 @@
 // (mrr@10).
 #include <algorithm>
 #include <array>
-#include <cctype>
 
+#include "base/ascii.h"
 #include "base/check.h"
 #include "eval/measures.h"
 #include "formats/text_lines.h"
@@ -31,12 +31,6 @@ constexpr std::array<Alias, 9> kAliases{{
     {"hit", "success"},
 }};
 
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return result;
-}
-
 std::string shown_name(const MeasureRow& row) {
   return std::string(row.name) + (row.needs_cut ? "@k" : "[@k]");
 }
@@ -57,7 +51,7 @@ Result<Measure> parse_measure(std::string_view name) {
     base = name.substr(0, digits);
     number = name.substr(digits + 1);
   }
-  std::string key = lower(base);
+  std::string key = lower_ascii(base);
   for (const Alias& alias : kAliases) {
     if (alias.name == key) key = alias.means;
   }

@@ -8,6 +8,7 @@
 #include <cctype>
 #include <charconv>
 
+#include "base/ascii.h"
 #include "base/utf8.h"
 
 namespace headwise {
@@ -50,13 +51,11 @@ constexpr std::array<Reference, 36> kOthers{
      {"thinsp", 0x2009}}};
 constexpr size_t kLongestReference = 10;
 
-char small(char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); }
 bool is_letter(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; }
 
 // Whether `text` goes on with `word`, in whatever letters.
 bool begins_with(std::string_view text, std::string_view word) {
-  return text.size() >= word.size() &&
-         std::equal(word.begin(), word.end(), text.begin(), [](char a, char b) { return a == small(b); });
+  return same_but_for_case(text.substr(0, word.size()), word);
 }
 
 std::optional<char32_t> numbered(std::string_view digits) {
@@ -130,7 +129,7 @@ std::optional<HtmlToken> HtmlTokens::tag() {
   std::string_view at = rest_.substr(closes ? 2 : 1);
   HtmlToken token{closes ? HtmlToken::Kind::kClose : HtmlToken::Kind::kOpen, {}, false, {}};
   while (!at.empty() && at[0] != '/' && at[0] != '>' && kHtmlBlanks.find(at[0]) == std::string_view::npos) {
-    token.name += small(at[0]);
+    token.name += lower_ascii(at[0]);
     at.remove_prefix(1);
   }
   const size_t end = end_of_tag(at);

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.h"
+
 namespace headwise {
 namespace {
 
@@ -33,22 +35,13 @@ constexpr std::array<RecordName, 19> kNames{{
     {"score", RecordMember::kScore},
 }};
 
-char lower(char letter) {
-  return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
-}
-
-bool same_letters(std::string_view key, std::string_view name) {
-  return std::equal(key.begin(), key.end(), name.begin(), name.end(),
-                    [](char left, char right) { return lower(left) == right; });
-}
-
 }  // namespace
 
 std::span<const RecordName> record_names() { return kNames; }
 
 RecordKey record_key(std::string_view key) {
   for (size_t place = 0; place < kNames.size(); ++place) {
-    if (!same_letters(key, kNames[place].name)) continue;
+    if (!same_but_for_case(key, kNames[place].name)) continue;
     return {kNames[place].member, key == kNames[place].name ? place : kNames.size() + place};
   }
   return {};

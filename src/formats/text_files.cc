@@ -5,8 +5,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 
+#include "base/ascii.h"
 #include "base/child_process.h"
 #include "base/file.h"
 #include "base/utf8.h"
@@ -42,10 +42,8 @@ constexpr std::chrono::milliseconds kPdfTime{60000};
 constexpr size_t kBinaryLook = 8192;  // where a zero byte makes a file binary
 
 std::optional<TextKind> kind_of(const fs::path& path) {
-  std::string ending = path.extension().string();
+  std::string ending = lower_ascii(path.extension().string());
   if (ending.size() < 2 || ending.find(' ') != std::string::npos) return std::nullopt;
-  std::transform(ending.begin(), ending.end(), ending.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   ending = " " + ending.substr(1) + " ";
   for (const EndingRow& row : kEndings) {
     if (row.endings.find(ending) != std::string_view::npos) return row.kind;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/ascii.h"
 #include "base/check.h"
 #include "heads/embedded_head_sets.h"
 
@@ -19,13 +20,6 @@ std::vector<CatalogueEntry> parse_all() {
   }
   std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   return entries;
-}
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool same_name(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return lower(x) == lower(y); });
 }
 
 }  // namespace
@@ -43,7 +37,7 @@ std::span<const CatalogueEntry> head_catalogue() {
 
 const HeadSet* find_head_set(std::string_view name) {
   for (const CatalogueEntry& entry : head_catalogue()) {
-    if (same_name(entry.name, name)) return &entry.set;
+    if (same_but_for_case(entry.name, name)) return &entry.set;
   }
   return nullptr;
 }

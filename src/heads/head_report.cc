@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/file.h"
 #include "rerank/option_words.h"
 
 namespace headwise {
@@ -16,10 +17,9 @@ namespace {
 // Short names of the stores where those are all different, else the paths.
 std::vector<std::string> store_names(const std::vector<std::filesystem::path>& stores) {
   std::vector<std::string> names, paths;
-  for (std::filesystem::path folder : stores) {
+  for (const std::filesystem::path& folder : stores) {
     paths.push_back(folder.string());
-    if (!folder.has_filename()) folder = folder.parent_path();
-    names.push_back(folder.filename().string());
+    names.push_back(last_name(folder));
   }
   return std::set<std::string>(names.begin(), names.end()).size() == names.size() ? names : paths;
 }

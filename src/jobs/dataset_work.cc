@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/file.h"
 #include "base/fingerprint.h"
 #include "base/near_word.h"
 #include "headwise/dataset.h"
@@ -156,6 +157,10 @@ Result<DatasetWork> gather_work(const DatasetChoice& flags) {
   }
   work.fingerprint = fingerprint.hex();
   return work;
+}
+
+std::string dataset_name(const DatasetChoice& choice) {
+  return last_name(choice.dataset.empty() ? choice.run : choice.dataset);
 }
 
 }  // namespace headwise

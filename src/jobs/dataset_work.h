@@ -40,5 +40,7 @@ struct DatasetWork {
 };
 
 Result<DatasetWork> gather_work(const DatasetChoice& choice);
+// What the data set is called: its folder, or its run where that holds the texts.
+std::string dataset_name(const DatasetChoice& choice);
 
 }  // namespace headwise

@@ -15,12 +15,6 @@ namespace {
 
 constexpr const char* kManifest = "manifest.json";
 
-std::string dataset_name(const DatasetChoice& choice) {
-  std::filesystem::path folder(choice.dataset.empty() ? choice.run : choice.dataset);
-  if (!folder.has_filename()) folder = folder.parent_path();
-  return folder.filename().string();
-}
-
 StoreManifest make_manifest(const Engine& engine, const DatasetChoice& choice) {
   const RerankerOptions& options = engine.reranker.options();
   StoreManifest manifest;

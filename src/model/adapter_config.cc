@@ -4,11 +4,11 @@
 #include "model/adapter_config.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "base/ascii.h"
 #include "base/check.h"
 #include "formats/json_text.h"
 
@@ -55,9 +55,8 @@ bool is_among(const std::string_view (&words)[n], std::string_view word) {
 
 Status check_initial_weights(const OrderedJson& value) {
   if (value.is_null() || value.is_boolean()) return {};
-  std::string word = value.is_string() ? value.get<std::string>() : value.dump();
-  std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return std::tolower(c); });
-  if (is_among(kInitials, word)) return {};
+  const std::string word = value.is_string() ? value.get<std::string>() : value.dump();
+  if (is_among(kInitials, lower_ascii(word))) return {};
   return fail(ErrorCode::kUnsupported,
               "'init_lora_weights' is " + value.dump().substr(0, 60) +
                   ": such an adapter goes with a changed base model; convert it to a plain one (PEFT: "

@@ -18,7 +18,7 @@ constexpr std::string_view kJoiner = "\xE2\x80\x8D";  // U+200D: what stands on 
 // Whether a piece may begin at this byte.
 bool may_begin(std::string_view text, size_t at) {
   if (at >= text.size()) return false;  // a token without bytes
-  if ((static_cast<unsigned char>(text[at]) & 0xC0) == 0x80) return false;
+  if (continues_character(text[at])) return false;
   const auto next = decode_utf8(text.substr(at));
   if (next && display_columns(text.substr(at, next->bytes)) == 0) return false;
   return !text.substr(0, at).ends_with(kJoiner);

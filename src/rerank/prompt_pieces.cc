@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/utf8.h"
 #include "rerank/passage_text.h"
 #include "rerank/token_memory.h"
 
@@ -79,8 +80,7 @@ std::string_view within_tokens(std::string_view text, int64_t most) {
   // Between words, where a cut leaves the tokens before it alone; else between characters.
   while (end > bytes - kLongestWord && text[end] != ' ' && text[end] != '\n') --end;
   if (end == bytes - kLongestWord) end = bytes;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return text.substr(0, end);
+  return text.substr(0, character_start(text, end));
 }
 
 class PassageTokenizer {
@@ -251,11 +251,7 @@ Result<PromptPieces> tokenize_prompt(const Tokenizer& tokenizer, const PromptRul
   }
   for (const auto& [text, target] : texts) {
     auto ids = tokenize.text(text);
-    if (!ids) {
-      const bool query = target != &pieces->instruction;
-      return fail(
-          std::move(ids.error()).with_context(query ? "reading the query" : "reading the instruction"));
-    }
+    if (!ids) return fail(std::move(ids.error()).with_context("reading the query"));
     *target = std::move(*ids);
   }
   return pieces;

@@ -85,11 +85,6 @@ Borders borders_of(std::string_view text, size_t begin, size_t end) {
   return borders;
 }
 
-size_t character_at_or_before(std::string_view text, size_t at) {
-  while (at > 0 && at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80) --at;
-  return at;
-}
-
 class Divider {
  public:
   Divider(std::string_view text, const WindowRules& rules, const TokenCount& count)
@@ -148,7 +143,7 @@ class Divider {
     std::string_view rest = text_.substr(begin);
     if (rules_.most_tokens > 0) {
       const size_t most = static_cast<size_t>(rules_.most_tokens) * kBytesOfToken;
-      if (rest.size() > most) rest = rest.substr(0, character_at_or_before(rest, most));
+      if (rest.size() > most) rest = rest.substr(0, character_start(rest, most));
     }
     bool cut = false;
     return begin + first_words(rest, static_cast<int>(rules_.most_words), cut).size();
@@ -167,7 +162,7 @@ class Divider {
       const size_t size = end - begin;
       const auto share = static_cast<double>(rules_.most_tokens) / static_cast<double>(tokens);
       const auto next = static_cast<size_t>(static_cast<double>(size) * std::min(share, 1.0) * 15.0 / 16.0);
-      limit = character_at_or_before(text_, begin + next);
+      limit = character_start(text_, begin + next);
       if (limit <= begin) return begin + code_point_at(text_, begin).bytes;
     }
   }
@@ -200,7 +195,7 @@ class Divider {
     if (!borders.sentences.empty() && borders.sentences.back().end == window.end)
       return behind_space(window.end);
     if (const auto word = first_from(borders.words, window.end - size / 8)) return *word;
-    const size_t character = character_at_or_before(text_, window.end - size / 8);
+    const size_t character = character_start(text_, window.end - size / 8);
     return character > window.begin ? behind_space(character) : behind_space(window.end);
   }
 

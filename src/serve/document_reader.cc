@@ -8,17 +8,12 @@
 #include <string_view>
 #include <utility>
 
+#include "base/ascii.h"
 #include "formats/record_names.h"
 #include "rerank/passage_text.h"
 
 namespace headwise::serve {
 namespace {
-
-bool same_letters(std::string_view left, std::string_view right) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-  return std::equal(left.begin(), left.end(), right.begin(), right.end(),
-                    [&](char a, char b) { return lower(a) == lower(b); });
-}
 
 // A string, or a list of strings and of parts {"type": "text", "text": ...}, which are lines; nothing for
 // anything else.
@@ -43,7 +38,7 @@ std::string field_text(const ParsedJson& value) {
 const ParsedJson* named_field(const ParsedJson& object, const std::string& name) {
   if (const ParsedJson* exact = given_member(object, name.c_str())) return exact;
   for (auto at = object.begin(); at != object.end(); ++at) {
-    if (!at->is_null() && same_letters(at.key(), name)) return &*at;
+    if (!at->is_null() && same_but_for_case(at.key(), name)) return &*at;
   }
   return nullptr;
 }

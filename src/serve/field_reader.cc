@@ -10,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/ascii.h"
 #include "formats/printable.h"
 
 namespace headwise::serve {
@@ -41,11 +42,9 @@ std::optional<bool> flag_in(const ParsedJson& value) {
     return std::nullopt;
   }
   if (!value.is_string()) return std::nullopt;
-  auto text = value.get<std::string>();
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  const auto& text = value.get_ref<const std::string&>();
   for (const FlagWord& row : kFlagWords) {
-    if (row.word == text) return row.value;
+    if (same_but_for_case(row.word, text)) return row.value;
   }
   return std::nullopt;
 }

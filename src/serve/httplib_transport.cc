@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "base/ascii.h"
 #include "serve/connections.h"
 #include "serve/socket.h"
 #include "serve/transport.h"
@@ -72,10 +73,7 @@ HttpRequest head_of(const httplib::Request& from) {
   head.remote = from.remote_addr;
   head.client = exchange->socket;
   for (const auto& [name, value] : from.headers) {
-    std::string small = name;
-    std::transform(small.begin(), small.end(), small.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-    head.headers.emplace(std::move(small), value);
+    head.headers.emplace(lower_ascii(name), value);
   }
   return head;
 }

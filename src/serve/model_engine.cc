@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/file.h"
 #include "base/stopwatch.h"
 #include "engine/named_heads.h"
 #include "engine/resolve.h"
@@ -158,9 +159,7 @@ ModelEngine::ModelEngine(EngineSettings settings, Engine first, std::optional<Se
   card_.has_relevance = first.reranker.options().relevance.has_value();
   card_.head_sets = head_names_for(*model_);
   if (first.settings.adapter != kNoAdapter) {
-    const std::filesystem::path folder = std::filesystem::path(first.settings.adapter).lexically_normal();
-    card_.adapters = {folder.has_filename() ? folder.filename().string()
-                                            : folder.parent_path().filename().string()};
+    card_.adapters = {last_name(std::filesystem::path(first.settings.adapter).lexically_normal())};
   }
   card_.adapters.emplace_back(kNoAdapter);
   models_[first.settings.adapter] = model_;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/check.h"
 #include "base/stopwatch.h"
 #include "serve/socket.h"
@@ -74,10 +75,7 @@ bool Service::key_is_right(const HttpRequest& head) const {
   constexpr std::string_view kBearer = "Bearer ";
   std::string_view given = head.header("authorization");
   if (given.size() < kBearer.size()) return false;
-  std::string scheme(given.substr(0, kBearer.size()));
-  std::transform(scheme.begin(), scheme.end(), scheme.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  if (scheme != "bearer ") return false;
+  if (!same_but_for_case(given.substr(0, kBearer.size()), kBearer)) return false;
   return equal_in_constant_time(given.substr(kBearer.size()), options_.api_key);
 }
 

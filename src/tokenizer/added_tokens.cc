@@ -12,10 +12,9 @@ namespace headwise {
 namespace {
 
 bool ends_with_word_character(std::string_view text) {
-  size_t at = text.size();
-  while (at > 0 && (static_cast<uint8_t>(text[at - 1]) & 0xC0) == 0x80) --at;
-  if (at == 0) return false;
-  const std::optional<DecodedCodePoint> point = decode_utf8(text.substr(at - 1));
+  if (text.empty()) return false;
+  const std::optional<DecodedCodePoint> point =
+      decode_utf8(text.substr(character_start(text, text.size() - 1)));
   return point && is_word_character(point->value);
 }
 
@@ -26,8 +25,7 @@ bool starts_with_word_character(std::string_view text) {
 
 size_t white_space_before(std::string_view text, size_t at) {
   while (at > 0) {
-    size_t begin = at - 1;
-    while (begin > 0 && (static_cast<uint8_t>(text[begin]) & 0xC0) == 0x80) --begin;
+    const size_t begin = character_start(text, at - 1);
     const std::optional<DecodedCodePoint> point = decode_utf8(text.substr(begin));
     if (!point || !is_white_space(point->value)) break;
     at = begin;

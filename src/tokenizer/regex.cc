@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "base/check.h"
+#include "base/utf8.h"
 #include "tokenizer/unicode_update.h"
 
 namespace headwise {
@@ -105,7 +106,7 @@ Status Regex::find_all(std::string_view text, std::vector<Span>& matches) const 
     if (match.begin == match.end && !matches.empty() && matches.back().end == match.end) {
       // An empty match right behind the last one would never end; look from the next character on.
       ++from;
-      while (from < text.size() && (static_cast<uint8_t>(text[from]) & 0xC0) == 0x80) ++from;
+      while (from < text.size() && continues_character(text[from])) ++from;
       continue;
     }
     matches.push_back(match);

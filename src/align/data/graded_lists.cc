@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/file.h"
 #include "base/shuffle.h"
 #include "headwise/dataset.h"
 
@@ -142,9 +143,7 @@ bool can_prefer(const GradedQuery& query) {
 
 }  // namespace
 
-std::string DataSetSpec::name() const {
-  return (folder.has_filename() ? folder : folder.parent_path()).filename().string();
-}
+std::string DataSetSpec::name() const { return last_name(folder); }
 
 std::string DataSetSpec::text() const {
   std::string text = "dir=" + folder.string() + ",run=" + run + ",split=" + split;
