@@ -13,15 +13,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import statistics
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
-from kept import HERE, ROOT, Contender, Process, measured_bounds, passages_of, percentile
+from kept import HERE, Contender, Process, commit_here, measured_bounds, passages_of, percentile, read_questions, write_report
 from worker_shapes import SHAPES
 
 PASSAGES, TOKENS, BESIDE = 20, 75, 13
@@ -49,7 +46,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--requests", type=int, default=80)
     arguments = parser.parse_args()
-    questions = [json.loads(line)["text"] for line in arguments.questions.read_text(encoding="utf-8").splitlines()]
+    questions = read_questions(arguments.questions)
     documents = passages_of(arguments.corpus, PASSAGES, TOKENS)
     running = []
     for contender in contenders(arguments):
@@ -66,15 +63,12 @@ def main() -> None:
                 seconds[contender.name].append(process.ask(json.dumps({"query": draw.choice(questions), "documents": documents}))[0])
     for _, process in running:
         process.close()
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=ROOT).stdout.strip()
-    report = {"what": "one question, 20 passages of 75 tokens; cross-encoders with random weights", "commit": commit, "bounds": measured_bounds(arguments),
+    report = {"what": "one question, 20 passages of 75 tokens; cross-encoders with random weights", "commit": commit_here(), "bounds": measured_bounds(arguments),
               "threads": arguments.threads, "milliseconds": {}}
     for name, taken in seconds.items():
         report["milliseconds"][name] = {"median": round(1000 * statistics.median(taken), 1), "p99": round(1000 * percentile(taken, 0.99), 1), "requests": len(taken)}
         print(f"{name:40} {report['milliseconds'][name]['median']:9.1f} ms")
-    with tempfile.NamedTemporaryFile("w", dir=arguments.output.parent, delete=False) as file:
-        file.write(json.dumps(report, indent=1) + "\n")
-    os.replace(file.name, arguments.output)
+    write_report(arguments.output, report)
 
 
 if __name__ == "__main__":

@@ -169,6 +169,20 @@ def measured_bounds(arguments) -> dict:
             "linear_flop_a_row": 1e9 * report["work"]["linear_gflop"] / report["request"]["prompt_tokens"], "kernels": report["machine"]["kernels"], "compiler": report["compiler"]}
 
 
+def write_report(path: Path, report: dict) -> None:
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
+        file.write(json.dumps(report, indent=1) + "\n")
+    os.replace(file.name, path)
+
+
+def commit_here() -> str:
+    return subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=ROOT).stdout.strip()
+
+
+def read_questions(path: Path) -> list[str]:
+    return [json.loads(line)["text"] for line in path.read_text(encoding="utf-8").splitlines()]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--headwise", type=Path, required=True)
@@ -182,17 +196,14 @@ def main() -> None:
     parser.add_argument("--shapes", nargs="*", default=list(SHAPES))
     parser.add_argument("--only", nargs="*", help="these contenders alone")
     arguments = parser.parse_args()
-    questions = [json.loads(line)["text"] for line in arguments.questions.read_text(encoding="utf-8").splitlines()]
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=ROOT).stdout.strip()
+    questions = read_questions(arguments.questions)
     processor = next((line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "unknown")
     bounds = measured_bounds(arguments)
-    report = {"what": "a request whose passages are known, default model, shipped heads", "commit": commit,
+    report = {"what": "a request whose passages are known, default model, shipped heads", "commit": commit_here(),
               "machine": {"processor": processor, "cores": len(os.sched_getaffinity(0)), "threads": arguments.threads, "system": platform.system(),
                           "load_before": round(os.getloadavg()[0], 2)}, "bounds": bounds}
     report["shapes"] = {shape: race(arguments, shape, bounds, questions) for shape in arguments.shapes}
-    with tempfile.NamedTemporaryFile("w", dir=arguments.output.parent, delete=False) as file:
-        file.write(json.dumps(report, indent=1) + "\n")
-    os.replace(file.name, arguments.output)
+    write_report(arguments.output, report)
     for shape, made in report["shapes"].items():
         for name, result in made["contenders"].items():
             print(f"{shape:8} {name:32} {result['milliseconds']['median']:9.1f} ms  p99 {result['milliseconds']['p99']:9.1f}  x{result.get('times_faster_than_not_kept', 0):6.1f}  of bound {result.get('share_of_bound', '')}")

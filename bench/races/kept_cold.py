@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from kept import passages_of
+from kept import passages_of, write_report
 
 
 def drop(folder: Path) -> int:
@@ -90,7 +90,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=arguments.folder) as scratch:
         for kind in ("fp32", "bf16", "int8"):
             report[kind] = race(arguments, kind, ["--keep-type", kind], documents, Path(scratch) / kind)
-    arguments.output.write_text(json.dumps(report, indent=1) + "\n")
+    write_report(arguments.output, report)
 
 
 if __name__ == "__main__":

@@ -57,6 +57,14 @@ class HeadwiseRanker:
         before = [str(document.meta[name]) for name in self.meta_fields_to_embed if document.meta.get(name)]
         return self.embedding_separator.join([*before, document.content or ""])
 
+    def _asked(self, documents: list[Document], top_k: int | None) -> tuple[list[str], int | None]:
+        """What is read of the documents, and how many of them are wanted; the model is there when anything is read."""
+        end = self.top_k if top_k is None else top_k
+        limit(end)
+        if documents:
+            self.warm_up()
+        return [self._text(document, place) for place, document in enumerate(documents)], end
+
     def _ranked(self, ranking: Ranking, documents: list[Document], threshold: float | None) -> dict[str, Any]:
         least = self.score_threshold if threshold is None else threshold
         return {"documents": [replace(documents[hit.index], score=hit.score) for hit in ranking
@@ -66,12 +74,9 @@ class HeadwiseRanker:
     def run(self, query: str, documents: list[Document], top_k: int | None = None,
             score_threshold: float | None = None) -> dict[str, Any]:
         """The documents, best first; `top_k` and `score_threshold` for this call."""
-        end = self.top_k if top_k is None else top_k
-        limit(end)
-        if not documents:
+        texts, end = self._asked(documents, top_k)
+        if not texts:
             return {"documents": []}
-        self.warm_up()
-        texts = [self._text(document, place) for place, document in enumerate(documents)]
         assert self._reranker is not None
         return self._ranked(self._reranker.rank(query, texts, top_k=end), documents, score_threshold)
 
@@ -79,11 +84,8 @@ class HeadwiseRanker:
     async def run_async(self, query: str, documents: list[Document], top_k: int | None = None,
                         score_threshold: float | None = None) -> dict[str, Any]:
         """run, with the event loop free meanwhile."""
-        end = self.top_k if top_k is None else top_k
-        limit(end)
-        if not documents:
+        texts, end = self._asked(documents, top_k)
+        if not texts:
             return {"documents": []}
-        self.warm_up()
-        texts = [self._text(document, place) for place, document in enumerate(documents)]
         assert self._reranker is not None
         return self._ranked(await self._reranker.arank(query, texts, top_k=end), documents, score_threshold)

@@ -106,6 +106,17 @@ inline std::vector<torch::Tensor> gradients(Scorer& scorer) {
   return found;
 }
 
+// The same gradients to the last bit, none of them zero.
+inline void expect_same_gradients(Scorer& one, Scorer& other) {
+  const auto expected = gradients(one);
+  const auto found = gradients(other);
+  ASSERT_EQ(found.size(), expected.size());
+  for (size_t i = 0; i < found.size(); ++i) {
+    EXPECT_TRUE(torch::equal(found[i], expected[i])) << "parameter " << i;
+    EXPECT_GT(expected[i].abs().max().item<double>(), 0.0) << "parameter " << i;
+  }
+}
+
 // Factors away from zero, so that every gradient is.
 inline void stir(Scorer& scorer) {
   torch::NoGradGuard no_grad;

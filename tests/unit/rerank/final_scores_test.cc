@@ -66,8 +66,8 @@ TEST(FinalScores, FusionLeavesEmptyPassagesOut) {
 
 TEST(FinalScores, EmptyPassagesAreIrrelevantAndNoOthersNeighbours) {
   RerankerOptions options;
-  options.relevance =
-      RelevanceFit{.bias = 0.5, .weights = std::vector<double>(relevance_features().size(), 0.1)};
+  options.relevance = RelevanceFit{
+      .bias = 0.5, .weights = std::vector<double>(relevance_features().size(), 0.1), .data = {}, .error = {}};
   const RequestFacts facts{.passages = 2, .passage_tokens = 20, .mass = 0.5, .empty_mass = 0.4};
   auto passages = passages_of({std::nullopt, 5.0, 4.0});
   set_relevance(options, true, facts, passages);
