@@ -7,6 +7,7 @@
 #include "common/output.h"
 #include "engine/statistics_json.h"
 #include "explain.h"
+#include "rerank_modes.h"
 
 namespace headwise {
 namespace {

@@ -293,6 +293,7 @@ SECTIONS = [
     Section("tree", "SPDX lines, file lengths, nothing that names one machine", script_check("tree"), "fast", "checks"),
     Section("docs", "paths, headings, commands and flags that documents and comments name are there", script_check("docs"), "fast", "checks"),
     Section("includes", "includes point downward only", script_check("includes"), "fast", "checks"),
+    Section("reach", "every file includes what declares the names of ours that it uses", script_check("reach"), "fast", "checks"),
     Section("headers", "every public header compiles alone", script_check("headers"), "fast", "checks"),
     Section("release", "the release build, beside which the other sections' environments are fetched", release_build, "fast", "checks"),
     Section("environments", "Python packages, and with --slow a browser, Java and Slurm", fetch_environments, "default", "fetching"),

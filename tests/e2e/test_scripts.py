@@ -16,6 +16,7 @@ from conftest import ROOT, must_run, run
 sys.path.insert(0, str(ROOT / "scripts"))
 import check_docs  # noqa: E402
 import check_includes  # noqa: E402
+import check_reach  # noqa: E402
 import check_tree  # noqa: E402
 import function_lengths  # noqa: E402
 import program_flags  # noqa: E402
@@ -107,6 +108,23 @@ def test_include_check_accepts_what_points_down(small_tree):
     files = {"src/model/a.cc": '#include "base/b.h"\n#include "headwise/error.h"\n#include <vector>\n', "src/base/b.h": "",
              "include/headwise/error.h": "#include <tl/expected.hpp>\n", "tests/unit/t.cc": '#include "base/b.h"\n'}
     assert [line for path in small_tree(files) for line in check_includes.violations(path)] == []
+
+
+HALF = "int half(int number);\nstruct Half {\n};\n"
+
+
+@pytest.mark.parametrize("used, missing", [
+    ("int four() { return half(8); }\n", ["half"]),
+    ("bool same(const Half& a);\n", ["Half"]),
+    ('#include "base/around.h"\nint four() { return half(8) + (Half(), 0); }\n', []),
+    ("int four(Number number) { return number.half(8) + other::half(8); } // half(8)\n", []),
+    ("int half(int number) { return number; }\nint four() { return half(8); }\n", []),
+])
+def test_reach_check_finds_names_without_their_header(small_tree, used, missing):
+    for kept in (check_reach.code, check_reach.includes, check_reach.declared):
+        kept.cache_clear()  # each case is another tree
+    found = check_reach.missing(small_tree({"src/base/half.h": HALF, "src/base/around.h": '#include "base/half.h"\n', "src/base/a.cc": used}))
+    assert [line.split(",")[0] for line in found] == [f"src/base/a.cc: names {name}" for name in missing], found
 
 
 @pytest.mark.parametrize("files, complaint", [
