@@ -115,7 +115,7 @@ def encoder_named(name: str) -> Encoder:
     return Encoder(lambda device, bf16: MeanOfTokens(Path(name), device, bf16), 1.0)
 
 
-def load_encoder(name: str, device: str = "cpu") -> tuple[MeanOfTokens | E5, float]:
+def load_encoder(name: str, device: str = "cpu", bf16: bool = False) -> tuple[MeanOfTokens | E5, float]:
     """The encoder and its scale."""
     encoder = encoder_named(name)
-    return encoder.load(device, False), encoder.scale
+    return encoder.load(device, bf16), encoder.scale

@@ -154,6 +154,7 @@ def main() -> None:
     parser.add_argument("--teacher", action="append", help=f"a bi-encoder: {' or '.join(ENCODERS)}, or a folder that transformers loads; several: the mean of their scores (mpnet)")
     parser.add_argument("--store", type=Path, help="folder of vectors that are kept (scripts/teacher_vectors.py)")
     parser.add_argument("--device", default="cpu", help="where the teacher runs: cpu, cuda")
+    parser.add_argument("--bf16", action="store_true", help="what the store lacks is encoded with products in bf16")
     parser.add_argument("--words", type=int, default=80, help="of a passage, for the teacher and in the file")
     parser.add_argument("--list-size", type=int, default=12)
     parser.add_argument("--questions", type=int, default=2, help="of a batch")
@@ -172,7 +173,7 @@ def main() -> None:
     if arguments.run:
         write_lines(arguments.run, run_lines(pool_set, held_out))
     if arguments.targets:
-        teacher = Teacher(arguments.teacher or ["mpnet"], arguments.device, arguments.store)
+        teacher = Teacher(arguments.teacher or ["mpnet"], arguments.device, arguments.store, arguments.bf16)
         write_lines(arguments.targets, (json.dumps(batch, ensure_ascii=False) for batch in make_batches(pool_set, set(held_out), teacher, arguments)))
 
 

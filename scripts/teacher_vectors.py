@@ -102,11 +102,11 @@ class VectorStore:
 class Teacher:
     """One bi-encoder or several; a question's score for a passage is the mean of theirs, each brought to logits at a temperature of .05."""
 
-    def __init__(self, names: list[str], device: str = "cpu", store: Path | None = None):
+    def __init__(self, names: list[str], device: str = "cpu", store: Path | None = None, bf16: bool = False):
         if store is None:
-            sources = [(load_encoder(name, device)) for name in names]
+            sources = [(load_encoder(name, device, bf16)) for name in names]
         else:
-            sources = [(VectorStore(store, name, device), encoder_named(name).scale) for name in names]
+            sources = [(VectorStore(store, name, device, bf16), encoder_named(name).scale) for name in names]
         self.sources = [(source, np.sqrt(scale / len(names))) for source, scale in sources]
 
     # A product of joined vectors is the mean of the products.
