@@ -26,8 +26,18 @@ from bi_encoders import ENCODERS
 from pool_split import read_held_out
 from teacher_vectors import Teacher
 
+NO_TEACHER = "none"
 RUN_DEPTH = 20
 MINED = 40  # candidates by BM25, and by the teacher
+
+
+class NoTeacher:
+    """Scores all alike: known grades, and the frozen model's logits in training, speak alone."""
+
+    def queries(self, texts: list[str]) -> np.ndarray:
+        return np.zeros((len(texts), 1), np.float32)
+
+    passages = queries
 
 
 @dataclass
@@ -151,7 +161,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--set", type=Path, required=True, help="a BEIR folder; judgements, where there are any, in qrels/train.tsv")
     parser.add_argument("--held-out", type=Path, required=True, help="split file (scripts/pool_split.py)")
-    parser.add_argument("--teacher", action="append", help=f"a bi-encoder: {' or '.join(ENCODERS)}, or a folder that transformers loads; several: the mean of their scores (mpnet)")
+    parser.add_argument("--teacher", action="append", help=f"a bi-encoder: {' or '.join(ENCODERS)}, or a folder that transformers loads; several: the mean of their scores; none: grades alone (mpnet)")
     parser.add_argument("--store", type=Path, help="folder of vectors that are kept (scripts/teacher_vectors.py)")
     parser.add_argument("--device", default="cpu", help="where the teacher runs: cpu, cuda")
     parser.add_argument("--bf16", action="store_true", help="what the store lacks is encoded with products in bf16")
@@ -173,7 +183,9 @@ def main() -> None:
     if arguments.run:
         write_lines(arguments.run, run_lines(pool_set, held_out))
     if arguments.targets:
-        teacher = Teacher(arguments.teacher or ["mpnet"], arguments.device, arguments.store, arguments.bf16)
+        if arguments.teacher == [NO_TEACHER] and (arguments.near > 0 or arguments.mine):
+            raise SystemExit("--teacher none: nothing tells likely positives or mines candidates; expected --near 0 and no --mine")
+        teacher = NoTeacher() if arguments.teacher == [NO_TEACHER] else Teacher(arguments.teacher or ["mpnet"], arguments.device, arguments.store, arguments.bf16)
         write_lines(arguments.targets, (json.dumps(batch, ensure_ascii=False) for batch in make_batches(pool_set, set(held_out), teacher, arguments)))
 
 

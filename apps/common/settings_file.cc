@@ -25,6 +25,14 @@ std::string_view trim(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
 }
 
+// The front of `text` up to the end of its line, and takes both off.
+std::string_view take_line(std::string_view& text) {
+  const size_t end = text.find('\n');
+  const std::string_view line = text.substr(0, end);
+  text = end == std::string_view::npos ? std::string_view{} : text.substr(end + 1);
+  return line;
+}
+
 tl::unexpected<Error> bad_line(int line, std::string_view what) {
   return fail(ErrorCode::kInvalidInput,
               "line " + std::to_string(line) + ": " + std::string(what) +
@@ -38,12 +46,12 @@ bool is_bare(char c) {
 // Reads one scalar at the front of `rest` and takes it off.
 Result<std::string> take_scalar(std::string_view& rest, int line) {
   rest = trim(rest);
-  if (rest.empty()) return bad_line(line, "a value is missing");
+  if (rest.empty() || rest.front() == '\n') return bad_line(line, "a value is missing");
   std::string value;
   const char quote = rest.front();
   if (quote == '"' || quote == '\'') {
     size_t i = 1;
-    for (; i < rest.size() && rest[i] != quote; ++i) {
+    for (; i < rest.size() && rest[i] != quote && rest[i] != '\n'; ++i) {
       if (quote == '"' && rest[i] == '\\') {
         if (++i == rest.size()) break;
         constexpr std::string_view kFrom = "nt\"\\", kTo = "\n\t\"\\";
@@ -54,7 +62,7 @@ Result<std::string> take_scalar(std::string_view& rest, int line) {
         value += rest[i];
       }
     }
-    if (i >= rest.size()) return bad_line(line, "a string is not closed");
+    if (i >= rest.size() || rest[i] != quote) return bad_line(line, "a string is not closed");
     rest.remove_prefix(i + 1);
     return value;
   }
@@ -74,25 +82,55 @@ Status end_of_value(std::string_view rest, int line) {
   return {};
 }
 
-Result<std::vector<std::string>> parse_value(std::string_view rest, int line) {
-  std::vector<std::string> values;
+// What stands before the next element of an array: blanks, comments and ends of lines, which are counted.
+void skip_to_element(std::string_view& rest, int& line) {
   rest = trim(rest);
-  const bool array = !rest.empty() && rest.front() == '[';
-  if (array) rest = trim(rest.substr(1));
-  while (!array || rest.empty() || rest.front() != ']') {
+  while (!rest.empty() && (rest.front() == '#' || rest.front() == '\n')) {
+    const size_t end = rest.find('\n');
+    if (end == std::string_view::npos) {
+      rest = {};
+      return;
+    }
+    ++line;
+    rest = trim(rest.substr(end + 1));
+  }
+}
+
+// The elements up to the closing bracket, which may stand lines below; takes them off the front of `rest`.
+Result<std::vector<std::string>> take_array(std::string_view& rest, int& line) {
+  const int begin = line;
+  std::vector<std::string> values;
+  rest.remove_prefix(1);
+  for (skip_to_element(rest, line); rest.empty() || rest.front() != ']'; skip_to_element(rest, line)) {
+    if (rest.empty()) return bad_line(begin, "an array is not closed");
     auto value = take_scalar(rest, line);
     if (!value) return fail(std::move(value.error()));
     values.push_back(std::move(*value));
-    rest = trim(rest);
-    if (!array) break;
+    skip_to_element(rest, line);
     if (!rest.empty() && rest.front() == ',') {
-      rest = trim(rest.substr(1));
+      rest.remove_prefix(1);
     } else if (rest.empty() || rest.front() != ']') {
-      return bad_line(line, "an array is not closed");
+      return bad_line(rest.empty() ? begin : line, "an array is not closed");
     }
   }
-  if (array) rest.remove_prefix(1);
-  if (Status end = end_of_value(rest, line); !end) return fail(std::move(end.error()));
+  rest.remove_prefix(1);
+  return values;
+}
+
+// Takes a value and what is left of its last line off the front of `rest`; `line` is the number of that line.
+Result<std::vector<std::string>> take_value(std::string_view& rest, int& line) {
+  std::vector<std::string> values;
+  rest = trim(rest);
+  if (!rest.empty() && rest.front() == '[') {
+    auto array = take_array(rest, line);
+    if (!array) return fail(std::move(array.error()));
+    values = std::move(*array);
+  } else {
+    auto value = take_scalar(rest, line);
+    if (!value) return fail(std::move(value.error()));
+    values.push_back(std::move(*value));
+  }
+  HW_RETURN_IF_ERROR(end_of_value(take_line(rest), line));
   return values;
 }
 
@@ -171,9 +209,8 @@ Result<std::vector<Setting>> parse_settings(std::string_view text) {
   int line_number = 0;
   while (!text.empty()) {
     ++line_number;
-    const size_t end = text.find('\n');
-    const std::string_view line = trim(text.substr(0, end));
-    text = end == std::string_view::npos ? std::string_view{} : text.substr(end + 1);
+    std::string_view rest = text;
+    const std::string_view line = trim(take_line(text));
     if (line.empty() || line.front() == '#') continue;
     if (line.front() == '[') {
       const size_t close = line.find(']');
@@ -190,9 +227,11 @@ Result<std::vector<Setting>> parse_settings(std::string_view text) {
     setting.name = std::string(trim(line.substr(0, equals)));
     // TOML's own habit is an underscore; flags have dashes. Both are read.
     std::replace(setting.name.begin(), setting.name.end(), '_', '-');
-    auto values = parse_value(line.substr(equals + 1), line_number);
+    rest.remove_prefix(rest.find('=') + 1);
+    auto values = take_value(rest, line_number);
     if (!values) return fail(std::move(values.error()));
     setting.values = std::move(*values);
+    text = rest;
     settings.push_back(std::move(setting));
   }
   return settings;

@@ -158,6 +158,9 @@ def test_a_flag_may_be_a_line_of_a_settings_file(headwise, tiny, tmp_path):
     # Variable over file, command line over both.
     assert len(rerank(headwise, *config, env={"HEADWISE_TOP_K": "1"})) == 1
     assert len(rerank(headwise, *config, "--top-k", "3", env={"HEADWISE_TOP_K": "1"})) == 3
+    # An array may have a line for each element, a comma behind the last, and remarks.
+    (tmp_path / "array.toml").write_text('[rerank]\nheads = [  # two\n\n  # with remarks: ]\n  "1-1,0-0",\n] # end\ntop-k = 1\n')
+    assert len(rerank(headwise, "--config", "array.toml")) == 1
     # The file itself may be named by the environment.
     assert len(rerank(headwise, env={"HEADWISE_CONFIG": "settings.toml"})) == 2
 
@@ -171,6 +174,10 @@ def test_a_flag_may_be_a_line_of_a_settings_file(headwise, tiny, tmp_path):
     ('model "smollm"\n', "line 1: no '='"),
     ("top-k = 2 3\n", "line 1: something follows the value"),
     ("top-k = [2, 3\n", "line 1: an array is not closed"),
+    ("\ntop-k = [\n  2,\n  3\n", "line 2: an array is not closed"),
+    ("top-k = [\n  2\n  3\n]\n", "line 3: an array is not closed"),
+    ('top-k = [\n  2,\n  "3\n]\n', "line 3: a string is not closed"),
+    ("top-k = [\n  2,\n] 3\n", "line 3: something follows the value"),
     ("top-k =\n", "line 1: a value is missing"),
 ])
 def test_a_bad_settings_file_names_the_line(headwise, tmp_path, text, message):

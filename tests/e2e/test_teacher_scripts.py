@@ -69,12 +69,12 @@ def pool(tmp_path):
     return folder
 
 
-def lists_of(pool, tmp_path, *more):
+def lists_of(pool, tmp_path, *more, taught=True):
     split = tmp_path / "held_out.tsv"
     split.write_text("made-up\tq3\nanother\tq1\n")
     output = tmp_path / "lists.jsonl"
-    arguments = ["teacher_lists.py", "--set", str(pool), "--held-out", str(split), "--teacher", "counter", "--store", str(tmp_path / "store"), "--targets",
-                 str(output), "--run", str(tmp_path / "run.trec"), "--list-size", "4", *more]
+    arguments = ["teacher_lists.py", "--set", str(pool), "--held-out", str(split), *(["--teacher", "counter"] if taught else []), "--store",
+                 str(tmp_path / "store"), "--targets", str(output), "--run", str(tmp_path / "run.trec"), "--list-size", "4", *more]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", arguments)
         teacher_lists.main()
@@ -119,6 +119,15 @@ def test_several_teachers_are_the_mean_of_their_scores(counter, tmp_path):
     teacher = teacher_vectors.Teacher(["counter", "sided"], store=tmp_path / "store")
     score = teacher.queries(["moon"])[0] @ teacher.passages(["moon cat"])[0]
     assert score == pytest.approx((1 + 4) / 2 / np.sqrt(2), abs=1e-3)
+
+
+def test_grades_alone_need_no_teacher(pool, counter, tmp_path):
+    batches = lists_of(pool, tmp_path, "--teacher", "none", "--near", "0", taught=False)
+    assert batches and counter.asked == []
+    assert all(score == 0 for batch in batches for row in batch["scores"] for score in row)
+    assert all(max(row) > 0 for batch in batches for row in batch["grades"])
+    with pytest.raises(SystemExit, match="expected --near 0"):
+        lists_of(pool, tmp_path, "--teacher", "none", taught=False)
 
 
 def test_batches_hold_what_fits_with_its_padding():
