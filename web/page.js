@@ -12,6 +12,13 @@ import { Refused, ask, ask_json, copy, curl_of } from "./request.js";
 const $ = (id) => document.getElementById(id);
 const OWN = "*own*";
 const HEADS_SHOWN = 32; // heads whose tokens come along, each for itself
+// What may be compared with what (docs/server.md).
+const SCORES = {
+  raw: "Raw scores, of this ranking alone",
+  relevance: "Relevance, 0 to 1: roughly the same in other rankings",
+  softmax: "Shares of this ranking, together 1",
+  minmax: "From 0, the lowest passage, to 1",
+};
 let card = null; // the model, from /v1/models
 let shown = null; // the answer on the screen
 let chosen = null; // the head that shades, null: their sum
@@ -55,7 +62,11 @@ function asked_for() {
   for (const name of ["adapter", "encoding"]) {
     if ($(name).value) body[name] = $(name).value;
   }
-  if ($("scale").value !== "raw") body.score_scale = $("scale").value;
+  const instruction = $("instruction").value.trim();
+  if (instruction) body.instruction = instruction;
+  if ($("scale").value) body.score_scale = $("scale").value;
+  if ($("min-score").validity.badInput) throw new Error("What scores must be at least is no number.");
+  if ($("min-score").value) body.min_score = Number($("min-score").value);
   return { path: searching ? "/v1/headwise/search" : "/v1/headwise/rerank", body };
 }
 
@@ -78,6 +89,11 @@ function busy(stop) {
   running = stop;
   $("rank").hidden = stop !== null;
   $("stop").hidden = stop === null;
+}
+
+function nothing_found(searching, body) {
+  if (body.min_score === undefined) return "No document has a word of the question.";
+  return `Nothing scores ${body.min_score} or more` + (searching ? ", or no document has a word of the question." : ".");
 }
 
 async function rank(event) {
@@ -105,9 +121,9 @@ async function rank(event) {
     if (!query.results.length) {
       $("answer").hidden = true;
       shown = null;
-      return say("No document has a word of the question.");
+      return say(nothing_found(searching, asked.body));
     }
-    shown = { asked, query, documents, queue: answer.timings.queue_seconds, whole: (performance.now() - start) / 1000 };
+    shown = { asked, query, documents, scale: answer.score_scale, queue: answer.timings.queue_seconds, whole: (performance.now() - start) / 1000 };
     chosen = null;
     show();
     say("");
@@ -126,6 +142,7 @@ async function rank(event) {
 
 function show() {
   $("answer").hidden = false;
+  $("scores-note").textContent = SCORES[shown.scale] || "";
   const { size, against } = show_ranking({ ...shown, chosen }, $("ranking"));
   $("shade-low").textContent = against ? digits(-size) + " (against)" : "0";
   $("shade-high").textContent = digits(size) + " (for)";

@@ -103,6 +103,76 @@ def test_search(open_page, tmp_path):
         assert len(ranked(page)) == 2
 
 
+def test_a_page_of_another_origin_asks(browser):
+    """fetch() as somebody's own page does it: a preflight, a key, headers of the answer."""
+    asking = """async ([url, key]) => {
+        const headers = {"Content-Type": "application/json", "Authorization": "Bearer " + key, "X-Fern-SDK-Name": "a client"};
+        const body = JSON.stringify({query: "which leaf?", documents: ["the lamp", "the tea leaf " + "and so on ".repeat(400)], max_tokens_per_doc: 20});
+        const answer = await fetch(url + "/v1/rerank", {method: "POST", headers, body});
+        return [answer.status, ...["X-Request-Id", "X-Score-Scale", "X-Truncated-Documents", "WWW-Authenticate"].map((name) => answer.headers.get(name))];
+    }"""
+    with Server() as elsewhere, Server("--cors", elsewhere.url, "--api-key", "s3cret") as server:
+        page = browser.new_page()
+        page.goto(elsewhere.url + "/health")  # a page with no policy of its own
+        status, number, scale, cut, _ = page.evaluate(asking, [server.url, "s3cret"])
+        assert status == 200 and re.fullmatch("[0-9a-f]{16}", number) and (scale, cut) == ("raw", "1")
+        status, number, _, _, asked_for = page.evaluate(asking, [server.url, "wrong"])
+        assert status == 401 and number and asked_for == "Bearer"
+        page.close()
+
+
+def test_kinds_of_scores_and_what_they_must_be(server, open_page, question, passages):
+    page = open_page(server, color_scheme="light")
+    page.wait_for_selector("#heads option:nth-child(2)", state="attached")
+    page.fill("#query", question)
+    page.fill("#passages", "\n".join(passages))
+    said = {}
+    for kind in ("", "raw", "relevance", "softmax", "minmax"):
+        page.select_option("#scale", kind)
+        page.click("#rank")
+        titles = ranked(page)
+        scores = [float(score) for score in page.locator("#ranking .score").all_text_contents()]
+        answer = server.post("/v1/headwise/rerank", {"query": question, "documents": passages, **({"score": kind} if kind else {})}).json["queries"][0]["results"]
+        assert scores == [round(hit["relevance_score"], 4) for hit in answer], kind
+        assert titles == [f"Passage {hit['index'] + 1}" for hit in answer]
+        said[kind] = page.locator("#scores-note").text_content()
+    assert len(set(said.values())) == 4 and said[""] == said["raw"] and "of this ranking alone" in said["raw"]
+
+    page.fill("#min-score", "0.5")  # of minmax
+    page.click("#rank")
+    assert len(ranked(page)) == sum(hit["relevance_score"] >= 0.5 for hit in answer) < len(passages)
+    page.fill("#min-score", "1.5")
+    assert page.locator("#stale").is_visible()
+    page.click("#rank")
+    page.wait_for_selector("#status:has-text('Nothing scores 1.5 or more.')")
+    assert not page.locator("#answer").is_visible()
+    page.focus("#min-score")
+    page.fill("#min-score", "")
+    page.keyboard.type("1e")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("#status.bad:has-text('is no number')")
+
+
+def test_an_instruction_of_ones_own(server, open_page):
+    documents = ["Emma is a novel by Jane Austen.", "The Moon circles the Earth."]
+    page = open_page(server, color_scheme="light")
+    page.wait_for_selector("#heads option:nth-child(2)", state="attached")
+    page.fill("#query", "who wrote Emma?")
+    page.fill("#passages", "\n".join(documents))
+    page.click("#rank")
+    ranked(page)
+    plain = page.locator("#ranking .score").all_text_contents()
+    page.fill("#instruction", "Find passages about astronomy.")
+    assert page.locator("#stale").is_visible()
+    page.keyboard.press("Enter")
+    ranked(page)
+    told = page.locator("#ranking .score").all_text_contents()
+    assert told != plain
+    answer = server.post("/v1/headwise/rerank", {"query": "who wrote Emma?", "documents": documents, "instruction": "Find passages about astronomy."}).json
+    assert told == [f"{hit['relevance_score']:.4f}" for hit in answer["queries"][0]["results"]]
+    page.screenshot(path=SHOTS / "instruction.png", full_page=True)
+
+
 def test_narrow(server, open_page):
     page = open_page(server, color_scheme="dark")
     page.set_viewport_size({"width": 390, "height": 800})
