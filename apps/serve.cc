@@ -38,27 +38,6 @@ struct ServeFlags {
   bool no_warm_up = false;
 };
 
-// What is given empty was meant to be something: a variable that is not set, mostly.
-struct NeedsValue {
-  const char* flag;
-  const char* what;
-};
-constexpr NeedsValue kNeedValues[] = {
-    {"--host", "an address; 0.0.0.0 is all of the machine's"},
-    {"--api-key", "a key; leave the flag out where everybody may ask"},
-    {"--cors", "an origin; leave the flag out where only the server's own page may ask"},
-    {"--corpus", "a folder or file; leave the flag out where nothing is searched"},
-};
-Status check_empty(const CLI::App& verb) {
-  for (const NeedsValue& row : kNeedValues) {
-    const CLI::Option* option = verb.get_option(row.flag);
-    if (option->count() > 0 && option->as<std::string>().empty()) {
-      return fail(ErrorCode::kUsage, std::string(row.flag) + " is empty: expected " + row.what);
-    }
-  }
-  return {};
-}
-
 // Flags that say something about what nothing else asks for.
 Status check_corpus(const SearchPlace& place) {
   if (!place.corpus.empty()) return {};
@@ -165,7 +144,7 @@ Status run_serve(const ServeFlags& flags, const AppContext& context) {
   service_options.version = HEADWISE_VERSION;
   service_options.score = flags.engine.score;
   service_options.min_score = flags.engine.min_score;
-  service_options.max_words = *with_defaults(flags.engine).max_words;
+  service_options.engine = flags.engine;
   service_options.connections = [&transport] { return transport ? transport->connections() : size_t{0}; };
   if (!flags.no_log && !context.quiet) {
     // One write a line: lines of two requests never mix.
@@ -267,8 +246,7 @@ Action add_serve(CLI::App& verb, AppContext& context) {
   flags->engine.usual_long_passages = LongPassages::kChunk;
   add_engine_flags(verb, flags->engine);
   verb.get_option("--keep-memory")->default_str("1GiB");
-  return [flags, &verb, &context]() -> Status {
-    HW_RETURN_IF_ERROR(check_empty(verb));
+  return [flags, &context]() -> Status {
     if (flags->service.api_key.empty()) note_empty_key(context);
     return run_serve(*flags, context);
   };

@@ -13,10 +13,6 @@ namespace {
 
 // A value from the command line, a variable or a settings file.
 void put_value(const Option& option, const std::string& text, EngineSettings& settings) {
-  const bool free_text = option.value.kind == OptionKind::kText || option.value.kind == OptionKind::kPath;
-  if (text.empty() && !free_text) {
-    throw CLI::ValidationError("--" + std::string(option.name) + ": expected a value; found none");
-  }
   const Status put = set_option(settings, option.name, text);
   if (!put) throw CLI::ValidationError(put.error().message());
 }

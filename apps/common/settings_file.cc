@@ -6,14 +6,17 @@
 #include "common/settings_file.h"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cstdlib>
 #include <iterator>
 #include <memory>
+#include <string_view>
 
 #include "base/check.h"
 #include "common/diagnostics.h"
 #include "common/help.h"
+#include "headwise/home.h"
 
 namespace headwise {
 namespace {
@@ -263,12 +266,37 @@ void bind_settings_file(CLI::App& root) {
   root.set_config("--config", named, "Read flags from FILE.toml", !named.empty())->type_name("FILE");
 }
 
+namespace {
+
+// Flags that take words for the model and no name of a file.
+constexpr std::array<std::string_view, 2> kTexts{"query", "instruction"};
+
+// A shell expands "~/notes" as a word of its own alone: not in `--corpus=~/notes`, not in a variable that a
+// service's file sets, not in a settings file. What is given empty was meant to be something: a variable that
+// is not set, mostly.
+void complete_values(CLI::App& verb) {
+  for (CLI::Option* option : verb.get_options()) {
+    if (option->get_items_expected_max() == 0) continue;
+    if (std::find(kTexts.begin(), kTexts.end(), option->get_single_name()) != kTexts.end()) continue;
+    const auto complete = [](std::string& value) {
+      if (value.empty()) return "expected a value; found none: leave it out where nothing is meant";
+      if (value.starts_with('~') || value.starts_with("$HOME") || value.starts_with("${HOME}"))
+        value = with_home(value).string();
+      return "";
+    };
+    option->transform(CLI::Validator(complete, "", "value"));
+  }
+}
+
+}  // namespace
+
 void complete_verb(CLI::App& verb, bool& quiet, const std::string& example) {
   verb.fallthrough();
   verb.add_flag("--quiet", quiet, "No progress and no notes on stderr; errors still appear")
       ->group("Everywhere");
   verb.footer(help_footer(example));
   bind_environment(verb);
+  complete_values(verb);
 }
 
 }  // namespace headwise

@@ -41,8 +41,8 @@ void bind_environment(CLI::App& verb);
 // Adds --config to `root`.
 void bind_settings_file(CLI::App& root);
 
-// What every verb has, once its own flags are there: --quiet, its example, the environment; --config is read
-// after the verb too.
+// What every verb has, once its own flags are there: --quiet, its example, the environment, values that are
+// not empty, with "~" for the home; --config is read after the verb too.
 void complete_verb(CLI::App& verb, bool& quiet, const std::string& example);
 
 }  // namespace headwise

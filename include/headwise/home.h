@@ -14,8 +14,9 @@ namespace headwise {
 
 // $HOME, else what the system's list of users says.
 std::filesystem::path user_home();
-// The path with a leading "~" or "~/" replaced by user_home(), as a shell does it: where a path comes from a
-// variable, a settings file or quotes, no shell has.
+// The path with a leading "~", "$HOME" or "${HOME}" replaced by user_home(), and "~user" by that user's home
+// where there is such a user, as a shell does it: where a path comes from a variable, a settings file, quotes
+// or from behind a flag and "=", no shell has.
 std::filesystem::path with_home(const std::string& path);
 
 // $HEADWISE_HOME, or ~/.cache/headwise.

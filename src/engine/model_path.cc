@@ -45,12 +45,49 @@ tl::unexpected<Error> several(const std::string& wanted, const std::vector<Found
               "'" + wanted + "' fits several models; name one of them, or its path:" + list);
 }
 
+// A folder's own file stands for the folder: it is what other tools are pointed to.
+fs::path whole_of(const fs::path& path) {
+  std::error_code ignored;
+  const std::string name = path.filename().string();
+  const bool part = name == "config.json" || name.ends_with(".safetensors") || name.ends_with(".index.json");
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  const bool inside =
+      part && fs::is_regular_file(path, ignored) && fs::exists(folder / "config.json", ignored);
+  return inside ? folder : path;
+}
+
+// Written like a place in the file system, so that no name can be meant.
+bool is_place(const std::string& given) {
+  return given.starts_with('/') || given.starts_with("./") || given.starts_with("../") ||
+         given.starts_with('~') || given.starts_with('$');
+}
+
+// How a model that is not here comes here, where its name says who has it.
+std::string bringing(const std::string& name) {
+  const size_t slash = name.find('/'), colon = name.find(':');
+  if (name.find_first_of(" \t\n'\"$`") != std::string::npos) return {};
+  if (colon != std::string::npos && slash == std::string::npos)
+    return "; where it is one of Ollama's, `ollama pull " + name + "` brings it";
+  const bool id = slash != std::string::npos && slash > 0 && slash + 1 < name.size() &&
+                  name.find('/', slash + 1) == std::string::npos;
+  if (!id) return {};
+  return "; nothing is downloaded by itself: where it is one of Hugging Face's, `hf download " +
+         name.substr(0, std::min(colon, name.find('@'))) + "` brings it";
+}
+
 }  // namespace
 
 Result<fs::path> resolve_model(const std::string& given) {
   std::error_code ignored;
   const fs::path path = with_home(given);
-  if (!given.empty() && fs::exists(path, ignored)) return path;
+  if (!given.empty() && fs::exists(path, ignored)) return whole_of(path);
+  if (is_place(given)) {
+    return fail(ErrorCode::kNotFound,
+                "no model '" + given + "': no such file or folder" +
+                    (path == given ? std::string() : " ('" + path.string() + "')") +
+                    "; expected a .gguf file, a folder with config.json, or a name that `headwise models` "
+                    "lists");
+  }
   const bool by_default = given.empty() || lower_ascii(given) == kDefaultModelName;
   const std::string wanted = by_default ? std::string(kDefaultModelFile) : given;
   const ModelPlaces places = model_places();
@@ -73,7 +110,8 @@ Result<fs::path> resolve_model(const std::string& given) {
   const std::string nearest = nearest_word(lower_ascii(wanted), known);
   return fail(ErrorCode::kNotFound,
               "no model '" + wanted + "': no such file or folder, and " + listing(places.own, own) +
-                  (nearest.empty() ? "" : "; did you mean '" + nearest + "'?") + std::string(kNextStep));
+                  (nearest.empty() ? bringing(wanted) : "; did you mean '" + nearest + "'?") +
+                  std::string(kNextStep));
 }
 
 }  // namespace headwise

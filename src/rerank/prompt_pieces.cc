@@ -189,11 +189,13 @@ Result<Room> room_of(const PromptRules& rules, const PromptPieces& pieces, const
   if (rules.encoding == Encoding::kList)
     room.together = room.together > 0 ? std::min(room.together, context) : context;
   if (room.part > 0) return room;
+  const bool own = !rules.instruction.empty();
   return fail(ErrorCode::kResourceLimit,
-              "the template alone takes " + std::to_string(fixed + around) + " tokens; the model has " +
-                  std::to_string(rules.context) + " positions" +
+              "the template " + std::string(own ? "with --instruction" : "alone") + " takes " +
+                  std::to_string(fixed + around) + " tokens; the model has " + std::to_string(rules.context) +
+                  " positions" +
                   (rules.block_span > 0 ? " and --block-span is " + std::to_string(rules.block_span) : "") +
-                  ": nothing is left for a passage");
+                  ": nothing is left for a passage" + (own ? "; shorten the instruction" : ""));
 }
 
 }  // namespace

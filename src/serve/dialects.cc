@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.h"
 #include "base/check.h"
+#include "engine/options.h"
 #include "serve/dialect_parts.h"
 
 namespace headwise::serve {
@@ -38,8 +40,8 @@ constexpr std::array<Dialect, 8> kDialects{{
     {"jina", kRerank, nullptr, parse_jina, render_results, error_body, ScoreKind::kRelevance},
     {"infinity", kInfinity, nullptr, parse_jina, render_infinity, error_body, ScoreKind::kRelevance},
     {"score", kScore, nullptr, parse_score, render_score, error_body, ScoreKind::kRelevance},
-    {"headwise", kOwn, nullptr, parse_own, render_own, error_body, ScoreKind::kRaw},
-    {"search", kSearch, nullptr, parse_search, render_own, error_body, ScoreKind::kRaw},
+    {"headwise", kOwn, nullptr, parse_own, render_own, error_body, ScoreKind::kRaw, true},
+    {"search", kSearch, nullptr, parse_search, render_own, error_body, ScoreKind::kRaw, true},
 }};
 
 bool heard_at(const Dialect& dialect, std::string_view path) {
@@ -53,6 +55,40 @@ std::span<const Dialect> dialects() { return kDialects; }
 bool is_dialect_path(std::string_view path) {
   return std::any_of(kDialects.begin(), kDialects.end(),
                      [&](const Dialect& dialect) { return heard_at(dialect, path); });
+}
+
+std::string_view dialect_path_at_end_of(std::string_view path) {
+  const std::string small = lower_ascii(path);
+  std::string_view longest;
+  for (const Dialect& dialect : kDialects) {
+    for (const std::string_view own : dialect.paths) {
+      if (small.ends_with(own) && own.size() > longest.size()) longest = own;
+    }
+  }
+  return longest;
+}
+
+std::string in_words_of(const Dialect& dialect, std::string_view message) {
+  const auto field_of = [&](std::string_view flag) -> std::string {
+    if (flag == "instruction") return "instruction";
+    if (!dialect.takes_options) return {};
+    if (flag == "score" || flag == "min-score") return flag == "score" ? "score" : "min_score";
+    const Option* option = find_option(flag);
+    return option != nullptr && option->client ? client_field(*option) : std::string();
+  };
+  std::string text;
+  for (size_t at = 0; at < message.size();) {
+    const size_t begin = std::min(message.find("--", at), message.size());
+    text += message.substr(at, begin - at);
+    size_t end = std::min(begin + 2, message.size());
+    while (end < message.size() && (message[end] == '-' || (message[end] >= 'a' && message[end] <= 'z')))
+      ++end;
+    const std::string_view flag = message.substr(begin, end - begin);
+    const std::string field = flag.size() > 2 ? field_of(flag.substr(2)) : std::string();
+    text += field.empty() ? std::string(flag) : "\"" + field + "\"";
+    at = end;
+  }
+  return text;
 }
 
 const Dialect* find_dialect(std::string_view path, const ParsedJson& body) {

@@ -35,10 +35,16 @@ struct Dialect {
   std::string (*error)(Failure failure, std::string_view message);
   // Where neither request nor server says: relevance, where it is known, for clients that are used to 0..1.
   ScoreKind usual_score;
+  bool takes_options = false;  // of the engine, by their names
 };
 
 std::span<const Dialect> dialects();
 bool is_dialect_path(std::string_view path);
+// The longest path of a dialect that an unknown path ends with, in any letters; empty where none does.
+std::string_view dialect_path_at_end_of(std::string_view path);
+// What the engine says of its options ("--max-windows must be at least 1") in the words of a request: those
+// that it could have set are fields, the server's own stay flags.
+std::string in_words_of(const Dialect& dialect, std::string_view message);
 // Never null for a path of the table: the last row of a path takes every body.
 const Dialect* find_dialect(std::string_view path, const ParsedJson& body);
 

@@ -70,6 +70,8 @@ HttpRequest head_of(const httplib::Request& from) {
   HttpRequest head;
   head.method = from.method;
   head.path = from.path;
+  // "/v1/rerank/": what is left when an address is put together of parts.
+  while (head.path.size() > 1 && head.path.ends_with('/')) head.path.pop_back();
   head.remote = from.remote_addr;
   head.client = exchange->socket;
   for (const auto& [name, value] : from.headers) {

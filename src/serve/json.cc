@@ -20,6 +20,8 @@ std::string plain_words(std::string_view what) {
 }  // namespace
 
 Result<ParsedJson> parse_body(std::string_view text) {
+  if (text.empty())
+    return fail(ErrorCode::kInvalidInput, "the body is not JSON: it is empty; expected an object");
   try {
     return ParsedJson::parse(text.begin(), text.end(),
                              [](int depth, ParsedJson::parse_event_t event, const ParsedJson&) {

@@ -8,6 +8,7 @@
 
 #include "base/ascii.h"
 #include "base/check.h"
+#include "base/shown_text.h"
 #include "base/stopwatch.h"
 #include "serve/socket.h"
 
@@ -16,6 +17,30 @@ namespace {
 
 const char* allowed_methods(std::string_view path) {
   return is_dialect_path(path) ? "POST, OPTIONS" : "GET, HEAD, OPTIONS";
+}
+
+// What a page may read of an answer beside what browsers show of any: all that we say in headers.
+constexpr const char* kExposed =
+    "Allow, Retry-After, WWW-Authenticate, X-Request-Id, X-Score-Scale, X-Truncated-Documents";
+
+// What the page's client means to send: clients name themselves in headers of their own, and none of them
+// does anything here but those of the list.
+std::string allowed_headers(const HttpRequest& preflight) {
+  constexpr size_t kLongest = 1024;
+  const std::string_view wanted = preflight.header("access-control-request-headers");
+  const bool names =
+      !wanted.empty() && wanted.size() <= kLongest && std::all_of(wanted.begin(), wanted.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               std::string_view("-_, ").find(c) != std::string_view::npos;
+      });
+  return names ? std::string(wanted) : "Authorization, Content-Type, X-Request-Id, X-Client-Name";
+}
+
+// Clients put their own path behind the address that they are given: "/v1/v2/rerank".
+std::string unknown_path(const std::string& path) {
+  const std::string_view meant = dialect_path_at_end_of(path);
+  return "there is nothing at " + without_controls(path) +
+         (meant.empty() ? "" : "; did you mean " + std::string(meant) + "?") + "; see /docs";
 }
 
 // Takes as long for a wrong key as for the right one, whatever they share.
@@ -105,7 +130,7 @@ std::optional<HttpResponse> Service::admit(const HttpRequest& head) {
                       head.path + " takes " + (ranks ? "POST" : "GET") + ", not " + head.method, trace);
     response.headers.emplace_back("Allow", allowed_methods(head.path));
   } else if (route == nullptr) {
-    response = failed(nullptr, Failure::kNotFound, "there is nothing here; see /docs", trace);
+    response = failed(nullptr, Failure::kNotFound, unknown_path(head.path), trace);
   } else if (!route->open && !key_is_right(head)) {
     response = failed(nullptr, Failure::kAuthentication,
                       "the request needs the server's key: Authorization: Bearer KEY", trace);
@@ -145,12 +170,11 @@ HttpResponse Service::finish(const HttpRequest& request, HttpResponse response, 
   response.headers.emplace_back("X-Content-Type-Options", "nosniff");
   if (!options_.cors.empty()) {
     response.headers.emplace_back("Access-Control-Allow-Origin", options_.cors);
-    response.headers.emplace_back("Access-Control-Expose-Headers", "X-Request-Id, Retry-After");
+    response.headers.emplace_back("Access-Control-Expose-Headers", kExposed);
     if (options_.cors != "*") response.headers.emplace_back("Vary", "Origin");
     if (request.method == "OPTIONS") {
       response.headers.emplace_back("Access-Control-Allow-Methods", "GET, POST, OPTIONS");
-      response.headers.emplace_back("Access-Control-Allow-Headers",
-                                    "Authorization, Content-Type, X-Request-Id, X-Client-Name");
+      response.headers.emplace_back("Access-Control-Allow-Headers", allowed_headers(request));
       response.headers.emplace_back("Access-Control-Max-Age", "600");
     }
   }

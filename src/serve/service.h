@@ -16,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include "headwise/engine.h"
 #include "serve/dialects.h"
 #include "serve/errors.h"
 #include "serve/job_queue.h"
@@ -33,7 +34,7 @@ struct ServiceOptions {
   // Where a request does not say; nothing: what the dialect's clients expect.
   std::optional<ScoreKind> score;
   std::optional<double> min_score;
-  int max_words = 300;  // for the estimate of a request's tokens: what the engine cuts passages to
+  EngineSettings engine;  // for the estimate of a request's tokens: what is read of a passage
   RequestLimits limits;
   QueueLimits queue;
   std::function<void(const std::string& line)> log;  // one JSON line a request; may be empty
@@ -80,7 +81,6 @@ class Service : public HttpHandler {
   void add_page_routes();
 
   void run_engine();
-  int64_t estimated_tokens(const RerankRequest& request) const;
   int seconds_to_wait() const;
 
   RankingEngine& engine_;

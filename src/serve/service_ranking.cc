@@ -14,6 +14,7 @@
 #include "serve/json.h"
 #include "serve/service.h"
 #include "serve/socket.h"
+#include "serve/token_estimate.h"
 
 namespace headwise::serve {
 namespace {
@@ -84,21 +85,6 @@ std::string cut_message(const RerankAnswer& answer, const CutRefusal& refusal) {
 
 }  // namespace
 
-int64_t Service::estimated_tokens(const RerankRequest& request) const {
-  // Four bytes a token is what English text takes; a word has seldom more than eight.
-  constexpr size_t kBytesPerToken = 4, kBytesPerWord = 8, kFraming = 4;
-  const size_t most =
-      options_.max_words > 0 ? static_cast<size_t>(options_.max_words) * kBytesPerWord : std::string::npos;
-  size_t tokens = 0;
-  for (const RerankQuery& query : request.queries) {
-    tokens += 2 * query.text.size() / kBytesPerToken + 8 * kFraming;  // the content-free query beside it
-    for (const Passage& passage : query.passages) {
-      tokens += std::min(passage.title.size() + passage.text.size(), most) / kBytesPerToken + kFraming;
-    }
-  }
-  return static_cast<int64_t>(tokens);
-}
-
 int Service::seconds_to_wait() const {
   const double seconds = static_cast<double>(queue_.load().tokens) / tokens_per_second_;
   return static_cast<int>(std::clamp(std::ceil(seconds), 1.0, 120.0));
@@ -157,7 +143,7 @@ HttpResponse Service::rank(const HttpRequest& request, RequestTrace& trace) {
     }
   }
   for (const RerankQuery& query : wanted->queries) trace.documents += query.passages.size();
-  const int64_t tokens = estimated_tokens(*wanted);
+  const int64_t tokens = estimated_tokens(*wanted, options_.engine, engine_.card().context);
   auto job = std::make_shared<RankingJob>(std::move(*wanted), request.client, tokens);
   auto waited = job->answer.get_future();
   switch (queue_.put(job)) {
@@ -180,7 +166,8 @@ HttpResponse Service::rank(const HttpRequest& request, RequestTrace& trace) {
       gone.status = kClientGone;
       return gone;
     }
-    return failed(dialect, failure_of(answer.error()), answer.error().to_string(), trace);
+    return failed(dialect, failure_of(answer.error()), in_words_of(*dialect, answer.error().to_string()),
+                  trace);
   }
   if (const Status settled = settle_score(*dialect, *answer, job->request); !settled)
     return failed(dialect, Failure::kInvalidRequest, settled.error().message(), trace);

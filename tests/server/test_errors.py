@@ -69,9 +69,14 @@ def test_fields(server, path, change, word):
     ({"rows": "most"}, '"rows" must be one of'),
     ({"order": "best"}, '"order" must be one of'),
     ({"template": "/etc/passwd"}, '"template" must be one of'),
-    ({"template": "default"}, "--encoding"),
-    ({"filter_after_sum": True}, "--filter-after-sum"),
-    ({"encoding": "list", "block_span": 8}, "--block-span"),
+    # What the engine says of its flags is said of the fields that the request has.
+    ({"template": "default"}, '"encoding"'),
+    ({"filter_after_sum": True}, '"filter_after_sum"'),
+    ({"encoding": "list", "block_span": 8}, '"block_span"'),
+    ({"max_windows": 0}, '"max_windows" must be at least 1; "long" cut reads no windows'),
+    ({"instruction": " "}, '"instruction" is blank'),
+    ({"fuse": 0.7}, '"fuse" needs the first stage\'s score'),
+    ({"instruction": "x", "template": "blocks-short"}, 'has no place for "instruction"'),
     ({"max_words": -1}, '"max_words" must be at least 0'),
     ({"seed": "one"}, '"seed" must be a whole number'),
     ({"fuse": "most"}, '"fuse" must be'),
@@ -146,6 +151,28 @@ def test_paths_and_methods(server):
         check_error(answer, 405, "invalid_request_error", "takes POST, not " + method)
         assert answer.headers["allow"] == "POST, OPTIONS"
     check_error(server.post("/health", {}), 405, "invalid_request_error", "takes GET")
+
+
+@pytest.mark.parametrize("path, meant", [
+    ("/v1/v2/rerank", "/v2/rerank"), ("/api/v1/rerank", "/v1/rerank"), ("/V1/Rerank", "/v1/rerank"), ("/v1/v1/score", "/v1/score"),
+    ("/my/infinity/rerank", "/infinity/rerank"), ("/x/v1/headwise/search", "/v1/headwise/search"),
+])
+def test_a_path_behind_another_is_seen(server, path, meant):
+    check_error(server.post(path, GOOD), 404, "not_found_error", f"there is nothing at {path}; did you mean {meant}?")
+
+
+def test_a_slash_at_the_end_is_none(server):
+    for path in ("/v1/rerank/", "/v2/rerank//"):
+        assert server.post(path, GOOD).status == 200
+    assert server.get("/health/").status == 200 and server.get("/docs/").status == 200
+    check_error(server.get("/nowhere/\u001b[2J".encode().decode("latin-1").replace("\x1b", "%1b")), 404, "not_found_error", "there is nothing at /nowhere/ [2J")
+
+
+def test_instructions_of_other_dialects(server):
+    """None of them has the engine's options, but an instruction; what is of the server is named as its flag."""
+    check_error(server.post("/v2/rerank", {**GOOD, "instruction": "\t"}), 400, "invalid_request_error", '"instruction" is blank')
+    check_error(server.post("/v2/rerank", {**GOOD, "instruction": "tea leaf " * 9000}), 413, "exceed_context_size_error",
+                'the template with "instruction" takes', "shorten the instruction", "--max-prompt-tokens")
 
 
 def test_limits_name_their_flags():
@@ -298,8 +325,8 @@ def test_bad_flags_end_before_a_port_is_taken():
     from where import BINARY, TINY, environment
     for flags, status, word in (["--api-key", "a b"], 2, "--api-key"), (["--cors", "example"], 2, "--cors"), (["--port", "70000"], 2, "--port"), \
             (["--host", "no.such.host.invalid"], 2, "--host"), (["--host", "192.0.2.1"], 3, "192.0.2.1"), (["--max-queue", "0"], 2, "--max-queue"), \
-            (["--api-key", ""], 2, "--api-key is empty"), (["--host", ""], 2, "--host is empty"), (["--cors", ""], 2, "--cors is empty"), \
-            (["--corpus", ""], 2, "--corpus is empty"), (["--index", "x.bm25"], 2, "--index is for a corpus: give --corpus"), \
+            (["--api-key", ""], 2, "--api-key: expected a value; found none"), (["--host", ""], 2, "--host: expected a value; found none"), (["--cors", ""], 2, "--cors: expected a value; found none"), \
+            (["--corpus", ""], 2, "--corpus: expected a value; found none"), (["--index", "x.bm25"], 2, "--index is for a corpus: give --corpus"), \
             (["--word-frequencies", "x"], 2, "--word-frequencies is for a corpus"), (["--score", "percent"], 2, "--score"), (["--score", "relevance"], 2, "have no fit of it"), \
             (["--min-score", "high"], 2, "--min-score"):
         done = subprocess.run([str(BINARY), "serve", "--port", "0", "--model", str(TINY), *flags], capture_output=True, text=True, timeout=60,

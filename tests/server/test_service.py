@@ -123,8 +123,35 @@ def test_cors():
         assert "POST" in preflight.headers["access-control-allow-methods"] and "Authorization" in preflight.headers["access-control-allow-headers"]
         for answer in (server.post("/v1/rerank", GOOD), server.post("/v1/rerank", {}), server.get("/nowhere")):
             assert answer.headers["access-control-allow-origin"] == "https://a.example" and answer.headers["vary"] == "Origin"
+        # Clients name themselves in headers of their own; what is no list of names is not repeated.
+        for wanted, allowed in (("authorization, x-fern-sdk-name,x-stainless-os", "authorization, x-fern-sdk-name,x-stainless-os"),
+                                ("a: b", "Authorization, Content-Type, X-Request-Id, X-Client-Name"), ("x" * 1025, "Authorization, Content-Type, X-Request-Id, X-Client-Name")):
+            preflight = server.ask("OPTIONS", "/v1/rerank", headers={"Origin": "https://a.example", "Access-Control-Request-Headers": wanted})
+            assert preflight.status == 204 and preflight.headers["access-control-allow-headers"] == allowed
     with Server("--cors", "*") as server:
         assert server.get("/health").headers["access-control-allow-origin"] == "*"
+
+
+# What a page may read of any answer, and what it has no use for.
+SHOWN_ANYWAY = {"cache-control", "content-language", "content-length", "content-type", "expires", "last-modified", "pragma"}
+NO_USE = {"connection", "keep-alive", "date", "server", "vary", "x-content-type-options", "content-security-policy", "referrer-policy"}
+
+
+def test_a_page_of_elsewhere_may_read_every_header():
+    """Every header that an answer of any kind has, but those that are the browser's business."""
+    with Server("--cors", "https://a.example", "--api-key", "k", "--max-documents", "3") as server:
+        key = {"Authorization": "Bearer k"}
+        answers = [server.post(path, body, headers=key)
+                   for path, body in (("/v1/rerank", GOOD), ("/rerank", {"query": "q", "texts": ["a"]}), ("/score", {"text_1": "a", "text_2": "b"}),
+                                      ("/v1/headwise/rerank", GOOD), ("/v1/rerank", {}), ("/v1/rerank", {"query": "q", "documents": ["a"] * 4}))]
+        answers += [server.get(path) for path in ("/health", "/", "/nowhere", "/v1/models", "/v1/rerank", "/openapi.json")]
+        seen = set()
+        for answer in answers:
+            exposed = {name.strip().lower() for name in answer.headers["access-control-expose-headers"].split(",")}
+            own = {name for name in answer.headers if not name.startswith("access-control-")} - SHOWN_ANYWAY - NO_USE
+            assert own <= exposed, own - exposed
+            seen |= own
+        assert seen == exposed - {"retry-after"}  # that one: tests/server/test_connections.py
 
 
 def test_ids(server):
