@@ -20,7 +20,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "headwise/error.h"
@@ -31,7 +34,7 @@ namespace headwise {
 enum StoreChannel : int { kStoreQuery = 0, kStoreContentFree = 1, kStoreNaFiltered = 2 };
 
 // Everything that decides the numbers, apart from the queries. Two stores can be used together when model,
-// shape, template, encoding and rows agree.
+// shape, template, encoding, rows, token filter and what was done with long passages agree.
 struct StoreManifest {
   std::string model;  // Model::fingerprint()
   int layers = 0;
@@ -43,6 +46,10 @@ struct StoreManifest {
   uint64_t seed = 0;
   std::string token_filter;  // "low", "none"
   int max_words = 0;
+  // Stores of before these were named have none; such a store agrees with any other.
+  std::optional<int> max_tokens{};
+  std::optional<std::string> long_passages{};  // "cut", "chunk"
+  std::optional<int> max_windows{};            // of a passage, with "chunk"
   int depth = 0;
   std::string dataset;   // folder's name, for people
   std::string headwise;  // version that wrote it

@@ -184,15 +184,13 @@ Result<JudgedStores> load_judged_stores(std::span<const std::filesystem::path> s
     judgements.push_back(std::move(*read));
   }
   JudgedStores all;
-  std::optional<ScoreStore> first;
+  // Each is compared with all before it: an old one, which names less, agrees with stores that do not agree.
+  std::vector<ScoreStore> before;
   for (size_t s = 0; s < stores.size(); ++s) {
     auto store = ScoreStore::open(stores[s]);
     HW_RETURN_IF_ERROR(store);
-    if (first) {
-      HW_RETURN_IF_ERROR(check_same_settings(*first, *store));
-    } else {
-      all.manifest = store->manifest();
-    }
+    for (const ScoreStore& other : before) HW_RETURN_IF_ERROR(check_same_settings(other, *store));
+    if (before.empty()) all.manifest = store->manifest();
     std::unordered_map<std::string_view, const JudgedQuery*> by_id;
     for (const JudgedQuery& judged : judgements[qrels.size() == 1 ? 0 : s].queries)
       by_id[judged.id] = &judged;
@@ -215,7 +213,7 @@ Result<JudgedStores> load_judged_stores(std::span<const std::filesystem::path> s
       ++used;
     }
     all.data.push_back(store->manifest().dataset + " (" + std::to_string(used) + " queries)");
-    if (!first) first = std::move(*store);
+    before.push_back(std::move(*store));
   }
   balance_weights(all.queries, balance);
   if (all.queries.empty()) {

@@ -3,10 +3,12 @@
 
 #include "headwise/score_store.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <utility>
 #include <variant>
@@ -25,14 +27,16 @@ constexpr const char* kFormat = "headwise head-score store";
 constexpr int kFormatVersion = 1;
 constexpr int64_t kChannels = 3;
 
-// The manifest's members: name, place, and whether stores used together must agree on it.
-using Member = std::variant<std::string StoreManifest::*, int StoreManifest::*, uint64_t StoreManifest::*>;
+// The manifest's members: name, place, and whether stores used together must agree on it. Those that may be
+// nothing came later: a manifest need not have them.
+using Member = std::variant<std::string StoreManifest::*, int StoreManifest::*, uint64_t StoreManifest::*,
+                            std::optional<std::string> StoreManifest::*, std::optional<int> StoreManifest::*>;
 struct Field {
   std::string_view name;
   Member member;
   bool must_agree;
 };
-const std::array<Field, 13> kFields{{
+const std::array<Field, 16> kFields{{
     {"model", &StoreManifest::model, true},
     {"layers", &StoreManifest::layers, true},
     {"heads", &StoreManifest::heads, true},
@@ -43,6 +47,9 @@ const std::array<Field, 13> kFields{{
     {"order", &StoreManifest::order, false},
     {"seed", &StoreManifest::seed, false},
     {"max_words", &StoreManifest::max_words, false},
+    {"max_tokens", &StoreManifest::max_tokens, true},
+    {"long", &StoreManifest::long_passages, true},
+    {"max_windows", &StoreManifest::max_windows, true},
     {"depth", &StoreManifest::depth, false},
     {"dataset", &StoreManifest::dataset, false},
     {"headwise", &StoreManifest::headwise, false},
@@ -58,28 +65,43 @@ tl::unexpected<Error> bad_manifest(const std::filesystem::path& path, const std:
   return fail(ErrorCode::kInvalidInput, "'" + path.string() + "': " + what);
 }
 
-// Takes `json[name]` into the member's type; false when it is missing or of another type.
-struct TakeMember {
-  const nlohmann::json& value;
-  StoreManifest& manifest;
-  bool operator()(std::string StoreManifest::*member) const {
-    if (!value.is_string()) return false;
-    manifest.*member = value.get<std::string>();
-    return true;
-  }
-  bool operator()(int StoreManifest::*member) const {
-    if (!value.is_number_integer()) return false;
-    const auto number = value.get<int64_t>();
-    if (number < 0 || number > 1'000'000) return false;
-    manifest.*member = static_cast<int>(number);
-    return true;
-  }
-  bool operator()(uint64_t StoreManifest::*member) const {
-    if (!value.is_number_unsigned()) return false;
-    manifest.*member = value.get<uint64_t>();
-    return true;
-  }
-};
+// False when the value is of another type.
+bool take(const nlohmann::json& value, std::string& text) {
+  if (!value.is_string()) return false;
+  text = value.get<std::string>();
+  return true;
+}
+bool take(const nlohmann::json& value, int& whole) {
+  if (!value.is_number_integer()) return false;
+  const auto number = value.get<int64_t>();
+  if (number < 0 || number > 1'000'000) return false;
+  whole = static_cast<int>(number);
+  return true;
+}
+bool take(const nlohmann::json& value, uint64_t& whole) {
+  if (!value.is_number_unsigned()) return false;
+  whole = value.get<uint64_t>();
+  return true;
+}
+
+template <typename T>
+bool take_member(const nlohmann::json* value, T& member) {
+  return value != nullptr && take(*value, member);
+}
+template <typename T>
+bool take_member(const nlohmann::json* value, std::optional<T>& member) {
+  return value == nullptr || take(*value, member.emplace());
+}
+
+template <typename T>
+Json json_of(const T& member) {
+  return member;
+}
+// null: it is not named.
+template <typename T>
+Json json_of(const std::optional<T>& member) {
+  return member ? Json(*member) : Json();
+}
 
 Result<StoredQuery> parse_query(const nlohmann::json& value, const std::filesystem::path& path,
                                 size_t number) {
@@ -142,8 +164,9 @@ Result<ScoreStore> ScoreStore::open(const std::filesystem::path& folder) {
   ScoreStore store;
   store.folder_ = folder;
   for (const Field& field : kFields) {
-    const auto value = json->find(field.name);
-    if (value == json->end() || !std::visit(TakeMember{*value, store.manifest_}, field.member)) {
+    const auto found = json->find(field.name);
+    const nlohmann::json* value = found == json->end() ? nullptr : &*found;
+    if (!std::visit([&](auto member) { return take_member(value, store.manifest_.*member); }, field.member)) {
       return bad_manifest(path, "member '" + std::string(field.name) + "' is missing or of the wrong type");
     }
   }
@@ -198,11 +221,12 @@ std::optional<ManifestDifference> first_difference(const StoreManifest& a, const
     const auto field =
         std::find_if(kFields.begin(), kFields.end(), [&](const Field& row) { return row.name == name; });
     HW_CHECK(field != kFields.end());
-    const auto shown = [&](const StoreManifest& manifest) {
-      return std::visit([&](auto member) { return Json(manifest.*member).dump(); }, field->member);
+    const auto value_in = [&](const StoreManifest& manifest) {
+      return std::visit([&](auto member) { return json_of(manifest.*member); }, field->member);
     };
-    std::string left = shown(a), right = shown(b);
-    if (left != right) return ManifestDifference{std::string(name), std::move(left), std::move(right)};
+    const Json left = value_in(a), right = value_in(b);
+    if (left.is_null() || right.is_null() || left == right) continue;
+    return ManifestDifference{std::string(name), left.dump(), right.dump()};
   }
   return std::nullopt;
 }
@@ -231,7 +255,8 @@ Status write_store_manifest(const std::filesystem::path& folder, const StoreMani
   json["format"] = kFormat;
   json["version"] = kFormatVersion;
   for (const Field& field : kFields) {
-    std::visit([&](auto member) { json[field.name] = manifest.*member; }, field.member);
+    Json value = std::visit([&](auto member) { return json_of(manifest.*member); }, field.member);
+    if (!value.is_null()) json[field.name] = std::move(value);
   }
   json["channels"] = {"s of the query", "s of the content-free query", "na with the token filter"};
   json["queries"] = Json::array();

@@ -30,6 +30,9 @@ StoreManifest make_manifest(const Engine& engine, const DatasetChoice& choice) {
   manifest.seed = options.seed;
   manifest.token_filter = option_text(engine.settings, "token-filter");
   manifest.max_words = options.max_words;
+  manifest.max_tokens = options.max_tokens;
+  manifest.long_passages = option_text(engine.settings, "long");
+  if (options.long_passages == LongPassages::kChunk) manifest.max_windows = options.max_windows;
   manifest.depth = choice.depth;
   manifest.dataset = dataset_name(choice);
   manifest.headwise = job_version();

@@ -170,6 +170,30 @@ def test_stores_that_do_not_fit_together(binary, store, tmp_path):
     assert done.returncode == 3 and 'encoding is "blocks" in the first and "list" in the second' in done.stderr
 
 
+@pytest.mark.parametrize("left, right, words", [
+    ({"long": "cut"}, {"long": "chunk"}, 'long is "cut" in the first and "chunk" in the second'),
+    ({"max_tokens": 1024}, {"max_tokens": 0}, "max_tokens is 1024 in the first and 0 in the second"),
+    ({"long": "chunk", "max_windows": 32}, {"long": "chunk", "max_windows": 4}, "max_windows is 32 in the first and 4 in the second"),
+    ({"long": "cut", "max_tokens": 1024}, {}, None),  # of before these were named
+    ({}, {"long": "chunk"}, None),
+    ({"long": "cut"}, {"long": 1}, "member 'long' is missing or of the wrong type"),
+    ({}, {"max_tokens": -1}, "member 'max_tokens' is missing or of the wrong type"),
+    ({"max_words": 80}, {"max_words": 100}, None),
+])
+def test_stores_that_read_long_passages_otherwise(binary, store, tmp_path, left, right, words):
+    made = []
+    for name, members in (("left", left), ("right", right)):
+        (tmp_path / name).mkdir()
+        made += ["--store", damage(store, tmp_path / name, edit_manifest(**members))]
+    done = run(binary, "heads", "select", *made, "--qrels", store / "qrels.tsv", "--method", "random", "--output", tmp_path / "heads.json")
+    assert done.returncode == (0 if words is None else 3), done.stderr
+    assert words is None or words in done.stderr
+    # A store between them that names nothing hides nothing.
+    if words and " in the second" in words:
+        between = run(binary, "heads", "select", "--store", store, *made, "--qrels", store / "qrels.tsv")
+        assert between.returncode == 3 and words in between.stderr
+
+
 @pytest.fixture(scope="module")
 def collection(tmp_path_factory):
     folder = tmp_path_factory.mktemp("collection")
@@ -235,6 +259,31 @@ def test_a_finished_store_is_not_written_over(binary, collection, tmp_path):
     assert skipped.returncode == 0
     assert [q["id"] for q in json.loads((tmp_path / "t" / "manifest.json").read_text())["queries"]] == ["q3"]
     assert score(binary, collection, tmp_path / "u", "--skip", 3).returncode == 2
+
+
+def test_a_store_names_what_it_did_with_long_passages(binary, collection, tmp_path):
+    for flags, members in (([], {"max_words": 300, "max_tokens": 1024, "long": "cut"}),
+                           (["--max-tokens", 64], {"max_words": 300, "max_tokens": 64, "long": "cut"}),
+                           (["--long", "chunk", "--max-words", 5, "--max-windows", 3], {"max_words": 5, "max_tokens": 1024, "long": "chunk", "max_windows": 3})):
+        folder = tmp_path / "-".join(map(str, ["s", *flags]))
+        assert score(binary, collection, folder, *flags).returncode == 0
+        manifest = json.loads((folder / "manifest.json").read_text())
+        assert {name: manifest.get(name) for name in ("max_words", "max_tokens", "long", "max_windows") if name in manifest} == members
+
+
+@pytest.mark.parametrize("first, second, word", [
+    ([], ["--max-tokens", 6], "max-tokens"), ([], ["--long", "chunk"], "long"), (["--long", "chunk", "--max-windows", 2], ["--long", "chunk"], "max-windows"),
+])
+def test_a_store_begun_otherwise_is_not_gone_on_with(binary, collection, tmp_path, first, second, word):
+    whole, half = tmp_path / "whole", tmp_path / "half"
+    (half / "00002.npy").mkdir(parents=True)  # what ends the first run
+    assert score(binary, collection, half, *first).returncode != 0 and (half / "progress.partial").exists()
+    (half / "00002.npy").rmdir()
+    refused = score(binary, collection, half, *second)
+    assert refused.returncode == 2 and word in refused.stderr, refused.stderr
+    assert score(binary, collection, half, *first).returncode == 0
+    assert score(binary, collection, whole, *first).returncode == 0
+    assert (half / "manifest.json").read_bytes() == (whole / "manifest.json").read_bytes()
 
 
 def test_usage(binary, tmp_path):
