@@ -3,6 +3,7 @@
 
 #include "model/adapter.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <map>
@@ -22,6 +23,8 @@ namespace headwise {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::string_view kFront = "base_model.model.";
 
 // Which factor of which matrix a tensor of the file is.
 struct FactorName {
@@ -51,7 +54,7 @@ bool take_front(std::string_view& text, std::string_view front) {
 // "base_model.model.model.layers.3.self_attn.q_proj.lora_A.weight"; without the inner "model." where the
 // adapter was trained on the model without its output layer.
 std::optional<FactorName> factor_name(std::string_view name, TensorNames names) {
-  if (!take_front(name, "base_model.model.")) return std::nullopt;
+  if (!take_front(name, kFront)) return std::nullopt;
   take_front(name, "model.");
   if (!take_front(name, "layers.")) return std::nullopt;
   FactorName factor;
@@ -87,6 +90,68 @@ Result<std::vector<float>> factor_values(const TensorView& view, const std::vect
     }
   }
   return values;
+}
+
+// A module that the file has factors of, in PEFT's words: "model.layers.3.self_attn.q_proj".
+struct HeldModule {
+  std::string name;
+  int64_t layer;
+};
+
+std::vector<HeldModule> held_modules(const SafetensorsFile& file, TensorNames names) {
+  std::vector<HeldModule> held;
+  for (const TensorView& view : file.tensors()) {
+    const auto factor = factor_name(view.name, names);
+    if (!factor || factor->is_b) continue;
+    const size_t end = view.name.rfind(".lora_");
+    held.push_back({view.name.substr(kFront.size(), end - kFront.size()), factor->matrix.layer});
+  }
+  return held;
+}
+
+constexpr const char* kMendTargets =
+    ": correct adapter_config.json, or save the adapter again with PEFT's save_pretrained";
+
+// PEFT changes what the configuration names and the file holds, and passes over the rest without a word.
+Status check_targets(const std::vector<HeldModule>& held, const AdapterTargets& targets,
+                     const ModelConfig& model) {
+  std::string first;
+  size_t left_out = 0;
+  for (const HeldModule& module : held) {
+    const auto named = targets.include(module.name, module.layer);
+    HW_RETURN_IF_ERROR(named);
+    if (!*named && ++left_out == 1) first = module.name;
+  }
+  if (left_out > 0) {
+    return fail(ErrorCode::kInvalidInput,
+                "the adapter's file holds factors of " + std::to_string(held.size()) + " modules, and " +
+                    std::to_string(left_out) + " of them, '" + first +
+                    "' first, are none that its configuration changes ('target_modules', "
+                    "'exclude_modules', 'layers_to_transform')" +
+                    kMendTargets);
+  }
+  // Names of modules that the model has not got do nothing in PEFT either: one list serves several models.
+  for (const std::string& name : targets.included.names) {
+    const auto is_held = [&](const HeldModule& module) { return names_module(name, module.name); };
+    if (std::any_of(held.begin(), held.end(), is_held)) continue;
+    for (const TensorName& row : family_of(model).names) {
+      const auto tensors = row.holds.tensors();
+      if (tensors.size() != 1 || !role_of(tensors.front()).adaptable) continue;
+      for (int64_t layer = 0; layer < model.layers; ++layer) {
+        const std::string module =
+            "model.layers." + std::to_string(layer) + "." + std::string(module_of(row));
+        if (!names_module(name, module)) continue;
+        const auto changed = targets.include(module, layer);
+        HW_RETURN_IF_ERROR(changed);
+        if (!*changed) continue;
+        return fail(ErrorCode::kInvalidInput, "'target_modules' names '" + name +
+                                                  "', and the adapter's file holds no factors of such a "
+                                                  "module" +
+                                                  kMendTargets);
+      }
+    }
+  }
+  return {};
 }
 
 Result<Adapter> read_factors(const SafetensorsFile& file, const AdapterConfig& config,
@@ -143,6 +208,7 @@ Result<Adapter> read_factors(const SafetensorsFile& file, const AdapterConfig& c
   if (adapter.matrices.empty()) {
     return fail(ErrorCode::kInvalidInput, "adapter_model.safetensors changes no layer of the model");
   }
+  HW_RETURN_IF_ERROR(check_targets(held_modules(file, family_of(model).names), config.targets, model));
   return adapter;
 }
 

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/ascii.h"
 #include "base/check.h"
@@ -63,11 +64,6 @@ Status check_initial_weights(const OrderedJson& value) {
                   "save_pretrained with path_initial_model_for_weight_conversion) or merge it into its base");
 }
 
-tl::unexpected<Error> wrong_member(const char* key, const char* expected, const OrderedJson& found) {
-  return fail(ErrorCode::kInvalidInput, "'" + std::string(key) + "' should be " + expected + ", found " +
-                                            (found.is_null() ? "nothing" : found.dump().substr(0, 60)));
-}
-
 bool is_rank(const OrderedJson& value) {
   return value.is_number_integer() && value.get<double>() >= 1 && value.get<double>() <= kMaxRank;
 }
@@ -77,11 +73,11 @@ template <typename T>
 Status read_patterns(const OrderedJson& object, const char* key, bool (*valid)(const OrderedJson&),
                      const char* expected, std::vector<ModulePattern<T>>& patterns) {
   if (object.is_null()) return {};
-  if (!object.is_object()) return wrong_member(key, "an object", object);
+  if (!object.is_object()) return wrong_adapter_member(key, "an object", object);
   for (auto at = object.begin(); at != object.end(); ++at) {
     const std::string& pattern = at.key();
     const OrderedJson& value = *at;
-    if (!valid(value)) return wrong_member(key, expected, value);
+    if (!valid(value)) return wrong_adapter_member(key, expected, value);
     if (pattern.size() > kMaxPattern) {
       return fail(ErrorCode::kInvalidInput, "'" + std::string(key) + "' has a pattern of " +
                                                 std::to_string(pattern.size()) + " characters; at most " +
@@ -132,7 +128,7 @@ Result<AdapterConfig> parse_adapter_config(std::string_view text) {
     return found == json.end() ? OrderedJson() : *found;
   };
   if (const OrderedJson type = member("peft_type"); type != "LORA") {
-    if (!type.is_string()) return wrong_member("peft_type", "\"LORA\"", type);
+    if (!type.is_string()) return wrong_adapter_member("peft_type", "\"LORA\"", type);
     return fail(ErrorCode::kUnsupported, "the adapter is of PEFT type " + type.dump().substr(0, 60) +
                                              "; LORA is what this build merges");
   }
@@ -146,16 +142,16 @@ Result<AdapterConfig> parse_adapter_config(std::string_view text) {
   if (const OrderedJson rank = member("r"); is_rank(rank)) {
     config.rank = rank.get<int64_t>();
   } else {
-    return wrong_member("r", "a whole number from 1 to 4096", rank);
+    return wrong_adapter_member("r", "a whole number from 1 to 4096", rank);
   }
   if (const OrderedJson alpha = member("lora_alpha"); is_alpha(alpha)) {
     config.alpha = alpha.get<double>();
   } else {
-    return wrong_member("lora_alpha", "a number", alpha);
+    return wrong_adapter_member("lora_alpha", "a number", alpha);
   }
   const OrderedJson stabilised = member("use_rslora");
   if (!stabilised.is_null() && !stabilised.is_boolean()) {
-    return wrong_member("use_rslora", "true or false", stabilised);
+    return wrong_adapter_member("use_rslora", "true or false", stabilised);
   }
   config.rank_stabilised = stabilised.is_boolean() && stabilised.get<bool>();
   if (const OrderedJson base = member("base_model_name_or_path"); base.is_string())
@@ -164,6 +160,9 @@ Result<AdapterConfig> parse_adapter_config(std::string_view text) {
                                    "whole numbers from 1 to 4096 by pattern", config.rank_patterns));
   HW_RETURN_IF_ERROR(read_patterns(member("alpha_pattern"), "alpha_pattern", is_alpha, "numbers by pattern",
                                    config.alpha_patterns));
+  auto targets = parse_adapter_targets(json);
+  HW_RETURN_IF_ERROR(targets);
+  config.targets = std::move(*targets);
   return config;
 }
 

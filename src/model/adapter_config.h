@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "headwise/error.h"
+#include "model/adapter_targets.h"
 #include "tokenizer/regex.h"
 
 namespace headwise {
@@ -33,6 +34,7 @@ struct AdapterConfig {
   // The first that matches counts, in the order of the file.
   std::vector<ModulePattern<int64_t>> rank_patterns;
   std::vector<ModulePattern<double>> alpha_patterns;
+  AdapterTargets targets;  // the modules that it says it changes
 
   // `module` as in "model.layers.3.self_attn.q_proj". kResourceLimit for a pattern that never ends.
   Result<int64_t> rank_of(const std::string& module) const;

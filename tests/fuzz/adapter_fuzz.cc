@@ -22,6 +22,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (const auto config = headwise::parse_adapter_config(text)) {
     (void)config->rank_of("model.layers.1.self_attn.q_proj");
     (void)config->alpha_of("model.layers.1.self_attn.q_proj");
+    (void)config->targets.include("model.layers.1.self_attn.q_proj", 1);
   }
   const headwise::AdapterFiles files{R"({"peft_type": "LORA", "r": 2, "lora_alpha": 4})",
                                      {reinterpret_cast<const std::byte*>(data), size}};

@@ -174,6 +174,71 @@ TEST(Adapter, OtherKindsOfLoraAreRefusedByName) {
       "");
 }
 
+// PEFT changes what the configuration names and the file holds.
+TEST(Adapter, TheConfigurationNamesWhatTheFileHolds) {
+  const auto with = [&](const std::string& more) {
+    std::vector<Factor> factors;
+    for (const char* layer : {"0", "1"}) {
+      const std::string stem = std::string("base_model.model.model.layers.") + layer + ".";
+      factors.push_back({stem + "self_attn.q_proj.lora_A.weight", {3, 24}});
+      factors.push_back({stem + "self_attn.q_proj.lora_B.weight", {32, 3}});
+      factors.push_back({stem + "mlp.up_proj.lora_A.weight", {3, 24}});
+      factors.push_back({stem + "mlp.up_proj.lora_B.weight", {40, 3}});
+    }
+    return error_of(parse(factors, (", " + more).c_str()));
+  };
+  for (
+      const char* sound :
+      {R"J("target_modules": null)J", R"J("target_modules": [])J", R"J("target_modules": "all-linear")J",
+       R"J("target_modules": "All-Linear", "exclude_modules": ["k_proj", "v_proj"])J",
+       R"J("target_modules": ["q_proj", "up_proj"])J",
+       R"J("target_modules": ["mlp.up_proj", "self_attn.q_proj"])J",
+       R"J("target_modules": ["model.layers.0.mlp.up_proj", "layers.1.mlp.up_proj", "q_proj"])J",
+       // One list for several models; the output layer is passed over.
+       R"J("target_modules": ["q_proj", "up_proj", "W_pack", "query_key_value", "lm_head", "embed_tokens"])J",
+       R"J("target_modules": ".*(q_proj|up_proj)")J",
+       R"J("target_modules": ".*\\.(self_attn|mlp)\\..*_proj$")J",
+       R"J("target_modules": "(?:.*?(?:self_attn|mlp).*?)|(?:\\bmodel\\.layers\\.[\\d]{1,}\\.(?P<where>mlp)\\.up_proj)")J",
+       R"J("target_modules": ["q_proj", "up_proj"], "layers_to_transform": [0, 1, 7])J",
+       R"J("target_modules": ["q_proj", "up_proj"], "layers_to_transform": [0, 1], "layers_pattern": "layers")J",
+       R"J("target_modules": ["q_proj", "up_proj"], "layers_to_transform": [1, 0], "layers_pattern": ["h", "layer.?"])J",
+       // What is listed for layers that are not changed, or excluded, need not be there.
+       R"J("target_modules": ["q_proj", "up_proj", "layers.1.mlp.down_proj"], "exclude_modules": ".*down.*")J"}) {
+    EXPECT_EQ(with(sound), "") << sound;
+  }
+  const struct {
+    const char* more;
+    const char* words;
+  } rows[] = {
+      {R"J("target_modules": ["q_proj"])J",
+       "of 4 modules, and 2 of them, 'model.layers.0.mlp.up_proj' first"},
+      {R"J("target_modules": ["up_proj", "proj"])J",
+       "and 2 of them, 'model.layers.0.self_attn.q_proj' first"},
+      {R"J("target_modules": ["p_proj"])J", "and 4 of them"},
+      {R"J("target_modules": ".*q_proj")J", "and 2 of them"},
+      {R"J("target_modules": "q_proj|up_proj")J", "and 4 of them"},  // the whole name must match
+      {R"J("target_modules": ["q_proj", "up_proj"], "layers_to_transform": [1])J", "and 2 of them"},
+      {R"J("target_modules": ["q_proj", "up_proj"], "layers_to_transform": 0)J", "and 2 of them"},
+      {R"J("target_modules": ["q_proj", "up_proj"], "layers_to_transform": [0, 1], "layers_pattern": "h")J",
+       "and 4 of them"},
+      {R"J("target_modules": "all-linear", "exclude_modules": ["up_proj"])J", "and 2 of them"},
+      {R"J("target_modules": ["q_proj", "up_proj", "v_proj"])J", "'target_modules' names 'v_proj'"},
+      {R"J("target_modules": ["q_proj", "up_proj", "layers.1.mlp.down_proj"])J",
+       "'target_modules' names 'layers.1.mlp.down_proj'"},
+      {R"J("target_modules": 7)J",
+       "'target_modules' should be a list of modules' names or a pattern, found 7"},
+      {R"J("target_modules": ["q_proj", null])J", "should be a list of modules' names, found nothing"},
+      {R"J("target_modules": "(q_proj")J", "'target_modules' is '(q_proj', which is no regular expression"},
+      {R"J("target_modules": ["q_proj", "up_proj"], "layers_to_transform": [0.5])J", "a layer's number"},
+      {R"J("target_modules": ["q_proj", "up_proj"], "layers_to_transform": "all")J", "a layer's number"},
+      {R"J("exclude_modules": true)J", "'exclude_modules' should be"},
+      {R"J("target_modules": "(.*)*(.*)*(.*)*[xy]")J", "takes too long"},
+  };
+  for (const auto& row : rows) EXPECT_THAT(with(row.more), HasSubstr(row.words)) << row.more;
+  EXPECT_THAT(with(R"J("target_modules": ")J" + std::string(4097, 'a') + "\""),
+              HasSubstr("at most 4096 are read"));
+}
+
 TEST(Adapter, WhatIsNoFactorOfThisModelIsRefused) {
   const std::string q = kFront + std::string("self_attn.q_proj");
   EXPECT_THAT(error_of(parse({{std::string(kFront) + "input_layernorm.lora_A.weight", {3, 24}}})),
