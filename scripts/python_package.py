@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = ROOT / ".venv-python" / "bin" / "python"
 WHEELS = ROOT / "build" / "wheel"
-PIP = [str(PYTHON), "-m", "pip", "--disable-pip-version-check"]
+PIP = ["-m", "pip", "--disable-pip-version-check"]
 
 
 def in_units() -> bool:
@@ -25,25 +25,25 @@ def in_units() -> bool:
     return cache.is_file() and re.search(r"^CMAKE_UNITY_BUILD:\w+=ON$", cache.read_text(), re.MULTILINE) is not None
 
 
-def build_wheel() -> Path:
-    """In the environment's own scikit-build-core and nanobind, so that nothing is downloaded; the library's objects come
-    from the compiler cache where the release build has made them."""
+def build_wheel(python: Path = PYTHON, wheels: Path = WHEELS) -> Path:
+    """In that Python's own scikit-build-core and nanobind, so that nothing is downloaded; the library's objects come from the
+    compiler cache where the release build has made them."""
     environment = {**os.environ, "CCACHE_BASEDIR": str(ROOT), "CCACHE_NOHASHDIR": "1"}
     environment.setdefault("CXX", "c++")  # by this name the cache knows the release build's compiler
     if shutil.which("ccache"):
         environment.setdefault("CMAKE_CXX_COMPILER_LAUNCHER", "ccache")
-    shutil.rmtree(WHEELS, ignore_errors=True)
-    command = [*PIP, "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(WHEELS), str(ROOT)]
+    shutil.rmtree(wheels, ignore_errors=True)
+    command = [str(python), *PIP, "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(wheels), str(ROOT)]
     if in_units():
         command.append("--config-settings=cmake.define.CMAKE_UNITY_BUILD=ON")
     subprocess.run(command, check=True, env=environment)
-    return next(WHEELS.glob("headwise-*.whl"))
+    return next(wheels.glob("headwise-*.whl"))
 
 
 def main() -> None:
     if not PYTHON.is_file():
         sys.exit(f"{PYTHON} is missing; run scripts/setup package")
-    subprocess.run([*PIP, "install", "--quiet", "--no-deps", "--force-reinstall", str(build_wheel())], check=True)
+    subprocess.run([str(PYTHON), *PIP, "install", "--quiet", "--no-deps", "--force-reinstall", str(build_wheel())], check=True)
 
 
 if __name__ == "__main__":

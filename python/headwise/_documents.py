@@ -68,6 +68,8 @@ def read_documents(documents: Iterable[Document], scores: Sequence[float] | None
     """DataError names the passage that is no passage; `scores` are the first stage's, one for each."""
     if isinstance(documents, (str, bytes, Mapping)) or not isinstance(documents, Iterable):
         raise wrong_type("documents", "a list of passages", documents)
+    if isinstance(documents, (set, frozenset)):
+        raise wrong_type("documents", "a list of passages (the places of a set's are not fixed)", documents)
     read = Documents(sources=list(documents))
     count = len(read.sources)
     titles: list[str] = []

@@ -39,7 +39,7 @@ class Reranker:
     May be shared by threads, which take turns (the GIL is released meanwhile), and pickled; after a fork each process
     needs one of its own."""
 
-    def __init__(self, model: Path | None = None, *, heads: Path | Iterable[tuple[int, int]] | None = None,
+    def __init__(self, model: Path | None = None, *, heads: Path | Iterable[str | tuple[int, int]] | None = None,
                  router: Path | None = None, adapter: Path | None = None, encoding: str | None = None,
                  calibration: str | None = None, token_filter: str | None = None, filter_after_sum: bool = False,
                  rows: str | None = None, fuse: float | str | None = None, template: Path | None = None,

@@ -22,6 +22,8 @@ def path_bytes(value: Path, name: str) -> bytes:
         if not isinstance(value, (str, os.PathLike)):
             raise wrong_type(name, "a name or a path", value) from error
         raise UsageError(f"{name}: expected a name or a path, found {value!r}") from error
+    if not path:  # a variable that is not set, mostly
+        raise UsageError(f"{name}: expected a name or a path, found ''; leave it out where nothing is meant")
     if b"\0" in path:
         raise UsageError(f"{name}: {value!r} holds a NUL character, which no path has")
     return path
@@ -74,14 +76,18 @@ def limit(top_k: int | None) -> int | None:
     return min(top_k.__index__(), _MOST) or None
 
 
-def _heads(value: Path | Iterable[tuple[int, int]]) -> bytes:
+def _pair(layer: int, head: int) -> str:
+    return f"{int(layer)}-{int(head)}"
+
+
+def _heads(value: Path | Iterable[str | tuple[int, int]]) -> bytes:
     if isinstance(value, (str, os.PathLike)):
         return path_bytes(value, "heads")
-    expected = "text such as '13-18,14-2', a file, or (layer, head) pairs"
+    expected = "text such as '13-18,14-2', a file, or a list of (layer, head) pairs or '13-18'"
     if isinstance(value, bytes) or not isinstance(value, Iterable):
         raise wrong_type("heads", expected, value)
     try:
-        return ",".join(f"{int(layer)}-{int(head)}" for layer, head in value).encode()
+        return ",".join(head if isinstance(head, str) else _pair(*head) for head in value).encode()
     except (TypeError, ValueError) as error:
         raise UsageError(f"heads: expected {expected}") from error
 
