@@ -175,12 +175,19 @@ void measure_reading(const Arguments& arguments) {
                        static_cast<double>(batches.size() * kBatch) * 1e6;
   const uint64_t index = resident("index.mdb");
   const uint64_t process = resident("") - before;
-  const double first = per_passage([&](const Batch& batch) { store->get(batch.slots); });
+  int64_t damaged = 0;
+  const double first = per_passage([&](const Batch& batch) {
+    for (const KeptPtr& segment : store->get(batch.slots)) {
+      if (segment == nullptr || !segment->intact()) ++damaged;
+    }
+  });
   const double later = per_passage([&](const Batch& batch) { store->get(batch.slots); });
   std::printf(",\n \"microseconds_a_look_up\": {\"first\": %.2f, \"of_100\": %.2f, \"alone\": %.2f}", cold,
               warm, alone);
-  std::printf(",\n \"microseconds_a_passage_got\": {\"first_with_checksum\": %.2f, \"later\": %.2f}", first,
-              later);
+  std::printf(
+      ",\n \"microseconds_a_passage_got\": {\"first_with_checksum\": %.2f, \"later\": %.2f, "
+      "\"damaged\": %lld}",
+      first, later, static_cast<long long>(damaged));
   std::printf(",\n \"resident_bytes\": {\"index\": %llu, \"process_after_half_a_million_look_ups\": %llu}",
               static_cast<unsigned long long>(index), static_cast<unsigned long long>(process));
   const TierStatistics now = store->statistics();
@@ -206,8 +213,9 @@ void read_along(const Arguments& arguments, Shared& shared, unsigned seed) {
     const Batch batch(numbers);
     const auto found = store->get(batch.slots);
     for (size_t i = 0; i < found.size(); ++i) {
-      ++(found[i] == nullptr ? shared.missing : shared.found);
-      if (found[i] != nullptr && !FakeSegment::right(*found[i], batch.tokens[i])) ++shared.wrong;
+      const bool there = found[i] != nullptr && found[i]->intact();
+      ++(there ? shared.found : shared.missing);
+      if (there && !FakeSegment::right(*found[i], batch.tokens[i])) ++shared.wrong;
     }
   }
   count_errors(*store, shared);

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -35,6 +36,9 @@ class KeptSegment {
   // The whole of it as bytes, for a file or another process on a machine of the same kind: a header that
   // says what it is, then layer after layer. Lives as long as the segment.
   virtual std::span<const std::byte> image() const = 0;
+  // The numbers are those that were kept: asked before anything that was computed of them is given away.
+  // Bytes that come from a disk are looked at here, not before the pass, which then runs while they come.
+  virtual bool intact() const { return true; }
   // The same in another form, made of this one, which must be as run. `received` [layers, tokens] is the mean
   // attention that each token received, for BudgetTokens::kReceived; empty otherwise.
   virtual std::shared_ptr<const KeptSegment> reduced(const KeptForm& form,
@@ -42,9 +46,10 @@ class KeptSegment {
 };
 
 // What image() gave, read where it stands: `owner` keeps the bytes, which begin on a multiple of 64.
-// kInvalidInput when they are no whole image; what the numbers are is not checked (whoever stores images
-// stores a checksum beside them).
+// kInvalidInput when they are no whole image; what the numbers are is not checked: whoever stores images
+// stores a checksum beside them, and `intact`, where given, is what KeptSegment::intact() says.
 Result<std::shared_ptr<const KeptSegment>> read_kept_segment(std::span<const std::byte> image,
-                                                             std::shared_ptr<const void> owner);
+                                                             std::shared_ptr<const void> owner,
+                                                             std::function<bool()> intact = {});
 
 }  // namespace headwise

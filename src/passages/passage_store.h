@@ -11,8 +11,8 @@
 //
 // A passage is written, then the index's transaction says so: what put() kept is there after SIGKILL at any
 // moment, and a half-written tail is written over. Nothing is flushed to disk: after a power cut, checksums
-// tell what is missing. With a bound in bytes the oldest segment goes as a whole; who still reads it keeps
-// it.
+// tell what is missing; they are looked at when the bytes have come (KeptSegment::intact()). With a bound in
+// bytes the oldest segment goes as a whole; who still reads it keeps it.
 //
 // Thread rule: any number of callers at once.
 #pragma once
@@ -36,6 +36,7 @@
 #include "passages/kept_context.h"
 #include "passages/passage_index.h"
 #include "passages/passage_tier.h"
+#include "passages/read_ahead.h"
 #include "passages/segment_file.h"
 #include "passages/store_lock.h"
 
@@ -169,6 +170,8 @@ class PassageStore final : public PassageTier {
   std::shared_ptr<PassageIndex> index_;
   std::map<uint32_t, std::shared_ptr<SegmentFile>> segments_;
   TierStatistics statistics_;
+
+  ReadAhead ahead_;
 };
 
 }  // namespace headwise

@@ -46,10 +46,12 @@ std::vector<KeptPtr> PassageStore::get(std::span<const KeptSlot> slots) {
     note_error(places.error().to_string());
     return found;
   }
+  std::vector<ReadAhead::Wanted> wanted;
   for (const auto& place : *places) {
-    const auto file = place ? segment(*place) : nullptr;
-    if (file != nullptr) file->expect(*place);
+    auto file = place ? segment(*place) : nullptr;
+    if (file != nullptr && !file->known_whole(*place)) wanted.push_back({std::move(file), *place});
   }
+  ahead_.ask(std::move(wanted));
   std::vector<Rotten> rotten;
   for (size_t i = 0; i < slots.size(); ++i) {
     if ((*places)[i]) found[i] = read(slots[i], *(*places)[i], rotten);
@@ -101,11 +103,13 @@ KeptPtr PassageStore::read(const KeptSlot& slot, const Place& place, std::vector
   if (!record) return damaged(record.error().message());
   if (record->key != slot.key) return damaged("another passage stands there");
   // Two passages of one key: what is kept is the other's.
-  if (!std::ranges::equal(record->tokens, slot.tokens)) {
-    return file->whole(place, *record) ? nullptr : damaged("its checksum is wrong");
+  const bool same = std::ranges::equal(record->tokens, slot.tokens);
+  if (file->known_damaged(place) || (!same && !file->whole(place, *record))) {
+    return damaged("its checksum is wrong");
   }
-  if (!file->whole(place, *record)) return damaged("its checksum is wrong");
-  auto segment = reader_(record->image, file);
+  if (!same) return nullptr;
+  auto segment =
+      reader_(record->image, file, [file, place, view = *record] { return file->whole(place, view); });
   if (!segment) return damaged(segment.error().message());
   return std::move(*segment);
 }

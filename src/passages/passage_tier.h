@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -42,6 +43,8 @@ class PassageTier {
  public:
   virtual ~PassageTier() = default;
   // By place in `slots`; null: not there. What is given stays alive with its owner, whatever the tier drops.
+  // Bytes may still be on their way: KeptSegment::intact() has the last word, and what it denied is gone from
+  // the next get().
   virtual std::vector<KeptPtr> get(std::span<const KeptSlot> slots) = 0;
   // By place in `slots`; null: nothing to keep.
   virtual void put(std::span<const KeptSlot> slots, std::span<const KeptPtr> segments) = 0;
@@ -53,7 +56,7 @@ class PassageTier {
 };
 
 // How a tier makes segments of bytes: read_kept_segment(), or what a test puts in its place.
-using SegmentReader = Result<KeptPtr> (*)(std::span<const std::byte> image,
-                                          std::shared_ptr<const void> owner);
+using SegmentReader = Result<KeptPtr> (*)(std::span<const std::byte> image, std::shared_ptr<const void> owner,
+                                          std::function<bool()> intact);
 
 }  // namespace headwise

@@ -101,7 +101,8 @@ Result<std::shared_ptr<SegmentFile>> SegmentFile::open(const std::filesystem::pa
   if (address == MAP_FAILED) return system_failure("map", path, errno);
   opened->data_ = static_cast<const std::byte*>(address);
   opened->mapped_ = pages * kPlacePage;
-  opened->checked_ = std::vector<std::atomic<uint64_t>>(pages / 64 + 1);
+  opened->whole_ = Marks(pages / 64 + 1);
+  opened->damaged_ = Marks(pages / 64 + 1);
   return opened;
 }
 
@@ -129,21 +130,28 @@ Result<RecordView> SegmentFile::record(const Place& place) const {
   return read_record(found);
 }
 
-bool SegmentFile::was_checked(const Place& place) const {
-  return (checked_[place.page / 64].load(std::memory_order_acquire) >> (place.page % 64) & 1) != 0;
+bool SegmentFile::marked(const Marks& marks, const Place& place) {
+  return (marks[place.page / 64].load(std::memory_order_acquire) >> (place.page % 64) & 1) != 0;
+}
+
+void SegmentFile::mark(Marks& marks, const Place& place) {
+  marks[place.page / 64].fetch_or(uint64_t{1} << (place.page % 64), std::memory_order_release);
 }
 
 bool SegmentFile::whole(const Place& place, const RecordView& record) {
-  if (was_checked(place)) return true;
-  if (!whole_record(record)) return false;
-  checked_[place.page / 64].fetch_or(uint64_t{1} << (place.page % 64), std::memory_order_release);
-  return true;
+  if (known_whole(place)) return true;
+  const bool right = whole_record(record);
+  mark(right ? whole_ : damaged_, place);
+  return right;
 }
 
-void SegmentFile::expect(const Place& place) const {
-  const auto wanted = bytes(place);
-  if (!wanted.empty() && !was_checked(place))
-    ::madvise(const_cast<std::byte*>(wanted.data()), wanted.size(), MADV_WILLNEED);
+void SegmentFile::expect(const Place& place, int piece, int pieces) const {
+  const auto whole = bytes(place);
+  const size_t begin = place.pages * static_cast<size_t>(piece) / static_cast<size_t>(pieces);
+  const size_t end = place.pages * static_cast<size_t>(piece + 1) / static_cast<size_t>(pieces);
+  if (whole.empty() || begin == end) return;
+  const auto wanted = whole.subspan(begin * kPlacePage, (end - begin) * kPlacePage);
+  ::madvise(const_cast<std::byte*>(wanted.data()), wanted.size(), MADV_WILLNEED);
 }
 
 void each_record(const SegmentFile& file, uint32_t number, uint32_t pages,

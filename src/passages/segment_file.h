@@ -50,21 +50,28 @@ class SegmentFile : public std::enable_shared_from_this<SegmentFile> {
   Result<RecordView> record(const Place& place) const;
   // Its tokens and image are right; looked at once for each place.
   bool whole(const Place& place, const RecordView& record);
-  // Soon to be read; nothing where it was read before.
-  void expect(const Place& place) const;
+  // What whole() said before.
+  bool known_whole(const Place& place) const { return marked(whole_, place); }
+  bool known_damaged(const Place& place) const { return marked(damaged_, place); }
+  // A piece of `pieces` of it is soon to be read.
+  void expect(const Place& place, int piece, int pieces) const;
   uint64_t reach() const { return mapped_; }
   uint64_t size() const { return size_; }
   const std::filesystem::path& path() const { return path_; }
 
  private:
   SegmentFile() = default;
-  bool was_checked(const Place& place) const;
+  // A bit a page: of the record that begins there.
+  using Marks = std::vector<std::atomic<uint64_t>>;
+  static bool marked(const Marks& marks, const Place& place);
+  static void mark(Marks& marks, const Place& place);
 
   std::filesystem::path path_;
   const std::byte* data_ = nullptr;
   uint64_t mapped_ = 0;
-  mutable std::atomic<uint64_t> size_ = 0;      // of the file, when it was last looked at
-  std::vector<std::atomic<uint64_t>> checked_;  // a bit a page: the record that begins there is whole
+  mutable std::atomic<uint64_t> size_ = 0;  // of the file, when it was last looked at
+  Marks whole_;
+  Marks damaged_;
 };
 
 // Records of a file in order of their place, for whoever has no index; what is none is stepped over by pages.

@@ -100,7 +100,8 @@ Result<std::unique_ptr<PassageKeeper>> PassageKeeper::open(std::shared_ptr<const
 
 void PassageKeeper::find_prefix() {
   if (prefix_ == nullptr) prefix_ = cache_->find_prefix();
-  if (!reaches(prefix_)) prefix_ = nullptr;
+  // Passages are encoded with it, and kept.
+  if (!reaches(prefix_) || !prefix_->intact()) prefix_ = nullptr;
 }
 
 void PassageKeeper::take_prefix(Segment segment) {
@@ -184,6 +185,13 @@ Result<PassageKeeper::Part> PassageKeeper::prepare(const BuiltPrompt& prompt, Pr
   }
   if (!part.keep.empty()) part.keep_until = cache_->context().deepest_layer;
   return part;
+}
+
+bool PassageKeeper::intact(const Part& part) {
+  // All of them: those that are not are gone from the next look.
+  const auto damaged =
+      std::ranges::count_if(part.given, [](const GivenSegment& given) { return !given.kept->intact(); });
+  return damaged == 0;
 }
 
 void PassageKeeper::take(const BuiltPrompt& prompt, const Part& part, const DecodeResult& decoded) {

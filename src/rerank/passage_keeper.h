@@ -53,6 +53,9 @@ class PassageKeeper {
   // Looks for the prompt's passages. kCancelled, and whatever the decoder says, when missing ones had to be
   // encoded.
   Result<Part> prepare(const BuiltPrompt& prompt, ProgressSink* progress);
+  // After the pass: what it was given is what was kept. Otherwise its results are worth nothing, and another
+  // prepare() finds the damaged passages missing.
+  static bool intact(const Part& part);
   // After the pass that `part` was for: takes what it kept.
   void take(const BuiltPrompt& prompt, const Part& part, const DecodeResult& decoded);
   // Encodes those passages that are not kept yet, some thousands of tokens a pass.

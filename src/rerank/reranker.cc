@@ -154,6 +154,7 @@ Result<std::vector<RequestReading>> Reranker::Impl::read_all(std::span<const std
   HW_RETURN_IF_ERROR(kept);
   auto decoded = decoder->run(request);
   HW_RETURN_IF_ERROR(decoded);
+  if (*kept && !PassageKeeper::intact(**kept)) return read_all(queries, passages, wishes, progress);
   whole.read_seconds = decoded->read_seconds;
   whole.prefill_seconds = seconds_since(pass_start) - decoded->read_seconds;
   whole.layers_run = decoded->layers_run;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <numeric>
 #include <random>
@@ -20,8 +21,9 @@ namespace headwise::testing {
 
 class FakeSegment final : public KeptSegment {
  public:
-  FakeSegment(std::span<const std::byte> image, std::shared_ptr<const void> owner)
-      : image_(image), owner_(std::move(owner)) {
+  FakeSegment(std::span<const std::byte> image, std::shared_ptr<const void> owner,
+              std::function<bool()> intact = {})
+      : image_(image), owner_(std::move(owner)), intact_(std::move(intact)) {
     std::memcpy(&head_, image.data(), sizeof head_);
   }
 
@@ -35,13 +37,14 @@ class FakeSegment final : public KeptSegment {
     return std::make_shared<FakeSegment>(std::span<const std::byte>(buffer->data(), 64 + bytes), buffer);
   }
   // A SegmentReader.
-  static Result<KeptPtr> read(std::span<const std::byte> image, std::shared_ptr<const void> owner) {
+  static Result<KeptPtr> read(std::span<const std::byte> image, std::shared_ptr<const void> owner,
+                              std::function<bool()> intact) {
     Head head{};
     if (image.size() >= 64) std::memcpy(&head, image.data(), sizeof head);
     if (head.magic != kMagic || reinterpret_cast<uintptr_t>(image.data()) % 64 != 0) {
       return fail(ErrorCode::kInvalidInput, "no fake segment");
     }
-    return std::make_shared<FakeSegment>(image, std::move(owner));
+    return std::make_shared<FakeSegment>(image, std::move(owner), std::move(intact));
   }
   // Every byte is the one that make() wrote for these tokens.
   static bool right(const KeptSegment& segment, std::span<const int32_t> tokens) {
@@ -59,6 +62,7 @@ class FakeSegment final : public KeptSegment {
   std::vector<float> keys(int, int) const override { return {}; }
   std::vector<float> values(int, int) const override { return {}; }
   std::span<const std::byte> image() const override { return image_; }
+  bool intact() const override { return !intact_ || intact_(); }
   KeptPtr reduced(const KeptForm&, std::span<const float>) const override { return nullptr; }
 
  private:
@@ -79,6 +83,7 @@ class FakeSegment final : public KeptSegment {
   Head head_{};
   std::span<const std::byte> image_;
   std::shared_ptr<const void> owner_;
+  std::function<bool()> intact_;
 };
 
 // Tokens of made-up passage `number`: 1 to `most` of them.

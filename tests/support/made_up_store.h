@@ -57,6 +57,10 @@ inline bool has(PassageTier& tier, int number) {
   const KeptSlot slot{passage_key(digest, tokens), tokens};
   const KeptPtr found = tier.get({&slot, 1})[0];
   if (found == nullptr) return false;
+  if (!found->intact()) {
+    EXPECT_EQ(tier.get({&slot, 1})[0], nullptr) << "passage " << number << " is damaged, and given again";
+    return false;
+  }
   EXPECT_TRUE(FakeSegment::right(*found, tokens)) << "passage " << number;
   return true;
 }

@@ -95,10 +95,11 @@ std::shared_ptr<const CpuKeptSegment> CpuKeptBuilder::finish() && {
 }
 
 Result<std::shared_ptr<const KeptSegment>> read_kept_segment(std::span<const std::byte> image,
-                                                             std::shared_ptr<const void> owner) {
+                                                             std::shared_ptr<const void> owner,
+                                                             std::function<bool()> intact) {
   auto layout = KeptImageLayout::read(image);
   HW_RETURN_IF_ERROR(layout);
-  return std::make_shared<CpuKeptSegment>(std::move(*layout), image, std::move(owner));
+  return std::make_shared<CpuKeptSegment>(std::move(*layout), image, std::move(owner), std::move(intact));
 }
 
 }  // namespace headwise

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -22,9 +23,11 @@ namespace headwise {
 
 class CpuKeptSegment final : public KeptSegment {
  public:
-  // `image` is of `layout`, its header written; `owner` keeps it.
-  CpuKeptSegment(KeptImageLayout layout, std::span<const std::byte> image, std::shared_ptr<const void> owner)
-      : layout_(std::move(layout)), image_(image), owner_(std::move(owner)) {}
+  // `image` is of `layout`, its header written; `owner` keeps it, and `intact`, where given, says whether it
+  // is what was kept.
+  CpuKeptSegment(KeptImageLayout layout, std::span<const std::byte> image, std::shared_ptr<const void> owner,
+                 std::function<bool()> intact = {})
+      : layout_(std::move(layout)), image_(image), owner_(std::move(owner)), intact_(std::move(intact)) {}
 
   int64_t tokens() const override { return layout_.shape().tokens; }
   int64_t first_position() const override { return layout_.shape().first_position; }
@@ -33,6 +36,7 @@ class CpuKeptSegment final : public KeptSegment {
   std::vector<float> keys(int layer, int kv_head) const override;
   std::vector<float> values(int layer, int kv_head) const override;
   std::span<const std::byte> image() const override { return image_; }
+  bool intact() const override { return !intact_ || intact_(); }
   std::shared_ptr<const KeptSegment> reduced(const KeptForm& form,
                                              std::span<const float> received) const override;
 
@@ -49,6 +53,7 @@ class CpuKeptSegment final : public KeptSegment {
   KeptImageLayout layout_;
   std::span<const std::byte> image_;
   std::shared_ptr<const void> owner_;
+  std::function<bool()> intact_;
 };
 
 // Fills an image block by block. Bytes that nobody writes are zeros, so equal contents are equal images.
