@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: headwise contributors
 """What people install: the Debian packages, the systemd unit inside, and the Dockerfile, as far as no container engine is needed."""
+import json
+import re
 import shutil
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+from where import BINARY, TINY, built
 
 from conftest import ROOT, must_run, run
 
@@ -87,3 +92,33 @@ def test_the_dockerfile_is_sound():
     if not linter.is_file():
         pytest.skip("no hadolint in this environment; run scripts/setup python")
     assert must_run(linter, "--no-color", ROOT / "packaging" / "Dockerfile") == ""
+
+
+def test_the_dockerfile_names_what_is_there():
+    """Files of the tree, the tools that the wheel is built with, and the answer of its health check."""
+    text = (ROOT / "packaging" / "Dockerfile").read_text()
+    named = set(re.findall(r"(?<![\w/])(?:scripts|packaging)/[\w./-]*\w", text))
+    assert {"scripts/packages-build.txt", "scripts/python_package.py", "packaging/bundle.py"} <= named
+    assert [name for name in named if not (ROOT / name).is_file()] == []
+    tools = re.search(r"grep -E '\^\(([\w|-]+)\)==' (\S+)", text)
+    pins = {line.partition("==")[0] for line in (ROOT / tools[2]).read_text().splitlines() if "==" in line}
+    assert set(tools[1].split("|")) <= pins
+    left_out = (ROOT / ".dockerignore").read_text().split()
+    assert not [name for name in named if name.split("/")[0] in left_out]
+
+
+def test_the_health_check_asks_and_hears():
+    """The image has no curl: bash asks. 0 for a server, another status for none."""
+    command = json.loads(re.search(r'CMD (\["bash".*\])', (ROOT / "packaging" / "Dockerfile").read_text())[1])
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    asks = [part.replace("/8080", f"/{port}") for part in command]
+    assert subprocess.run(asks, capture_output=True, check=False, timeout=30).returncode != 0
+    with subprocess.Popen([built(BINARY), "serve", "--port", str(port), "--model", TINY], stderr=subprocess.DEVNULL) as server:
+        try:
+            end = time.monotonic() + 60
+            while subprocess.run(asks, capture_output=True, check=False, timeout=30).returncode != 0:
+                assert time.monotonic() < end and server.poll() is None
+                time.sleep(0.1)
+        finally:
+            server.terminate()
