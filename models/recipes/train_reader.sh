@@ -9,6 +9,7 @@
 #   first  4,000 updates on the sets in FIRST below, whose data is made before the others'
 #   all    6,000 more on all sets, the learning rate down to nothing
 #   models/recipes/train_reader.sh POOL OUT [DEVICE]
+# What the frozen layers make of each passage is kept, too (OUT/trunk, a fifth of a megabyte each): they run once.
 # Held-out questions (models/training/held_out.tsv) say which update is kept; OUT/STAGE/log.jsonl has the curve.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -47,7 +48,7 @@ stage() {
     python3 "$root/scripts/pool_mix.py" --sets "$training/sets.tsv" --only "$3" --pool "$pool" --lists "$out/lists" --kind web=.55 --kind steps=.25 \
       "${kinds[@]}"; } > "$out/$1.toml"
   local align=("$headwise" align --config "$out/$1.toml" --from "$2" --updates "$4" --learning-rate "$5" --floor "$6"
-    --device "$device" --precision "$precision" --output "$out/$1")
+    --device "$device" --precision "$precision" --trunk-cache "$out/trunk" --output "$out/$1")
   if [[ $device != cpu ]]; then
     "${align[@]}" --accumulate 2
     return

@@ -80,10 +80,6 @@ Tensor attend_slots(const Tensor& q, const Tensor& k, const Tensor& v, const Pro
   return mixed.reshape({P * M, H, D}).index_select(0, prompt.slot_places);
 }
 
-Tensor leave_slots_out(const Tensor& x, const PromptTensors& prompt) {
-  return torch::cat({x.slice(0, 0, prompt.base), x.slice(0, prompt.instruction_begin)}, 0);
-}
-
 TailAttention attend_tail(const Tensor& q, const Tensor& k, const PromptTensors& prompt, int64_t kv_heads) {
   const int64_t I = prompt.instruction();
   const int64_t Q = prompt.queries();

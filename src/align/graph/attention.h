@@ -26,9 +26,6 @@ torch::Tensor attend_causally(const torch::Tensor& q, const torch::Tensor& k, co
 torch::Tensor attend_slots(const torch::Tensor& q, const torch::Tensor& k, const torch::Tensor& v,
                            const PromptTensors& prompt, int64_t kv_heads, double scale);
 
-// Of [T, K, D] the tokens that are no slot's: what rows see before a join.
-torch::Tensor leave_slots_out(const torch::Tensor& x, const PromptTensors& prompt);
-
 // Attention of the instruction's and the queries' rows, n of the latter in all.
 struct TailAttention {
   torch::Tensor instruction;  // [H, I, query_begin]

@@ -112,4 +112,17 @@ PromptTensors without_slots(const PromptTensors& prompt) {
   return rows;
 }
 
+Tensor leave_slots_out(const Tensor& x, const PromptTensors& prompt) {
+  return torch::cat({x.slice(0, 0, prompt.base), x.slice(0, prompt.instruction_begin)}, 0);
+}
+
+PromptTensors rows_alone(const PromptTensors& prompt) {
+  PromptTensors rows = without_slots(prompt);
+  rows.ids = leave_slots_out(prompt.ids, prompt);
+  rows.positions = leave_slots_out(prompt.positions, prompt);
+  rows.slot_tokens = Tensor();
+  rows.slot_places = Tensor();
+  return rows;
+}
+
 }  // namespace headwise

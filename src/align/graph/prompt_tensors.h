@@ -50,5 +50,9 @@ PromptTensors prompt_tensors(const BuiltPrompt& prompt, const torch::Device& dev
 // The rows' own prompt, where they see no slots: base, instruction and queries, close together. What is said
 // of slots and summed tokens is the whole prompt's still.
 PromptTensors without_slots(const PromptTensors& prompt);
+// The same as a prompt of its own, which has no slots.
+PromptTensors rows_alone(const PromptTensors& prompt);
+// Of [T, ...] the tokens that are no slot's: what rows see before a join.
+torch::Tensor leave_slots_out(const torch::Tensor& x, const PromptTensors& prompt);
 
 }  // namespace headwise

@@ -223,7 +223,7 @@ std::vector<Tensor> TrainingModel::run_layer(int layer, const Tensor& hidden, co
                                     LayerTensor::kQueryNorm, prompt.positions.slice(0, first_row));
   const bool apart = layer < options_.join;
   const PromptTensors rows = apart ? without_slots(prompt) : prompt;
-  const auto seen = [&](const Tensor& x) { return apart ? graph::leave_slots_out(x, prompt) : x; };
+  const auto seen = [&](const Tensor& x) { return apart ? leave_slots_out(x, prompt) : x; };
   const graph::TailAttention tail =
       graph::attend_tail(q.slice(0, prompt.instruction_begin - first_row) * scale, seen(k), rows, K);
   std::vector<Tensor> out{Tensor()};
@@ -242,14 +242,60 @@ std::vector<Tensor> TrainingModel::run_layer(int layer, const Tensor& hidden, co
   return out;
 }
 
+Tensor TrainingModel::run_causally(int layer, const Tensor& hidden, const Tensor& positions) const {
+  const Tensor normed = norm(hidden, layer, LayerTensor::kAttentionNorm);
+  const Tensor k = project_and_turn(normed, layer, LayerTensor::kKey, LayerTensor::kKeyNorm, positions);
+  const Tensor q = project_and_turn(normed, layer, LayerTensor::kQuery, LayerTensor::kQueryNorm, positions);
+  const Tensor attention =
+      graph::attend_causally(q, k, project(normed, layer, LayerTensor::kValue), config_.kv_heads,
+                             spec_.layers[static_cast<size_t>(layer)].query_scale);
+  return run_mlp(hidden + linear(attention.reshape({hidden.size(0), -1}), layer, LayerTensor::kOutput),
+                 layer);
+}
+
+Tensor TrainingModel::trunk_by_slots(const PromptTensors& prompt) const {
+  const PromptTensors rows = rows_alone(prompt);
+  Tensor of_rows = embedding_.index_select(0, rows.ids);
+  for (int layer = 0; layer < options_.first_layer; ++layer)
+    of_rows = run_layer(layer, of_rows, rows, {}).front();
+  std::vector<Tensor> parts{of_rows.slice(0, 0, prompt.base)};
+  const Tensor base = torch::arange(prompt.base, prompt.slot_tokens.options());
+  for (int64_t slot = 0; slot < prompt.slot_tokens.size(0); ++slot) {
+    // Behind its end stands its last token again.
+    const Tensor own = std::get<0>(torch::unique_consecutive(prompt.slot_tokens[slot]));
+    const Tensor tokens = torch::cat({base, own});
+    const Tensor ids = prompt.ids.index_select(0, tokens);
+    const std::string key = trunk_cache_->key(ids, prompt.base, frozen_);
+    if (const auto kept = trunk_cache_->find(key)) {
+      parts.push_back(kept->front().to(options_.device));
+      continue;
+    }
+    const Tensor positions = prompt.positions.index_select(0, tokens);
+    Tensor hidden = embedding_.index_select(0, ids);
+    for (int layer = 0; layer < options_.first_layer; ++layer)
+      hidden = run_causally(layer, hidden, positions);
+    parts.push_back(hidden.slice(0, prompt.base));
+    trunk_cache_->put(key, {parts.back()});
+  }
+  parts.push_back(of_rows.slice(0, prompt.base));
+  return torch::cat(parts);
+}
+
 ReadAttention TrainingModel::read(const PromptTensors& prompt, std::span<const HeadId> heads) const {
   ReadAttention attention(heads.size());
   const bool checkpoint = options_.checkpoint && torch::GradMode::is_enabled();
+  const bool by_slots = keeps_slots(prompt);
   Tensor hidden;
   int layer = 0;
-  const std::string key = trunk_cache_ ? trunk_cache_->key(prompt, heads, frozen_) : "";
-  const auto kept = trunk_cache_ ? trunk_cache_->find(key) : std::nullopt;
-  if (kept) {
+  const std::string key = trunk_cache_ && !by_slots ? trunk_cache_->key(prompt, heads, frozen_) : "";
+  const auto kept = trunk_cache_ && !by_slots ? trunk_cache_->find(key) : std::nullopt;
+  if (by_slots) {
+    layer = options_.first_layer;
+    hidden = trunk_by_slots(prompt);
+    for (size_t i = 0; i < heads.size(); ++i) {
+      if (heads[i].layer < layer) attention[i] = graph::no_attention(prompt);
+    }
+  } else if (kept) {
     layer = options_.first_layer;
     hidden = kept->front().to(options_.device);
     size_t next = 1;
@@ -260,7 +306,7 @@ ReadAttention TrainingModel::read(const PromptTensors& prompt, std::span<const H
     hidden = embedding_.index_select(0, prompt.ids);
   }
   for (; layer <= options_.deepest_layer; ++layer) {
-    if (trunk_cache_ && !kept && layer == options_.first_layer) {
+    if (trunk_cache_ && !by_slots && !kept && layer == options_.first_layer) {
       std::vector<Tensor> values{hidden};
       for (size_t i = 0; i < heads.size(); ++i) {
         if (heads[i].layer < layer) values.push_back(attention[i]);

@@ -106,6 +106,14 @@ class TrainingModel {
   // One layer's input to its output and what its read heads give; output is undefined for the deepest layer.
   std::vector<torch::Tensor> run_layer(int layer, const torch::Tensor& hidden, const PromptTensors& prompt,
                                        const std::vector<int>& heads) const;
+  // The same of tokens that each see all before them, and nothing is read.
+  torch::Tensor run_causally(int layer, const torch::Tensor& hidden, const torch::Tensor& positions) const;
+  // What enters the first trained layer, where rows see no slots before it: of each slot kept or run by
+  // itself, whatever stands beside it.
+  torch::Tensor trunk_by_slots(const PromptTensors& prompt) const;
+  bool keeps_slots(const PromptTensors& prompt) const {
+    return trunk_cache_ && options_.join >= options_.first_layer && prompt.slot_tokens.defined();
+  }
   // The residual stream after attention to that after the MLP.
   torch::Tensor run_mlp(const torch::Tensor& after, int layer) const;
   // A matrix of the layer, with its bias and what is trained of it.

@@ -8,7 +8,6 @@
 
 #include "align/graph/tensor_values.h"
 #include "base/file.h"
-#include "base/fingerprint.h"
 #include "formats/safetensors.h"
 #include "formats/safetensors_writer.h"
 
@@ -35,13 +34,27 @@ void TrunkCache::add_change(int64_t layer, int tensor, const torch::Tensor& a, c
   changes_ += change.hex();
 }
 
-std::string TrunkCache::key(const PromptTensors& prompt, std::span<const HeadId> heads, bool frozen) const {
+Fingerprint TrunkCache::trunk_key(bool frozen) const {
   Fingerprint key;
   key.add(trunk_.model);
   key.add(trunk_.bf16 ? "bf16" : "fp32");
   key.add(frozen ? "" : changes_);
-  for (const int64_t number : {int64_t{trunk_.layers}, int64_t{trunk_.join}, prompt.base,
-                               prompt.instruction_begin, prompt.query_begin, prompt.shared_rows}) {
+  key.add(static_cast<double>(trunk_.layers));
+  return key;
+}
+
+std::string TrunkCache::key(const torch::Tensor& ids, int64_t base, bool frozen) const {
+  Fingerprint key = trunk_key(frozen);
+  key.add("passage");
+  key.add(static_cast<double>(base));
+  add_bytes(key, ids);
+  return key.hex();
+}
+
+std::string TrunkCache::key(const PromptTensors& prompt, std::span<const HeadId> heads, bool frozen) const {
+  Fingerprint key = trunk_key(frozen);
+  for (const int64_t number : {int64_t{trunk_.join}, prompt.base, prompt.instruction_begin,
+                               prompt.query_begin, prompt.shared_rows}) {
     key.add(static_cast<double>(number));
   }
   for (const torch::Tensor* tensor :

@@ -106,6 +106,43 @@ TEST_F(Joined, ATrunkIsKeptForEachChangeOfIt) {
   std::filesystem::remove_all(folder);
 }
 
+// Below a join a passage is the same whatever stands beside it: each runs once, in whichever prompt.
+TEST_F(Joined, ATrunkIsKeptPassageByPassage) {
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("headwise_passages_trunk_" + std::to_string(::getpid()));
+  std::filesystem::remove_all(folder);
+  for (const Way& way : {kWays[0], kWays[1], kWays[3]}) {
+    TrainingModelOptions options = every_projection();
+    options.first_layer = options.join = 1;
+    Scorer plain = make_scorer(*model_, way, options);
+    options.trunk_cache = folder;
+    Scorer kept = make_scorer(*model_, way, options);
+    stir(plain);
+    stir(kept);
+    const TrunkCache& cache = *kept.model().trunk_cache();
+    const auto count = static_cast<int64_t>(kPassages.size());
+    const auto expected = gradients(plain);
+    const auto first = gradients(kept);
+    EXPECT_EQ(cache.missed() + cache.found(), count);
+    const auto second = gradients(kept);
+    EXPECT_EQ(cache.missed() + cache.found(), 2 * count);
+    EXPECT_GE(cache.found(), count);
+    for (size_t i = 0; i < expected.size(); ++i) {
+      EXPECT_TRUE(torch::allclose(first[i], expected[i], 1e-4, 1e-6)) << "parameter " << i;
+      EXPECT_TRUE(torch::equal(second[i], first[i])) << "parameter " << i << ", run or kept: the same bits";
+    }
+    // Other company, other order, other queries.
+    torch::NoGradGuard no_grad;
+    const std::vector<Passage> others{kPassages[4], {.id = "6", .title = "", .text = "new"}, kPassages[1]};
+    const std::vector<std::string_view> query{"a new query"};
+    const int64_t missed = cache.missed();
+    EXPECT_TRUE(torch::allclose(*kept.logits(query, others), *plain.logits(query, others), 1e-4, 1e-6));
+    EXPECT_EQ(cache.missed(), missed + 1);
+    EXPECT_FALSE(cache.first_error());
+    std::filesystem::remove_all(folder);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Tiny, JoinedModel,
                          testing::Values("tiny-llama", "tiny-llama-linear-f32.gguf", "tiny-llama-llama3",
                                          "tiny-llama-yarn", "tiny-mistral", "tiny-qwen2", "tiny-qwen3"),
