@@ -85,7 +85,7 @@ def candidates_of(pool_set: PoolSet, query: str, most: int, asked: np.ndarray, c
 
 
 def list_of(pool_set: PoolSet, query: str, candidates: list[str], scores: dict[str, float], size: int, near: float,
-            choose: random.Random) -> list[str]:
+            spread: int, choose: random.Random) -> list[str]:
     """Positives and hard negatives, in no order that says which is which."""
     known = pool_set.known(query)
     positives = [document for document, grade in known.items() if grade > 0]
@@ -97,7 +97,7 @@ def list_of(pool_set: PoolSet, query: str, candidates: list[str], scores: dict[s
         # Nothing is known: the teacher alone speaks, of near and far ones.
         others = candidates
     needed = size - len(chosen)
-    chosen += choose.sample(others[:2 * needed], min(needed, len(others)))
+    chosen += choose.sample(others[:max(needed, spread)], min(needed, len(others)))
     choose.shuffle(chosen)
     return chosen
 
@@ -130,7 +130,7 @@ def make_batches(pool_set: PoolSet, held_out: set[str], teacher: Teacher, argume
             lists = {}
             for query in queries[begin:begin + arguments.questions]:
                 scores = {document: float(vectors[document] @ asked[query]) for document in [*candidates[query], *pool_set.known(query)]}
-                lists[query] = list_of(pool_set, query, candidates[query], scores, arguments.list_size, arguments.near, choose)
+                lists[query] = list_of(pool_set, query, candidates[query], scores, arguments.list_size, arguments.near, arguments.spread, choose)
             batch = batch_of(pool_set, lists, asked, vectors)
             if len(batch["passages"]) > 1:
                 yield batch
@@ -167,6 +167,7 @@ def main() -> None:
     parser.add_argument("--bf16", action="store_true", help="what the store lacks is encoded with products in bf16")
     parser.add_argument("--words", type=int, default=80, help="of a passage, for the teacher and in the file")
     parser.add_argument("--list-size", type=int, default=12)
+    parser.add_argument("--spread", type=int, default=40, help="a list is drawn from this many of the best candidates: as deep as rankings are read again")
     parser.add_argument("--questions", type=int, default=2, help="of a batch")
     parser.add_argument("--rounds", type=int, default=1, help="how often each question is asked, with a new list each time")
     parser.add_argument("--mine", action="store_true", help="candidates by the teacher, too: it reads the whole corpus")

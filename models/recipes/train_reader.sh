@@ -34,11 +34,11 @@ mkdir -p "$out/lists"
 
 # lists SET...: what scripts/teacher_lists.py makes of each, once
 lists() {
-  local name kind teacher temperature bonus frozen near
-  while IFS=$'\t' read -r name kind teacher temperature bonus frozen near; do
+  local name kind teacher temperature bonus frozen near rounds
+  while IFS=$'\t' read -r name kind teacher temperature bonus frozen near rounds; do
     [[ ",$1," == *",$name,"* && ! -f $out/lists/$name.jsonl ]] || continue
     "$python" "$root/scripts/teacher_lists.py" --set "$pool/$name" --held-out "$training/held_out.tsv" --teacher "$teacher" --store "$out/vectors" \
-      --device "$device" --near "$near" --rounds 2 "${cheap[@]}" --run "$out/lists/$name.held-out.trec" --targets "$out/lists/$name.jsonl"
+      --device "$device" --near "$near" --rounds "$rounds" "${cheap[@]}" --run "$out/lists/$name.held-out.trec" --targets "$out/lists/$name.jsonl"
   done < <(tail -n +2 "$training/sets.tsv")
 }
 

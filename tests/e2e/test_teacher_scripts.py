@@ -180,7 +180,7 @@ def test_lists_leave_held_out_questions_out_and_grade_the_rest(counter, pool, tm
 
 def test_what_the_teacher_takes_for_relevant_is_no_negative(counter, pool, tmp_path):
     def unjudged_twins(*more):
-        return sum(passage["text"].startswith(f"{question} {question} and") for batch in lists_of(pool, tmp_path, "--questions", "1", *more)
+        return sum(passage["text"].startswith(f"{question} {question} and") for batch in lists_of(pool, tmp_path, "--questions", "1", "--spread", "6", *more)
                    for question in batch["queries"] for passage in batch["passages"])
     assert unjudged_twins("--near", "0") > 0
     assert unjudged_twins() == 0
