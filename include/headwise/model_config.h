@@ -13,7 +13,7 @@ namespace headwise {
 
 // How positions become rotation angles. Frequencies: inv_freq[i] = theta^(-2i/D), then scaled.
 struct RopeScaling {
-  enum class Kind { kNone, kLinear, kLlama3, kYarn };
+  enum class Kind { kNone, kLinear, kLlama3, kYarn, kLongrope };
   Kind kind = Kind::kNone;
   double factor = 1.0;
   // llama3: bands between original/low_freq_factor and original/high_freq_factor wavelengths are
@@ -32,11 +32,15 @@ struct RopeScaling {
   // GGUF llama3 files hold the divisors themselves (tensor rope_freqs.weight, D/2 values); wins over the
   // fields above.
   std::vector<float> frequency_divisors;
+  // longrope (Ding et al. 2024, arXiv 2402.13753): divisors of each frequency in prompts of at most
+  // original_context positions, and in longer ones; cos and sin scaled by attention_factor in both.
+  std::vector<float> short_divisors;
+  std::vector<float> long_divisors;
 };
 
 // Dimensions: L layers, H query heads, K key/value heads, D head width, C model width, F ffn, V vocabulary.
 struct ModelConfig {
-  std::string architecture;  // "llama", "qwen2", "qwen3": the key of the family table
+  std::string architecture;  // "llama", "qwen2", "gemma3": the key of the family table
   std::string name;          // general.name, _name_or_path or the file's name
   int64_t layers = 0;
   int64_t heads = 0;
@@ -47,12 +51,22 @@ struct ModelConfig {
   int64_t vocabulary = 0;
   int64_t context = 0;  // longest position trained for, scaling included
   double norm_epsilon = 1e-5;
+  double norm_weight_offset = 0.0;  // 1 where the file stores weights of norms as their distance from 1
   double rope_theta = 10000.0;
   RopeScaling rope_scaling;
-  bool qkv_bias = false;     // qwen2; llama with attention_bias
-  bool output_bias = false;  // bias on the attention output projection (llama with attention_bias)
-  bool mlp_bias = false;     // llama with mlp_bias
-  bool qk_norm = false;      // qwen3: RMS norm of each head's q and k before rotary
+  int64_t rotary_width = 0;        // dimensions of a head that positions turn, the first ones; 0: all of them
+  double window_rope_theta = 0.0;  // of layers with a window, unscaled; 0: as the others
+  // By layer: how many positions back a token sees, its own included; 0: all. Empty: all, in every layer.
+  std::vector<int64_t> windows;
+  std::vector<int64_t> layers_without_rotary;  // ascending
+  double query_scale = 0.0;                    // on q . k; 0: 1/sqrt(D)
+  double soft_cap = 0.0;                       // of attention logits; 0: none
+  double embedding_multiplier = 1.0;
+  double residual_multiplier = 1.0;  // on what attention and the MLP add
+  bool qkv_bias = false;             // qwen2; llama with attention_bias
+  bool output_bias = false;          // bias on the attention output projection (llama with attention_bias)
+  bool mlp_bias = false;             // llama with mlp_bias
+  bool qk_norm = false;              // qwen3: RMS norm of each head's q and k before rotary
   bool permuted_qk = false;  // GGUF llama files: rows of q and k are stored in interleaved rotary order
   bool tied_embeddings = true;
   // Features the files ask for and this build does not have, one phrase each ("sliding window of 4096 tokens

@@ -42,20 +42,42 @@ struct SeenTile {
   // Of the rows' own block, where row r sees the keys up to place (first_row + r) / heads; 0 of others.
   int64_t heads;
   int64_t first_row;
+  const int64_t* lowest;  // of each row the lowest position that it sees; null: all
 
   int64_t keys_of_row(int64_t row) const {
     if (heads == 0) return std::min(columns, block.count - first);
     return std::clamp<int64_t>((first_row + row) / heads + 1 - first, 0, columns);
   }
+  // Keys of the tile that lie too far back for a row.
+  int64_t keys_behind_row(int64_t row) const {
+    if (lowest == nullptr) return 0;
+    return std::clamp<int64_t>(keys_before(block, lowest[row]) - first, 0, columns);
+  }
 };
+
+// Which keys rows see by their positions: from `lowest` of each on (null: all), which is never below `least`.
+struct Reach {
+  const int64_t* lowest = nullptr;
+  int64_t least = INT64_MIN;
+
+  Reach from(int64_t row) const { return {lowest == nullptr ? nullptr : lowest + row, least}; }
+  // The first tile of a block that some row may see something of. Tiles before it would add exact zeros.
+  int64_t first_tile(const KeyBlock& block) const {
+    return lowest == nullptr ? 0 : keys_before(block, least) / kKeyTile * kKeyTile;
+  }
+};
+
+inline Reach reach_of(const int64_t* lowest, int64_t rows) {
+  return {lowest, *std::min_element(lowest, lowest + rows)};
+}
 
 // Calls visit(tile) for the tiles of whole blocks, in order.
 template <typename Visit>
-inline void for_each_tile(std::span<const KeyBlock> blocks, const Visit& visit) {
+inline void for_each_tile(std::span<const KeyBlock> blocks, const Reach& reach, const Visit& visit) {
   for (const KeyBlock& block : blocks) {
-    for (int64_t key = 0; key < block.count; key += kKeyTile) {
+    for (int64_t key = reach.first_tile(block); key < block.count; key += kKeyTile) {
       const int64_t width = tile_width(block.count, key);
-      visit(SeenTile{block, key, width, width, 0, 0});
+      visit(SeenTile{block, key, width, width, 0, 0, reach.lowest});
     }
   }
 }
@@ -63,23 +85,30 @@ inline void for_each_tile(std::span<const KeyBlock> blocks, const Visit& visit) 
 // The same for what `rows` rows see of their own block.
 template <typename Visit>
 inline void for_each_own_tile(const KeyBlock& own, int64_t heads, int64_t first_row, int64_t rows,
-                              const Visit& visit) {
+                              const Reach& reach, const Visit& visit) {
   const int64_t end = (first_row + rows - 1) / heads + 1;
-  for (int64_t key = 0; key < end; key += kKeyTile) {
-    visit(SeenTile{own, key, tile_width(own.count, key), tile_width(end, key), heads, first_row});
+  for (int64_t key = reach.first_tile(own); key < end; key += kKeyTile) {
+    visit(
+        SeenTile{own, key, tile_width(own.count, key), tile_width(end, key), heads, first_row, reach.lowest});
   }
 }
 
 template <typename Visit>
-inline void for_each_tile(const Visibility& visible, int64_t rows, const Visit& visit) {
-  for_each_tile(visible.context, visit);
-  for_each_own_tile(visible.own, 1, visible.first_row, rows, visit);
+inline void for_each_tile(const Visibility& visible, int64_t rows, const Reach& reach, const Visit& visit) {
+  for_each_tile(visible.context, reach, visit);
+  for_each_own_tile(visible.own, 1, visible.first_row, rows, reach, visit);
 }
 
-// Hides the keys of a tile row past the first `keys`.
-inline void hide_after(float* logits, int64_t keys, int64_t columns) {
-  for (int64_t i = keys; i < columns; ++i) logits[i] = -INFINITY;
+// The logits of a row of a tile as the softmax takes them: capped, and hidden where the row sees no key.
+inline void settle_logits(float* logits, const SeenTile& tile, int64_t row, float soft_cap) {
+  if (soft_cap > 0.0f) cap_softly(logits, tile.columns, soft_cap);
+  std::fill(logits, logits + tile.keys_behind_row(row), -INFINITY);
+  for (int64_t i = tile.keys_of_row(row); i < tile.columns; ++i) logits[i] = -INFINITY;
 }
+
+// What is taken from logits before exp; a row that has seen nothing yet has only hidden ones, and exp makes
+// zeros of them.
+inline float shift_of(float largest) { return largest == -INFINITY ? 0.0f : largest; }
 
 inline float row_maximum(const float* x, int64_t count) {
   Vec largest = Vec::load(x);
@@ -124,6 +153,7 @@ struct OnlineRows {
   float* largest;  // [rows]
   float* total;    // [rows]
   float* room;     // a tile of narrow keys or values as fp32
+  float soft_cap;
 
   OnlineRows from(int64_t row) const {
     return {queries + row * head_width,
@@ -132,7 +162,8 @@ struct OnlineRows {
             sums + row * padded_width(head_width),
             largest + row,
             total + row,
-            room};
+            room,
+            soft_cap};
   }
 };
 
@@ -142,7 +173,7 @@ inline void take_logits(const OnlineRows& rows, int64_t first, int64_t count, co
   float top[kBlockRows];
   for (int64_t r = 0; r < count; ++r) {
     float* x = rows.logits + (first + r) * kKeyTile;
-    hide_after(x, tile.keys_of_row(first + r), tile.columns);
+    settle_logits(x, tile, first + r, rows.soft_cap);
     top[r] = std::max(rows.largest[first + r], row_maximum(x, tile.columns));
   }
   for (int64_t r = 0; r < count; ++r) {
@@ -159,7 +190,7 @@ inline void take_logits(const OnlineRows& rows, int64_t first, int64_t count, co
   }
   Vec terms[kBlockRows];
   for (int64_t r = 0; r < count; ++r) {
-    terms[r] = exponentiate(rows.logits + (first + r) * kKeyTile, tile.columns, top[r]);
+    terms[r] = exponentiate(rows.logits + (first + r) * kKeyTile, tile.columns, shift_of(top[r]));
   }
   for (int64_t r = 0; r < count; ++r) rows.total[first + r] += terms[r].sum();
 }
@@ -193,11 +224,26 @@ void attend_tile(const OnlineRows& rows, int64_t count, const SeenTile& tile) {
   small_product<true>(rows.logits, kKeyTile, count, values, width, tile.columns, rows.sums, width, width);
 }
 
+// The lowest position that each query row of a call sees; `lowest` has room for kAttendRows.
+inline Reach reach_of(const AttendArgs& args, int64_t* lowest) {
+  if (args.rules.window == 0) return {};
+  int64_t count = 0;
+  for (const QueryRows& part : args.parts) {
+    for (int64_t row = part.first; row < part.first + part.rows; ++row) {
+      lowest[count++] = lowest_seen(args.rules, part.own, row / args.heads);
+    }
+  }
+  return reach_of(lowest, count);
+}
+
 void attend(const AttendArgs& args) {
   const int64_t width = padded_width(args.head_width);
   int64_t count = 0;
   for (const QueryRows& part : args.parts) count += part.rows;
-  OnlineRows rows{args.queries, args.head_width, args.scratch, nullptr, nullptr, nullptr, nullptr};
+  int64_t lowest[kAttendRows] = {};
+  const Reach reach = reach_of(args, lowest);
+  OnlineRows rows{args.queries, args.head_width, args.scratch, nullptr,
+                  nullptr,      nullptr,         nullptr,      args.rules.soft_cap};
   rows.sums = rows.logits + kAttendRows * kKeyTile;
   rows.largest = rows.sums + kAttendRows * width;
   rows.total = rows.largest + kAttendRows;
@@ -206,7 +252,7 @@ void attend(const AttendArgs& args) {
   std::fill(rows.largest, rows.largest + count, -INFINITY);
   std::fill(rows.total, rows.total + count, 0.0f);
 
-  for_each_tile(args.shared, [&](const SeenTile& tile) {
+  for_each_tile(args.shared, reach, [&](const SeenTile& tile) {
     const int64_t size = kept_bytes(tile.block.type);
     fetch(static_cast<const char*>(tile.block.values) + tile.first * width * size,
           tile.stride * width * size);
@@ -217,8 +263,8 @@ void attend(const AttendArgs& args) {
   for (const QueryRows& part : args.parts) {
     const OnlineRows own = rows.from(first);
     const auto visit = [&](const SeenTile& tile) { attend_tile(own, part.rows, tile); };
-    for_each_tile(part.context, visit);
-    for_each_own_tile(part.own, args.heads, part.first, part.rows, visit);
+    for_each_tile(part.context, reach.from(first), visit);
+    for_each_own_tile(part.own, args.heads, part.first, part.rows, reach.from(first), visit);
     first += part.rows;
   }
 
@@ -236,24 +282,32 @@ void read(const ReadArgs& args) {
     const int64_t rows = std::min(kReadRows, args.rows - first);
     Visibility visible = args.visible;
     visible.first_row += first;
+    int64_t lowest[kReadRows] = {};
+    Reach reach;
+    if (args.rules.window > 0) {
+      for (int64_t row = 0; row < rows; ++row) {
+        lowest[row] = lowest_seen(args.rules, visible.own, visible.first_row + row);
+      }
+      reach = reach_of(lowest, rows);
+    }
     const int64_t stride = keys_seen(visible, rows);  // logits [rows, stride], tiles in the order of visits
     float largest[kReadRows];
     std::fill(largest, largest + rows, -INFINITY);
     float* all_logits = args.scratch + tile_scratch(args.head_width);
     float* logits = all_logits;
-    for_each_tile(visible, rows, [&](const SeenTile& tile) {
+    for_each_tile(visible, rows, reach, [&](const SeenTile& tile) {
       small_product<false>(args.queries + first * args.query_stride, args.query_stride, rows,
                            key_tile(tile.block, tile.first, args.head_width, args.scratch), tile.stride,
                            args.head_width, logits, stride, tile.columns);
       for (int64_t row = 0; row < rows; ++row) {
-        hide_after(logits + row * stride, tile.keys_of_row(row), tile.columns);
+        settle_logits(logits + row * stride, tile, row, args.rules.soft_cap);
         largest[row] = std::max(largest[row], row_maximum(logits + row * stride, tile.columns));
       }
       logits += tile.columns;
     });
     double total[kReadRows] = {};
     float* terms = all_logits;
-    for_each_tile(visible, rows, [&](const SeenTile& tile) {
+    for_each_tile(visible, rows, reach, [&](const SeenTile& tile) {
       for (int64_t row = 0; row < rows; ++row) {
         total[row] += exponentiate(terms + row * stride, tile.columns, largest[row]).sum();
       }
@@ -262,7 +316,7 @@ void read(const ReadArgs& args) {
     float scales[kReadRows];
     for (int64_t row = 0; row < rows; ++row) scales[row] = static_cast<float>(1.0 / total[row]);
     const float* probabilities = all_logits;
-    for_each_tile(visible, rows, [&](const SeenTile& tile) {
+    for_each_tile(visible, rows, reach, [&](const SeenTile& tile) {
       float* sums = args.attention_sum + tile.block.place + tile.first;
       for (int64_t i = 0; i < tile.columns; i += Vec::kLanes) {
         Vec sum = Vec::load(sums + i);

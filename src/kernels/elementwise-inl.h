@@ -98,6 +98,34 @@ void silu_multiply(float* gate, const float* up, int64_t count) {
   });
 }
 
+// (1 + tanh(u)) / 2 is 1 / (1 + exp(-2u)).
+void gelu_multiply(float* gate, const float* up, int64_t count) {
+  const Vec one = Vec::set(1.0f);
+  const Vec highest = Vec::set(-87.0f);  // as above
+  const Vec slope = Vec::set(2.0f * 0.7978845608028654f);
+  const Vec cubic = Vec::set(0.044715f);
+  for_each_vector(count, [&](int64_t i, int64_t lanes) {
+    const Vec g = Vec::load_first(gate + i, lanes);
+    const Vec inner = slope * Vec::fma(cubic * g * g, g, g);
+    const Vec e = exponential(Vec::zero() - Vec::max(inner, highest));
+    (g / (one + e) * Vec::load_first(up + i, lanes)).store_first(gate + i, lanes);
+  });
+}
+
+// x = cap * tanh(x / cap), tanh(y) as 1 - 2 / (exp(2y) + 1): good to some 1e-7 of the cap. count is a
+// multiple of the lanes.
+inline void cap_softly(float* x, int64_t count, float cap) {
+  const Vec one = Vec::set(1.0f);
+  const Vec double_inverse = Vec::set(2.0f / cap);
+  const Vec lowest = Vec::set(-80.0f);  // and by symmetry the highest: tanh is 1 there
+  const Vec c = Vec::set(cap);
+  const Vec twice_cap = Vec::set(2.0f * cap);
+  for (int64_t i = 0; i < count; i += Vec::kLanes) {
+    const Vec negated = Vec::max(Vec::zero() - Vec::load(x + i) * double_inverse, lowest);
+    (c - twice_cap / (exponential(Vec::zero() - negated) + one)).store(x + i);
+  }
+}
+
 void add(float* x, const float* y, int64_t count) {
   for_each_vector(count, [&](int64_t i, int64_t lanes) {
     (Vec::load_first(x + i, lanes) + Vec::load_first(y + i, lanes)).store_first(x + i, lanes);

@@ -56,11 +56,31 @@ struct KeyBlock {
   int64_t count = 0;
   int64_t first_position = 0;  // of the first token; the others follow one by one
   int64_t place = 0;           // of its first key in what `read` adds up; a multiple of kKeyGrain
+  // Where not all tokens have keys: those that do, ascending; null: all do. Key i is then at first_position +
+  // tokens[i].
+  const int32_t* tokens = nullptr;
   KeptType type = KeptType::kFloat32;
   // Of int8: what a number is multiplied by. What key_tiles.h decodes.
   const float* key_scales = nullptr;    // [D]
   const float* value_scales = nullptr;  // [count]
 };
+
+// How many of a block's keys are of tokens before `position`.
+inline int64_t keys_before(const KeyBlock& block, int64_t position) {
+  const int64_t token = position - block.first_position;
+  if (block.tokens == nullptr) return std::clamp<int64_t>(token, 0, block.count);
+  return std::lower_bound(block.tokens, block.tokens + block.count, token) - block.tokens;
+}
+
+// What becomes of a logit before the softmax, and which keys are too far back to be seen.
+struct LogitRules {
+  float soft_cap = 0.0f;  // above 0: logits become soft_cap * tanh(logit / soft_cap) (Gemma team 2024)
+  int64_t window = 0;     // above 0: a row sees positions above its own - window (Beltagy et al. 2020)
+};
+// The lowest position that a row sees; `row` is its place in the segment whose keys are `own`.
+constexpr int64_t lowest_seen(const LogitRules& rules, const KeyBlock& own, int64_t row) {
+  return rules.window == 0 ? INT64_MIN / 2 : own.first_position + row - rules.window + 1;
+}
 
 // Which keys a run of query rows sees: every key of the blocks `context`, and of the block of its own segment
 // causally: row r (0-based in the call) sees the keys up to first_row + r.
@@ -89,9 +109,10 @@ struct QueryRows {
   KeyBlock own;
 };
 struct AttendArgs {
-  const float* queries = nullptr;  // [query rows, D], after rotary, scaled by 1/sqrt(D); part after part
+  const float* queries = nullptr;  // [query rows, D], after rotary and scaling; part after part
   int64_t head_width = 0;
   int64_t heads = 1;
+  LogitRules rules;
   std::span<const KeyBlock> shared;  // what all rows see first: passed once for all of them
   std::span<const QueryRows> parts;  // up to kAttendRows query rows together
   float* out = nullptr;              // [query rows, D]
@@ -108,6 +129,7 @@ struct ReadArgs {
   int64_t query_stride = 0;
   int64_t rows = 0;  // any number
   int64_t head_width = 0;
+  LogitRules rules;
   Visibility visible;
   // A[h](i, j) summed over the rows i is added, for key j of a block to [block.place + j].
   float* attention_sum = nullptr;
@@ -167,6 +189,9 @@ struct KernelTable {
   void (*rotate)(float* x, const float* cos, const float* sin, int64_t width, float scale);
   // gate[i] = gate[i] / (1 + exp(-gate[i])) * up[i] (SwiGLU, Shazeer 2020)
   void (*silu_multiply)(float* gate, const float* up, int64_t count);
+  // gate[i] = gate[i] / 2 * (1 + tanh(sqrt(2 / pi) (gate[i] + 0.044715 gate[i]^3))) * up[i] (Hendrycks and
+  // Gimpel 2016; GeGLU, Shazeer 2020)
+  void (*gelu_multiply)(float* gate, const float* up, int64_t count);
   // x[i] += y[i]
   void (*add)(float* x, const float* y, int64_t count);
   // x[i] += scale * y[i], rounded twice: the same bits in every table.

@@ -32,6 +32,14 @@ void silu_multiply(float* gate, const float* up, int64_t count) {
   for (int64_t i = 0; i < count; ++i) gate[i] = gate[i] / (1.0f + std::exp(-gate[i])) * up[i];
 }
 
+void gelu_multiply(float* gate, const float* up, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) {
+    const float g = gate[i];
+    const float inner = 0.7978845608028654f * (g + 0.044715f * g * g * g);
+    gate[i] = 0.5f * g * (1.0f + std::tanh(inner)) * up[i];
+  }
+}
+
 void add(float* x, const float* y, int64_t count) {
   for (int64_t i = 0; i < count; ++i) x[i] += y[i];
 }
@@ -64,29 +72,36 @@ float value_number(const KeyBlock& block, int64_t key, int64_t d, int64_t head_w
   return block.type == KeptType::kInt8 ? number * block.value_scales[key] : number;
 }
 
-float logit(const float* query, const KeyBlock& block, int64_t key, int64_t head_width) {
-  float sum = 0.0f;
-  for (int64_t d = 0; d < head_width; ++d) sum += query[d] * key_number(block, key, d, head_width);
-  return sum;
-}
-
-// What one row sees: whole blocks, and keys [0, own_keys) of its own.
+// A query row, and what it sees: whole blocks, and keys [0, own_keys) of its own; of all of them those from
+// position `lowest` on.
 struct RowView {
+  const float* query;
+  int64_t head_width;
+  float soft_cap;
+  int64_t lowest;
   std::span<const KeyBlock> shared;
   std::span<const KeyBlock> context;
   const KeyBlock& own;
   int64_t own_keys;
 };
 
+float logit(const RowView& view, const KeyBlock& block, int64_t key) {
+  float sum = 0.0f;
+  for (int64_t d = 0; d < view.head_width; ++d) {
+    sum += view.query[d] * key_number(block, key, d, view.head_width);
+  }
+  return view.soft_cap > 0.0f ? view.soft_cap * std::tanh(sum / view.soft_cap) : sum;
+}
+
 // Calls visit(block, key) for every key that a row sees, block by block.
 template <typename Visit>
 void for_each_visible(const RowView& view, const Visit& visit) {
   for (const auto blocks : {view.shared, view.context}) {
     for (const KeyBlock& block : blocks) {
-      for (int64_t key = 0; key < block.count; ++key) visit(block, key);
+      for (int64_t key = keys_before(block, view.lowest); key < block.count; ++key) visit(block, key);
     }
   }
-  for (int64_t key = 0; key < view.own_keys; ++key) visit(view.own, key);
+  for (int64_t key = keys_before(view.own, view.lowest); key < view.own_keys; ++key) visit(view.own, key);
 }
 
 // Largest logit and the sum of exp(logit - largest) of one row.
@@ -95,23 +110,24 @@ struct SoftmaxTerms {
   double sum = 0.0;
 };
 
-SoftmaxTerms softmax_terms(const float* query, int64_t head_width, const RowView& view) {
+SoftmaxTerms softmax_terms(const RowView& view) {
   SoftmaxTerms terms;
   for_each_visible(view, [&](const KeyBlock& block, int64_t key) {
-    terms.largest = std::max(terms.largest, logit(query, block, key, head_width));
+    terms.largest = std::max(terms.largest, logit(view, block, key));
   });
   for_each_visible(view, [&](const KeyBlock& block, int64_t key) {
-    terms.sum += std::exp(logit(query, block, key, head_width) - terms.largest);
+    terms.sum += std::exp(logit(view, block, key) - terms.largest);
   });
   return terms;
 }
 
-void attend_row(const float* query, int64_t head_width, const RowView& view, float* out) {
-  const SoftmaxTerms terms = softmax_terms(query, head_width, view);
+void attend_row(const RowView& view, float* out) {
+  const SoftmaxTerms terms = softmax_terms(view);
+  const int64_t head_width = view.head_width;
   std::fill(out, out + head_width, 0.0f);
   for_each_visible(view, [&](const KeyBlock& block, int64_t key) {
     const auto probability =
-        static_cast<float>(std::exp(logit(query, block, key, head_width) - terms.largest) / terms.sum);
+        static_cast<float>(std::exp(logit(view, block, key) - terms.largest) / terms.sum);
     for (int64_t d = 0; d < head_width; ++d) out[d] += probability * value_number(block, key, d, head_width);
   });
 }
@@ -121,7 +137,10 @@ void attend(const AttendArgs& args) {
   float* out = args.out;
   for (const QueryRows& part : args.parts) {
     for (int64_t row = part.first; row < part.first + part.rows; ++row) {
-      attend_row(query, args.head_width, {args.shared, part.context, part.own, row / args.heads + 1}, out);
+      const int64_t place = row / args.heads;
+      attend_row({query, args.head_width, args.rules.soft_cap, lowest_seen(args.rules, part.own, place),
+                  args.shared, part.context, part.own, place + 1},
+                 out);
       query += args.head_width;
       out += args.head_width;
     }
@@ -131,11 +150,14 @@ void attend(const AttendArgs& args) {
 void read(const ReadArgs& args) {
   for (int64_t row = 0; row < args.rows; ++row) {
     const float* query = args.queries + row * args.query_stride;
-    const RowView view{{}, args.visible.context, args.visible.own, args.visible.first_row + row + 1};
-    const SoftmaxTerms terms = softmax_terms(query, args.head_width, view);
+    const int64_t place = args.visible.first_row + row;
+    const int64_t lowest = lowest_seen(args.rules, args.visible.own, place);
+    const RowView view{query, args.head_width,      args.rules.soft_cap, lowest,
+                       {},    args.visible.context, args.visible.own,    place + 1};
+    const SoftmaxTerms terms = softmax_terms(view);
     for_each_visible(view, [&](const KeyBlock& block, int64_t key) {
       args.attention_sum[block.place + key] +=
-          static_cast<float>(std::exp(logit(query, block, key, args.head_width) - terms.largest) / terms.sum);
+          static_cast<float>(std::exp(logit(view, block, key) - terms.largest) / terms.sum);
     });
   }
 }
@@ -185,6 +207,7 @@ const KernelTable kScalarKernels{.name = "scalar",
                                  .rms_norm = rms_norm,
                                  .rotate = rotate,
                                  .silu_multiply = silu_multiply,
+                                 .gelu_multiply = gelu_multiply,
                                  .add = add,
                                  .add_scaled = add_scaled,
                                  .attend = attend,

@@ -21,6 +21,7 @@ constexpr KernelTable vector_table(std::string_view name) {
           .rms_norm = rms_norm,
           .rotate = rotate,
           .silu_multiply = silu_multiply,
+          .gelu_multiply = gelu_multiply,
           .add = add,
           .add_scaled = add_scaled,
           .attend = attend,

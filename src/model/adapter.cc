@@ -76,6 +76,16 @@ std::optional<FactorName> factor_name(std::string_view name, TensorNames names) 
   return std::nullopt;
 }
 
+// The module of a tensor's name that holds several projections in one; empty where it is none.
+std::string fused_module(std::string_view name, TensorNames names) {
+  for (const TensorName& row : names) {
+    if (row.holds.tensors().size() < 2 || !role_of(row.holds.tensors().front()).adaptable) continue;
+    const std::string module(module_of(row));
+    if (name.find("." + module + ".lora_") != std::string_view::npos) return module;
+  }
+  return "";
+}
+
 Result<std::vector<float>> factor_values(const TensorView& view, const std::vector<int64_t>& shape) {
   if (view.shape != shape) {
     return fail(ErrorCode::kInvalidInput, "tensor '" + view.name + "' should have shape " +
@@ -167,8 +177,15 @@ Result<Adapter> read_factors(const SafetensorsFile& file, const AdapterConfig& c
     if (view.name.starts_with("base_model.model.lm_head.lora_")) continue;
     const auto name = factor_name(view.name, family_of(model).names);
     if (!name) {
-      return fail(ErrorCode::kUnsupported, "tensor '" + view.name + "' is no LoRA factor of a projection (" +
-                                               adaptable_words() + ") of a layer");
+      const std::string fused = fused_module(view.name, family_of(model).names);
+      return fail(
+          ErrorCode::kUnsupported,
+          "tensor '" + view.name + "' is no LoRA factor of a projection (" + adaptable_words() +
+              ") of a layer" +
+              (fused.empty() ? ""
+                             : "; " + fused +
+                                   " is several of them in one, whose adapters are not read: "
+                                   "train o_proj and down_proj alone, or merge the adapter into the model"));
     }
     const auto& [layer, tensor, module] = name->matrix;
     if (layer >= model.layers) {

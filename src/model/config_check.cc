@@ -38,8 +38,37 @@ Status check_positive(double value, double largest, std::string_view what) {
                                             show_number(largest));
 }
 
+constexpr double kLargest = 1e12;
+
+Status check_longrope(const ModelConfig& config) {
+  const RopeScaling& scaling = config.rope_scaling;
+  const int64_t turned = config.rotary_width != 0 ? config.rotary_width : config.head_width;
+  HW_RETURN_IF_ERROR(check_positive(static_cast<double>(scaling.original_context), kLargest,
+                                    "the original context of the rope scaling"));
+  HW_RETURN_IF_ERROR(check_positive(scaling.attention_factor, kLargest, "the rope attention factor"));
+  for (const std::vector<float>* divisors : {&scaling.short_divisors, &scaling.long_divisors}) {
+    if (static_cast<int64_t>(divisors->size()) * 2 != turned) {
+      return fail(ErrorCode::kInvalidInput, "longrope has " + std::to_string(divisors->size()) +
+                                                " factors; expected half of the " + std::to_string(turned) +
+                                                " dimensions that positions turn");
+    }
+    for (const float divisor : *divisors) {
+      HW_RETURN_IF_ERROR(check_positive(divisor, kLargest, "a longrope factor"));
+    }
+  }
+  return {};
+}
+
 Status check_rope(const ModelConfig& config) {
-  constexpr double kLargest = 1e12;
+  if (config.rotary_width < 0 || config.rotary_width > config.head_width || config.rotary_width % 2 != 0) {
+    return fail(ErrorCode::kInvalidInput, "positions turn " + std::to_string(config.rotary_width) +
+                                              " dimensions of a head; expected an even number up to " +
+                                              std::to_string(config.head_width));
+  }
+  if (config.window_rope_theta != 0.0) {
+    HW_RETURN_IF_ERROR(
+        check_positive(config.window_rope_theta, kLargest, "the rope base of layers with a window"));
+  }
   HW_RETURN_IF_ERROR(check_positive(config.rope_theta, kLargest, "rope_theta"));
   const RopeScaling& scaling = config.rope_scaling;
   if (scaling.kind == RopeScaling::Kind::kNone) return {};
@@ -56,6 +85,7 @@ Status check_rope(const ModelConfig& config) {
     return {};
   }
   if (scaling.kind == RopeScaling::Kind::kLinear) return {};
+  if (scaling.kind == RopeScaling::Kind::kLongrope) return check_longrope(config);
   HW_RETURN_IF_ERROR(check_positive(static_cast<double>(scaling.original_context), kLargest,
                                     "the original context of the rope scaling"));
   if (scaling.kind == RopeScaling::Kind::kLlama3) {
@@ -100,6 +130,17 @@ double default_yarn_attention_factor(const RopeScaling& scaling) {
     return mscale_of(scaling.mscale) / mscale_of(scaling.mscale_all_dim);
   }
   return mscale_of(1.0);
+}
+
+Status check_multipliers(const ModelConfig& config) {
+  if (config.query_scale != 0.0) {
+    HW_RETURN_IF_ERROR(check_positive(config.query_scale, kLargest, "the scale of attention logits"));
+  }
+  if (config.soft_cap != 0.0) {
+    HW_RETURN_IF_ERROR(check_positive(config.soft_cap, kLargest, "the soft-cap of attention logits"));
+  }
+  HW_RETURN_IF_ERROR(check_positive(config.embedding_multiplier, kLargest, "the multiplier of embeddings"));
+  return check_positive(config.residual_multiplier, kLargest, "the multiplier of residuals");
 }
 
 Status check_config(const ModelConfig& config) {

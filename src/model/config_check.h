@@ -18,6 +18,9 @@ namespace headwise {
 // heads that kv heads do not divide, odd head width, an epsilon or a rope base that is not a positive number.
 Status check_config(const ModelConfig& config);
 
+// The same for what multiplies and caps: query_scale, soft_cap, the multipliers.
+Status check_multipliers(const ModelConfig& config);
+
 // Assigns a value that was read to its field, or passes its error on.
 template <typename T>
 Status store(Result<T> value, T& into) {

@@ -83,11 +83,20 @@ Status read_dimensions(const Keys& keys, ModelConfig& config) {
   return store(keys.real("attention.layer_norm_rms_epsilon", std::nullopt), config.norm_epsilon);
 }
 
-void read_features(const Keys& keys, ModelConfig& config) {
+Status read_numbers(const Keys& keys, const ModelFamily& family, ModelConfig& config) {
+  for (const FamilyNumber& number : family.numbers) {
+    if (number.field == nullptr || number.gguf.empty()) continue;
+    HW_RETURN_IF_ERROR(store(keys.real(number.gguf, number.missing_in_gguf), config.*number.field));
+  }
+  return {};
+}
+
+// `family` may be null.
+void read_features(const Keys& keys, const ModelFamily* family, ModelConfig& config) {
   const GgufFile& file = keys.file();
   for (const ConfigFeature& feature : kFeatures) {
     const std::string key = keys.key(feature.key);
-    if (file.find(key) == nullptr) continue;
+    if (file.find(key) == nullptr || (family != nullptr && family->reads(feature.key, true))) continue;
     const std::optional<bool> flag = file.boolean(key);
     const std::optional<double> number = flag ? std::optional(*flag ? 1.0 : 0.0) : file.real(key);
     if (number && *number == feature.inert) continue;
@@ -100,14 +109,40 @@ void read_features(const Keys& keys, ModelConfig& config) {
     config.unsupported.push_back(std::string(feature.phrase) + " (key " + key +
                                  (number ? " = " + show_number(*number) : "") + ")");
   }
-  const std::string window_key = keys.key("attention.sliding_window");
-  if (file.find(window_key) != nullptr) {
-    const int64_t window = file.integer(window_key).value_or(1);
-    if (window != 0 && window < config.context) {
-      config.unsupported.push_back("sliding window of " + std::to_string(window) + " tokens (key " +
-                                   window_key + ")");
-    }
+}
+
+// The numbers of `config` must be checked: layers are counted.
+Status read_layers(const Keys& keys, const ModelFamily& family, ModelConfig& config) {
+  using Window = ModelFamily::Window;
+  const int64_t step = family.no_rotary_interval;
+  for (int64_t i = step - 1; step > 0 && i < config.layers; i += step) {
+    config.layers_without_rotary.push_back(i);
   }
+  const bool pattern = family.gguf_window == Window::kPattern;
+  auto window = keys.integer("attention.sliding_window", pattern ? family.default_window : 0);
+  HW_RETURN_IF_ERROR(window);
+  if (*window == 0) return {};
+  if (*window < 0) {
+    return fail(ErrorCode::kInvalidInput, "the sliding window is " + std::to_string(*window) +
+                                              " tokens (key " + keys.key("attention.sliding_window") +
+                                              "); expected 0 or more");
+  }
+  if (family.gguf_window == Window::kIgnored) {
+    if (*window >= config.context) return {};
+    config.unsupported.push_back("sliding window of " + std::to_string(*window) + " tokens (key " +
+                                 keys.key("attention.sliding_window") + ")");
+    return {};
+  }
+  auto every = keys.integer("attention.sliding_window_pattern", pattern ? family.window_pattern : 0);
+  if (!every || *every < 0) {
+    config.unsupported.push_back("layers with a window that are listed one by one (key " +
+                                 keys.key("attention.sliding_window_pattern") + ")");
+    return {};
+  }
+  for (int64_t i = 0; i < config.layers; ++i) {
+    config.windows.push_back(*every > 0 && (i + 1) % *every == 0 ? 0 : *window);
+  }
+  return {};
 }
 
 // What the file's tensors say and its keys do not.
@@ -159,19 +194,21 @@ Result<ModelConfig> config_from_gguf(const GgufFile& file) {
     ModelConfig described = config;
     if (Status read = read_dimensions(keys, described); read && check_config(described)) {
       config = std::move(described);
-      read_features(keys, config);
+      read_features(keys, nullptr, config);
     }
     return config;
   }
   HW_RETURN_IF_ERROR(read_dimensions(keys, config));
-  HW_RETURN_IF_ERROR(gguf::read_rope(keys, config));
-  read_features(keys, config);
+  HW_RETURN_IF_ERROR(gguf::read_rope(keys, *family, config));
+  HW_RETURN_IF_ERROR(read_numbers(keys, *family, config));
+  read_features(keys, family, config);
   config.qk_norm = family->qk_norm;
   config.permuted_qk = family->gguf_permuted_qk;
   HW_RETURN_IF_ERROR(check_config(config));
   // After the check: there is a first layer.
+  HW_RETURN_IF_ERROR(read_layers(keys, *family, config));
+  HW_RETURN_IF_ERROR(complete_config(*family, config, true));
   read_tensor_features(file, *family, config);
-  name_not_computed(*family, config);
   return config;
 }
 

@@ -16,6 +16,7 @@
 #include "model/config_features.h"
 #include "model/families.h"
 #include "model/hf_keys.h"
+#include "model/hf_layers.h"
 #include "model/hf_rope.h"
 #include "model/layer_spec.h"
 
@@ -29,7 +30,6 @@ using hf::Json;
 using hf::real;
 using hf::show;
 using hf::text;
-using hf::wrong_type;
 
 // null, false and a missing key never ask for anything.
 constexpr std::array<ConfigFeature, 31> kFeatures{{
@@ -82,8 +82,10 @@ Status read_dimensions(const Json& json, const ModelFamily* family, ModelConfig&
   HW_RETURN_IF_ERROR(store(integer(json, "num_key_value_heads", kv_heads), config.kv_heads));
   const int64_t context = family != nullptr ? family->default_context : 2048;
   HW_RETURN_IF_ERROR(store(integer(json, "max_position_embeddings", context), config.context));
-  HW_RETURN_IF_ERROR(store(real(json, "rms_norm_eps", 1e-6), config.norm_epsilon));
-  HW_RETURN_IF_ERROR(store(boolean(json, "tie_word_embeddings", false), config.tied_embeddings));
+  const double epsilon = family != nullptr ? family->default_epsilon : 1e-6;
+  HW_RETURN_IF_ERROR(store(real(json, "rms_norm_eps", epsilon), config.norm_epsilon));
+  const bool tied = family != nullptr && family->tied_by_default;
+  HW_RETURN_IF_ERROR(store(boolean(json, "tie_word_embeddings", tied), config.tied_embeddings));
 
   const bool says_head_width = json.contains("head_dim");
   int64_t head_width = !says_head_width && family != nullptr ? family->default_head_width : 0;
@@ -101,50 +103,13 @@ Status read_dimensions(const Json& json, const ModelFamily* family, ModelConfig&
   return {};
 }
 
-// The layers that a window applies to, were there one.
-Result<std::vector<int64_t>> windowed_layers(const Json& json, const ModelFamily& family,
-                                             ModelConfig& config) {
-  std::vector<int64_t> layers;
-  const Json* types = family.window == ModelFamily::Window::kByLayer ? find(json, "layer_types") : nullptr;
-  if (types != nullptr) {
-    if (!types->is_array() || static_cast<int64_t>(types->size()) != config.layers) {
-      return wrong_type("layer_types", "an array of " + std::to_string(config.layers) + " strings", *types);
-    }
-    for (size_t i = 0; i < types->size(); ++i) {
-      if ((*types)[i] == "full_attention") continue;
-      if ((*types)[i] != "sliding_attention") {
-        config.unsupported.push_back("layers of type " + show((*types)[i]) + " (config key layer_types)");
-        return std::vector<int64_t>{};
-      }
-      layers.push_back(static_cast<int64_t>(i));
-    }
-    return layers;
+Status read_numbers(const Json& json, const ModelFamily& family, ModelConfig& config) {
+  for (const FamilyNumber& number : family.numbers) {
+    const std::string key(number.hugging_face);
+    if (number.field == nullptr || key.empty()) continue;
+    if (json.contains(key) && find(json, key) == nullptr) continue;  // null: none of it
+    HW_RETURN_IF_ERROR(store(real(json, key, number.missing), config.*number.field));
   }
-  int64_t first = 0;
-  if (family.window == ModelFamily::Window::kByLayer) {
-    HW_RETURN_IF_ERROR(store(integer(json, "max_window_layers", 28), first));
-  }
-  for (int64_t layer = std::max<int64_t>(first, 0); layer < config.layers; ++layer) layers.push_back(layer);
-  return layers;
-}
-
-Status read_window(const Json& json, const ModelFamily& family, ModelConfig& config) {
-  if (family.window == ModelFamily::Window::kIgnored) return {};
-  if (family.window == ModelFamily::Window::kByLayer) {
-    auto used = boolean(json, "use_sliding_window", false);
-    HW_RETURN_IF_ERROR(used);
-    if (!*used) return {};
-  }
-  // null: no window; missing: the class's default.
-  if (json.contains("sliding_window") && find(json, "sliding_window") == nullptr) return {};
-  auto window = integer(json, "sliding_window", 4096);
-  HW_RETURN_IF_ERROR(window);
-  if (*window >= config.context) return {};  // wider than any prompt
-  auto layers = windowed_layers(json, family, config);
-  HW_RETURN_IF_ERROR(layers);
-  if (layers->empty()) return {};
-  config.unsupported.push_back("sliding window of " + std::to_string(*window) + " tokens in " +
-                               layers_text(*layers) + " (config key sliding_window)");
   return {};
 }
 
@@ -155,8 +120,20 @@ bool is_inert(const Json& value, double inert) {
   return value.is_null() || ((value.is_array() || value.is_object()) && value.empty());
 }
 
-void read_features(const Json& json, ModelConfig& config) {
+// Gemma's classes read one key, all others another.
+void read_activation(const Json& json, const ModelFamily* family, ModelConfig& config) {
+  const bool gelu = family != nullptr && family->activation == Activation::kGeluTanh;
+  const char* key = gelu || find(json, "hidden_act") == nullptr ? "hidden_activation" : "hidden_act";
+  const std::string activation = text(json, key);
+  const bool known = gelu ? activation == "gelu_pytorch_tanh" : activation == "silu" || activation == "swish";
+  if (activation.empty() || known) return;
+  config.unsupported.push_back("activation " + printable(activation) + " (config key " + key + ")");
+}
+
+// `family` may be null.
+void read_features(const Json& json, const ModelFamily* family, ModelConfig& config) {
   for (const ConfigFeature& feature : kFeatures) {
+    if (family != nullptr && family->reads(feature.key, false)) continue;
     const Json* value = find(json, feature.key);
     if (value == nullptr || is_inert(*value, feature.inert)) continue;
     config.unsupported.push_back(std::string(feature.phrase) + " (config key " + std::string(feature.key) +
@@ -167,17 +144,13 @@ void read_features(const Json& json, ModelConfig& config) {
     config.unsupported.push_back("weights quantised by " + printable(text(*quantization, "quant_method")) +
                                  " (config key quantization_config): use the original model or a GGUF file");
   }
-  const std::string activation =
-      text(json, find(json, "hidden_act") != nullptr ? "hidden_act" : "hidden_activation");
-  if (!activation.empty() && activation != "silu" && activation != "swish") {
-    config.unsupported.push_back("activation " + printable(activation) + " (config key hidden_act)");
-  }
+  read_activation(json, family, config);
   const std::string positions = text(json, "position_embedding_type");
   if (!positions.empty() && positions != "rope" && positions != "rotary") {
     config.unsupported.push_back("position embedding " + printable(positions) +
                                  " (config key position_embedding_type)");
   }
-  // SmolLM3: 1 where a layer has rotary positions, 0 where it has none.
+  if (family != nullptr && family->no_rotary_interval != 0) return;
   if (const Json* rotary = find(json, "no_rope_layers"); rotary != nullptr && rotary->is_array()) {
     if (std::any_of(rotary->begin(), rotary->end(), [](const Json& layer) { return layer != 1; })) {
       config.unsupported.emplace_back("layers without rotary positions (config key no_rope_layers)");
@@ -212,16 +185,16 @@ Result<ModelConfig> config_from_hf(std::string_view config_json) {
                                  " (supported: " + supported_architectures() + ")");
     // What can be told about it is told; nothing of it will be computed.
     ModelConfig described = config;
-    if (read_dimensions(json, nullptr, described) && hf::read_rope(json, described) &&
+    if (read_dimensions(json, nullptr, described) && hf::read_rope(json, nullptr, described) &&
         check_config(described)) {
       config = std::move(described);
-      read_features(json, config);
+      read_features(json, nullptr, config);
     }
     return config;
   }
 
   HW_RETURN_IF_ERROR(read_dimensions(json, family, config));
-  HW_RETURN_IF_ERROR(hf::read_rope(json, config));
+  HW_RETURN_IF_ERROR(hf::read_rope(json, family, config));
   auto attention_bias = boolean(json, "attention_bias", false);
   HW_RETURN_IF_ERROR(attention_bias);
   auto mlp_bias = boolean(json, "mlp_bias", false);
@@ -230,11 +203,12 @@ Result<ModelConfig> config_from_hf(std::string_view config_json) {
   config.output_bias = family->reads_attention_bias && *attention_bias;
   config.mlp_bias = family->reads_mlp_bias && *mlp_bias;
   config.qk_norm = family->qk_norm;
-  read_features(json, config);
+  HW_RETURN_IF_ERROR(read_numbers(json, *family, config));
+  read_features(json, family, config);
   HW_RETURN_IF_ERROR(check_config(config));
   // After the check: it counts layers.
-  HW_RETURN_IF_ERROR(read_window(json, *family, config));
-  name_not_computed(*family, config);
+  HW_RETURN_IF_ERROR(hf::read_layers(json, *family, config));
+  HW_RETURN_IF_ERROR(complete_config(*family, config, false));
   return config;
 }
 

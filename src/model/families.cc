@@ -5,17 +5,20 @@
 
 #include <algorithm>
 #include <array>
-#include <utility>
+
+#include "model/config_check.h"
 
 namespace headwise {
 
 // Each in its file of families/.
-extern const ModelFamily kLlama, kMistral, kQwen2, kQwen3;
+extern const ModelFamily kLlama, kMistral, kQwen2, kQwen3, kGemma2, kGemma3, kOlmo2, kSmolLM3, kGranite,
+    kPhi3;
 
 namespace {
 
 // In the order in which they are looked for and named.
-constexpr std::array<const ModelFamily*, 4> kFamilies{&kLlama, &kMistral, &kQwen2, &kQwen3};
+constexpr std::array<const ModelFamily*, 10> kFamilies{&kLlama,  &kMistral, &kQwen2,   &kQwen3,   &kGemma2,
+                                                       &kGemma3, &kOlmo2,   &kSmolLM3, &kGranite, &kPhi3};
 
 // The classes that share the decoder: what stands on top of it is not read.
 constexpr std::array<std::string_view, 3> kClassSuffixes{"ForCausalLM", "Model", "ForSequenceClassification"};
@@ -35,6 +38,12 @@ const ModelFamily* find_family(const Matches& matches) {
 
 }  // namespace
 
+bool ModelFamily::reads(std::string_view key, bool of_gguf) const {
+  return std::any_of(numbers.begin(), numbers.end(), [&](const FamilyNumber& number) {
+    return (of_gguf ? number.gguf : number.hugging_face) == key;
+  });
+}
+
 std::span<const ModelFamily* const> model_families() { return kFamilies; }
 
 const ModelFamily* find_gguf_family(std::string_view architecture) {
@@ -52,10 +61,9 @@ const ModelFamily& family_of(const ModelConfig& config) {
   return family != nullptr ? *family : kLlama;
 }
 
-void name_not_computed(const ModelFamily& family, ModelConfig& config) {
-  for (std::string& phrase : not_computed(family.spec(config), config)) {
-    config.unsupported.push_back(std::move(phrase));
-  }
+Status complete_config(const ModelFamily& family, ModelConfig& config, bool gguf) {
+  if (family.complete != nullptr) family.complete(config, gguf);
+  return check_multipliers(config);
 }
 
 std::string supported_architectures() {

@@ -12,18 +12,33 @@
 #include <string>
 #include <string_view>
 
+#include "headwise/error.h"
 #include "headwise/model_config.h"
 #include "model/layer_spec.h"
 #include "model/tensor_names.h"
 
 namespace headwise {
 
+// A number that files of a family say and that others do not have, in config.json and in GGUF metadata
+// (empty: there is no such key). What holds where a file is silent is transformers' default for the one,
+// llama.cpp's for the other. Null for `field`: the key does not touch what this build computes, or is read
+// elsewhere.
+struct FamilyNumber {
+  std::string_view hugging_face;
+  std::string_view gguf;  // after "<architecture>."
+  double ModelConfig::*field = nullptr;
+  double missing = 0.0;
+  double missing_in_gguf = 0.0;
+};
+
 struct ModelFamily {
   // What a sliding_window key of config.json means.
   enum class Window {
-    kIgnored,    // nothing: transformers' class does not read it
-    kAllLayers,  // every layer, unless null
-    kByLayer,    // with use_sliding_window: the layers from max_window_layers on, or as layer_types says
+    kIgnored,        // nothing: transformers' class does not read it
+    kAllLayers,      // every layer, unless null
+    kByLayer,        // with use_sliding_window: the layers from max_window_layers on, or as layer_types says
+    kWithoutRotary,  // with use_sliding_window: the layers without rotary positions, or as layer_types says
+    kPattern,        // every layer but each window_pattern-th, or as layer_types says
   };
 
   std::string_view architecture;     // ModelConfig::architecture, and general.architecture of GGUF files
@@ -38,13 +53,30 @@ struct ModelFamily {
   Window window;
   // transformers' defaults for keys that are missing.
   int64_t default_context;
-  int64_t default_kv_heads;    // 0: as many as query heads
-  int64_t default_head_width;  // 0: width / heads
+  int64_t default_kv_heads;       // 0: as many as query heads
+  int64_t default_head_width;     // 0: width / heads
+  int64_t default_window = 4096;  // 0: none
+  int64_t window_pattern = 0;     // of Window::kPattern
+  double default_rope_theta = 10000.0;
+  double default_window_rope_theta = 0.0;  // of layers with a window; 0: as the others
+  double default_epsilon = 1e-6;
+  bool tied_by_default = false;
+  int64_t no_rotary_interval = 0;  // above 0: every such layer has no rotary positions
+  bool partial_rotary = false;     // reads partial_rotary_factor
+  bool longrope = false;           // reads rope scaling of type longrope
+  Activation activation = Activation::kSilu;
 
-  bool gguf_permuted_qk;  // GGUF files hold q and k rows in interleaved rotary order
+  Window gguf_window = Window::kIgnored;  // what the key means in GGUF files; kIgnored: it is refused
+  bool gguf_permuted_qk;                  // GGUF files hold q and k rows in interleaved rotary order
 
   TensorNames names;                               // of a layer, in the order they are looked for
   ModelSpec (*spec)(const ModelConfig& of_model);  // what its layers compute
+  std::span<const FamilyNumber> numbers = {};
+  // What follows from the rest, once all is read; null: nothing.
+  void (*complete)(ModelConfig& of_model, bool gguf) = nullptr;
+
+  // Whether a key of config.json, or of GGUF metadata, is one of `numbers`.
+  bool reads(std::string_view key, bool of_gguf) const;
 };
 
 std::span<const ModelFamily* const> model_families();
@@ -54,8 +86,8 @@ const ModelFamily* find_gguf_family(std::string_view architecture);
 const ModelFamily* find_hf_family(std::string_view class_name, std::string_view model_type);
 // The family of a model whose shape is known; Llama's where its architecture is none of ours.
 const ModelFamily& family_of(const ModelConfig& config);
-// Adds to config.unsupported what the family's layers ask for and no pass computes.
-void name_not_computed(const ModelFamily& family, ModelConfig& config);
+// The last step of reading a config whose numbers are checked: what follows from the rest, and a check of it.
+Status complete_config(const ModelFamily& family, ModelConfig& config, bool gguf);
 // "llama, qwen2, qwen3": for messages.
 std::string supported_architectures();
 

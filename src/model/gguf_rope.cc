@@ -14,6 +14,13 @@
 namespace headwise::gguf {
 namespace {
 
+// The values of a tensor of fp32; never more than the file holds: the reader has checked the tensor's bytes.
+std::vector<float> floats_of(const TensorView& tensor) {
+  std::vector<float> values(tensor.bytes / sizeof(float));
+  std::memcpy(values.data(), tensor.data, tensor.bytes);
+  return values;
+}
+
 // Llama-3 files: divisors in a tensor.
 Status read_frequency_divisors(const GgufFile& file, ModelConfig& config) {
   const TensorView* divisors = file.find_tensor(kFrequencyDivisors);
@@ -28,11 +35,32 @@ Status read_frequency_divisors(const GgufFile& file, ModelConfig& config) {
     return {};
   }
   config.rope_scaling.kind = RopeScaling::Kind::kLlama3;
-  std::vector<float>& values = config.rope_scaling.frequency_divisors;
-  // Never more than the file holds: the reader has checked the tensor's bytes.
-  values.resize(divisors->bytes / sizeof(float));
-  std::memcpy(values.data(), divisors->data, divisors->bytes);
+  config.rope_scaling.frequency_divisors = floats_of(*divisors);
   return {};
+}
+
+// Phi-3's files: two tensors of divisors.
+Status read_longrope(const Keys& keys, const ModelFamily& family, ModelConfig& config) {
+  constexpr std::string_view kShort = "rope_factors_short.weight";
+  constexpr std::string_view kLong = "rope_factors_long.weight";
+  const GgufFile& file = keys.file();
+  if (!has_tensor(file, kShort) && !has_tensor(file, kLong)) return {};
+  const TensorView* shorter = file.find_tensor(kShort);
+  const TensorView* longer = file.find_tensor(kLong);
+  const auto is_read = [](const TensorView* tensor) {
+    return tensor != nullptr && tensor->dtype == DType::kF32;
+  };
+  if (!family.longrope || !is_read(shorter) || !is_read(longer)) {
+    config.unsupported.push_back("longrope scaling (tensor " + std::string(kLong) + ")");
+    return {};
+  }
+  RopeScaling& scaling = config.rope_scaling;
+  scaling.kind = RopeScaling::Kind::kLongrope;
+  scaling.short_divisors = floats_of(*shorter);
+  scaling.long_divisors = floats_of(*longer);
+  HW_RETURN_IF_ERROR(
+      store(keys.integer("rope.scaling.original_context_length", config.context), scaling.original_context));
+  return store(keys.real("rope.scaling.attn_factor", 1.0), scaling.attention_factor);
 }
 
 Status read_yarn(const Keys& keys, ModelConfig& config) {
@@ -60,12 +88,14 @@ Status read_yarn(const Keys& keys, ModelConfig& config) {
 
 }  // namespace
 
-Status read_rope(const Keys& keys, ModelConfig& config) {
+Status read_rope(const Keys& keys, const ModelFamily& family, ModelConfig& config) {
   const GgufFile& file = keys.file();
   HW_RETURN_IF_ERROR(store(keys.real("rope.freq_base", 10000.0), config.rope_theta));
   auto rotary = keys.integer("rope.dimension_count", config.head_width);
   HW_RETURN_IF_ERROR(rotary);
-  if (*rotary != config.head_width) {
+  if (*rotary != config.head_width && *rotary > 0 && family.partial_rotary) {
+    config.rotary_width = *rotary;
+  } else if (*rotary != config.head_width) {
     config.unsupported.push_back("rotary positions on " + std::to_string(*rotary) + " of " +
                                  std::to_string(config.head_width) + " dimensions (key " +
                                  keys.key("rope.dimension_count") + ")");
@@ -74,11 +104,10 @@ Status read_rope(const Keys& keys, ModelConfig& config) {
     config.unsupported.push_back("rotary positions in sections (key " + keys.key("rope.dimension_sections") +
                                  ")");
   }
-  for (std::string_view name : {"rope_factors_long.weight", "rope_factors_short.weight"}) {
-    if (has_tensor(file, name))
-      config.unsupported.push_back("longrope scaling (tensor " + std::string(name) + ")");
+  if (family.default_window_rope_theta != 0.0) {
+    HW_RETURN_IF_ERROR(
+        store(keys.real("rope.freq_base_swa", family.default_window_rope_theta), config.window_rope_theta));
   }
-
   RopeScaling& scaling = config.rope_scaling;
   // "rope.scale_linear" is the spelling of files from 2023.
   auto legacy = keys.real("rope.scale_linear", 0.0);
@@ -95,10 +124,11 @@ Status read_rope(const Keys& keys, ModelConfig& config) {
     if (scaling.factor != 1.0) scaling.kind = RopeScaling::Kind::kLinear;
   } else if (kind == "yarn") {
     HW_RETURN_IF_ERROR(read_yarn(keys, config));
-  } else {
+  } else if (kind != "longrope" || !family.longrope) {
     config.unsupported.push_back("rope scaling of type " + printable(kind) + " (key " +
                                  keys.key("rope.scaling.type") + ")");
   }
+  HW_RETURN_IF_ERROR(read_longrope(keys, family, config));
   return read_frequency_divisors(file, config);
 }
 

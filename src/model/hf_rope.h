@@ -7,12 +7,13 @@
 
 #include "headwise/error.h"
 #include "headwise/model_config.h"
+#include "model/families.h"
 #include "model/hf_keys.h"
 
 namespace headwise::hf {
 
-// Into rope_theta, rope_scaling and, where scaling makes it longer, context; what is not supported is noted
-// by name. config.context must be read.
-Status read_rope(const Json& json, ModelConfig& config);
+// Into rope_theta, window_rope_theta, rotary_width, rope_scaling and, where scaling makes it longer, context;
+// what is not supported is noted by name. The dimensions of `config` must be read. `family` may be null.
+Status read_rope(const Json& json, const ModelFamily* family, ModelConfig& config);
 
 }  // namespace headwise::hf

@@ -13,41 +13,17 @@
 namespace headwise {
 namespace {
 
-// A feature of a layer that the passes do not compute: its phrase where a layer asks for it, "" where not.
-// When the passes learn one, its row goes.
+// A feature of a layer that the training graph has not: its phrase where a layer asks for it, "" where not.
+// When the graph learns one, its row goes.
 using Feature = std::string (*)(const LayerSpec&, const ModelConfig&);
 
-constexpr std::array<Feature, 9> kNotComputed{{
-    [](const LayerSpec& s, const ModelConfig&) -> std::string {
-      return s.norm_before_attention && s.norm_before_mlp ? "" : "no norm before attention or the MLP";
-    },
-    [](const LayerSpec& s, const ModelConfig&) -> std::string {
-      return s.norm_after_attention ? "norms after attention" : "";
-    },
-    [](const LayerSpec& s, const ModelConfig&) -> std::string {
-      return s.norm_after_mlp ? "norms after the MLP" : "";
-    },
-    [](const LayerSpec& s, const ModelConfig& c) -> std::string {
-      const double plain = 1.0 / std::sqrt(static_cast<double>(c.head_width));
-      return s.query_scale == plain
-                 ? ""
-                 : "attention scale of " + show_number(s.query_scale) + ", other than 1/sqrt(head width)";
-    },
-    [](const LayerSpec& s, const ModelConfig&) -> std::string {
-      return s.soft_cap == 0.0 ? "" : "soft-cap of attention logits at " + show_number(s.soft_cap);
-    },
+constexpr std::array<Feature, 2> kNotTrained{{
     [](const LayerSpec& s, const ModelConfig& c) -> std::string {
       if (s.window == 0 || s.window >= c.context) return "";
       return "sliding window of " + std::to_string(s.window) + " tokens";
     },
     [](const LayerSpec& s, const ModelConfig&) -> std::string {
-      return s.rotary == 0 ? "" : s.rotary == kNoRotary ? "no rotary positions" : "a rotary table of its own";
-    },
-    [](const LayerSpec& s, const ModelConfig&) -> std::string {
-      return s.activation == Activation::kSilu ? "" : "activation GELU (tanh)";
-    },
-    [](const LayerSpec& s, const ModelConfig&) -> std::string {
-      return s.residual_multiplier == 1.0 ? "" : "residuals scaled by " + show_number(s.residual_multiplier);
+      return s.soft_cap == 0.0 ? "" : "soft-cap of attention logits at " + show_number(s.soft_cap);
     },
 }};
 
@@ -56,28 +32,38 @@ constexpr std::array<Feature, 9> kNotComputed{{
 ModelSpec plain_spec(const ModelConfig& config) {
   LayerSpec layer;
   layer.norm_epsilon = config.norm_epsilon;
+  layer.norm_weight_offset = config.norm_weight_offset;
   layer.qk_norm = config.qk_norm;
   layer.qkv_bias = config.qkv_bias;
   layer.output_bias = config.output_bias;
   layer.mlp_bias = config.mlp_bias;
-  layer.query_scale = 1.0 / std::sqrt(static_cast<double>(config.head_width));
+  layer.query_scale = config.query_scale != 0.0 ? config.query_scale
+                                                : 1.0 / std::sqrt(static_cast<double>(config.head_width));
+  layer.soft_cap = config.soft_cap;
+  layer.residual_multiplier = config.residual_multiplier;
   ModelSpec spec;
+  spec.embedding_multiplier = config.embedding_multiplier;
   spec.layers.assign(static_cast<size_t>(config.layers), layer);
-  spec.rotary.push_back({config.head_width, config.rope_theta, config.rope_scaling});
+  const int64_t turned = config.rotary_width != 0 ? config.rotary_width : config.head_width;
+  spec.rotary.push_back({turned, config.rope_theta, config.rope_scaling});
+  const bool own_base = config.window_rope_theta != 0.0;
+  if (own_base) spec.rotary.push_back({turned, config.window_rope_theta, {}});
+  for (size_t i = 0; i < config.windows.size() && i < spec.layers.size(); ++i) {
+    spec.layers[i].window = config.windows[i];
+    if (own_base && config.windows[i] != 0) spec.layers[i].rotary = 1;
+  }
+  for (const int64_t i : config.layers_without_rotary) {
+    if (i < config.layers) spec.layers[static_cast<size_t>(i)].rotary = kNoRotary;
+  }
   return spec;
 }
 
-std::vector<std::string> not_computed(const ModelSpec& spec, const ModelConfig& config) {
+std::vector<std::string> not_trained(const ModelSpec& spec, const ModelConfig& config) {
   std::vector<std::string> phrases;
-  if (spec.embedding_multiplier != 1.0) {
-    phrases.push_back("embeddings scaled by " + show_number(spec.embedding_multiplier));
-  }
   for (const RotarySpec& rotary : spec.rotary) {
-    if (rotary.width == config.head_width) continue;
-    phrases.push_back("rotary positions on " + std::to_string(rotary.width) + " of " +
-                      std::to_string(config.head_width) + " dimensions");
+    if (rotary.scaling.kind == RopeScaling::Kind::kLongrope) phrases.emplace_back("longrope positions");
   }
-  for (const Feature feature : kNotComputed) {
+  for (const Feature feature : kNotTrained) {
     std::map<std::string, std::vector<int64_t>> layers_of;
     for (size_t layer = 0; layer < spec.layers.size(); ++layer) {
       const std::string phrase = feature(spec.layers[layer], config);

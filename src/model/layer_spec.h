@@ -8,7 +8,8 @@
 //
 // Numbers are as the formulas have them, in double; who computes in fp32 rounds them once.
 // Thread rule: immutable once made. Sources: Touvron et al. 2023 (Llama), Yang et al. 2024 (Qwen2), Qwen team
-// 2025 (Qwen3: q/k norm).
+// 2025 (Qwen3: q/k norm), Gemma team 2024 and 2025 (norms after, soft-caps, windows), OLMo team 2024 (norms
+// after alone), Granite team 2024 (multipliers), Yang et al. 2025 (layers without positions).
 #pragma once
 
 #include <cstdint>
@@ -35,7 +36,8 @@ struct LayerSpec {
   bool norm_after_attention = false;
   bool norm_before_mlp = true;
   bool norm_after_mlp = false;
-  bool qk_norm = false;  // each head's q and k, after their biases and before they are turned
+  bool qk_norm = false;       // each head's q and k, after their biases and before they are turned
+  bool wide_qk_norm = false;  // the same of all heads' q together, and of all heads' k
   double norm_epsilon = 1e-5;
   double norm_weight_offset = 0.0;  // 1 where a file stores weights as their distance from 1
 
@@ -71,10 +73,9 @@ struct ModelSpec {
 // function begins with it and changes what differs.
 ModelSpec plain_spec(const ModelConfig& config);
 
-// What `spec` asks for and no pass of this build computes, a phrase each, in the words of
-// ModelConfig::unsupported ("soft-cap of attention logits at 50 in layers 0-25"); empty when all of it is
-// computed.
-std::vector<std::string> not_computed(const ModelSpec& spec, const ModelConfig& config);
+// What `spec` asks for and the training graph has not, a phrase each ("soft-cap of attention logits at 50 in
+// layers 0-25"); empty when a model can be trained. The decoder computes all that a spec can say.
+std::vector<std::string> not_trained(const ModelSpec& spec, const ModelConfig& config);
 
 // "layer 3", "layers 0-2,5": for messages. `layers` ascending.
 std::string layers_text(const std::vector<int64_t>& layers);

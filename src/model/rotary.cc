@@ -56,9 +56,13 @@ float scale_yarn(const RotarySpec& spec, std::vector<float>& inverse) {
                                                            : default_yarn_attention_factor(scaling));
 }
 
+bool is_long(const RotarySpec& spec, int64_t positions) {
+  return spec.scaling.kind == RopeScaling::Kind::kLongrope && positions > spec.scaling.original_context;
+}
+
 }  // namespace
 
-RotaryFrequencies rotary_frequencies(const RotarySpec& spec) {
+RotaryFrequencies rotary_frequencies(const RotarySpec& spec, int64_t positions) {
   RotaryFrequencies frequencies;
   const int64_t half = spec.width / 2;
   for (int64_t i = 0; i < half; ++i) {
@@ -83,18 +87,32 @@ RotaryFrequencies rotary_frequencies(const RotarySpec& spec) {
     case RopeScaling::Kind::kYarn:
       frequencies.attention_factor = scale_yarn(spec, frequencies.inverse);
       break;
+    case RopeScaling::Kind::kLongrope: {
+      const auto& divisors = is_long(spec, positions) ? scaling.long_divisors : scaling.short_divisors;
+      for (size_t i = 0; i < frequencies.inverse.size(); ++i) frequencies.inverse[i] /= divisors[i];
+      frequencies.attention_factor = static_cast<float>(scaling.attention_factor);
+      break;
+    }
   }
   return frequencies;
 }
 
-void RotaryTable::reserve(int64_t positions) {
-  const int64_t have = half() == 0 ? positions : static_cast<int64_t>(cos_.size()) / half();
+RotaryTable::RotaryTable(const RotarySpec& spec)
+    : spec_(spec),
+      short_{rotary_frequencies(spec, 0), {}, {}},
+      long_{rotary_frequencies(spec, INT64_MAX), {}, {}} {}
+
+void RotaryTable::prepare(int64_t positions) {
+  is_long_ = is_long(spec_, positions);
+  Values& values = is_long_ ? long_ : short_;
+  const RotaryFrequencies& frequencies = values.frequencies;
+  const int64_t have = half() == 0 ? positions : static_cast<int64_t>(values.cos.size()) / half();
   for (int64_t position = have; position < positions; ++position) {
-    for (float frequency : frequencies_.inverse) {
+    for (float frequency : frequencies.inverse) {
       const double angle =
           static_cast<float>(position) * frequency;  // fp32 product, as transformers rounds it
-      cos_.push_back(static_cast<float>(std::cos(angle)) * frequencies_.attention_factor);
-      sin_.push_back(static_cast<float>(std::sin(angle)) * frequencies_.attention_factor);
+      values.cos.push_back(static_cast<float>(std::cos(angle)) * frequencies.attention_factor);
+      values.sin.push_back(static_cast<float>(std::sin(angle)) * frequencies.attention_factor);
     }
   }
 }

@@ -34,6 +34,8 @@ constexpr std::array<TensorRole, kLayerTensors> kRoles{{
     {LayerTensor::kDownBias, "", "C", Kind::kBias, false, false, &Spec::mlp_bias},
     {LayerTensor::kAttentionPostNorm, "", "C", Kind::kNorm, false, false, &Spec::norm_after_attention},
     {LayerTensor::kFfnPostNorm, "", "C", Kind::kNorm, false, false, &Spec::norm_after_mlp},
+    {LayerTensor::kQueryWideNorm, "", "HD", Kind::kNorm, false, true, &Spec::wide_qk_norm},
+    {LayerTensor::kKeyWideNorm, "", "KD", Kind::kNorm, false, true, &Spec::wide_qk_norm},
 }};
 
 constexpr bool in_order() {

@@ -40,8 +40,10 @@ enum class LayerTensor {
   kDownBias,
   kAttentionPostNorm,
   kFfnPostNorm,
+  kQueryWideNorm,
+  kKeyWideNorm,
 };
-inline constexpr int kLayerTensors = 20;
+inline constexpr int kLayerTensors = 22;
 
 enum class TensorKind { kMatrix, kNorm, kBias };
 

@@ -83,6 +83,12 @@ Result<std::unique_ptr<PassageKeeper>> PassageKeeper::open(std::shared_ptr<const
                                                            const PromptRules& rules, int deepest_layer,
                                                            Decoder& decoder) {
   if (!options.keep.any()) return nullptr;
+  if (model->config().rope_scaling.kind == RopeScaling::Kind::kLongrope) {
+    return fail(ErrorCode::kUnsupported,
+                "passages of this model cannot be kept: its positions turn otherwise in long prompts than in "
+                "short ones (longrope), so a passage's keys depend on the prompt; leave --keep and "
+                "--keep-memory out");
+  }
   auto pieces = tokenize_slots(model->tokenizer(), rules, {}, {});
   HW_RETURN_IF_ERROR(pieces);
   const int deepest = std::max(deepest_layer, options.keep_layer);

@@ -17,6 +17,8 @@ std::filesystem::path golden_folder();
 // The fixtures of a model: list, blocks, and blocks_span of tiny-llama. One that is missing throws.
 std::vector<Fixture> fixtures_of(const std::string& name);
 
+// Largest difference of the scores of all rows, relative, from what the fixture expects.
+double largest_difference(const Fixture& fixture, const std::shared_ptr<const ModelWeights>& weights);
 // Hidden states and per-head scores of every row set.
 void expect_agreement(const Fixture& fixture, const std::shared_ptr<const ModelWeights>& weights);
 // Hidden states of a prompt's first tokens alone, multiplied straight from stored weights, are those that the

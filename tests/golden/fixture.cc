@@ -26,6 +26,20 @@ T value_or_throw(Result<T> result) {
   return std::move(*result);
 }
 
+std::unique_ptr<ModelWeights> open_any(const std::filesystem::path& path, ModelOptions options) {
+  if (!std::filesystem::is_directory(path)) {
+    auto file = std::make_unique<GgufFile>(value_or_throw(GgufFile::open(path)));
+    const ModelConfig config = value_or_throw(config_from_gguf(*file));
+    if (!config.unsupported.empty()) throw std::runtime_error(config.unsupported.front());
+    return value_or_throw(ModelWeights::create(std::move(file), config, true, options));
+  }
+  const std::string text = value_or_throw(read_text_file(path / "config.json"));
+  const ModelConfig config = value_or_throw(config_from_hf(text));
+  if (!config.unsupported.empty()) throw std::runtime_error(config.unsupported.front());
+  auto file = std::make_unique<SafetensorsFile>(value_or_throw(SafetensorsFile::open(path)));
+  return value_or_throw(ModelWeights::create(std::move(file), config, false, options));
+}
+
 }  // namespace
 
 Fixture Fixture::open(const std::filesystem::path& folder, const std::string& stem) {
@@ -83,16 +97,14 @@ BuiltPrompt Fixture::prompt(QueryRows rows) const {
 }
 
 std::shared_ptr<const ModelWeights> open_weights(const std::filesystem::path& path, ModelOptions options) {
-  if (!std::filesystem::is_directory(path)) {
-    auto file = std::make_unique<GgufFile>(value_or_throw(GgufFile::open(path)));
-    const ModelConfig config = value_or_throw(config_from_gguf(*file));
-    return value_or_throw(ModelWeights::create(std::move(file), config, true, options));
-  }
-  const std::string text = value_or_throw(read_text_file(path / "config.json"));
-  const ModelConfig config = value_or_throw(config_from_hf(text));
-  if (!config.unsupported.empty()) throw std::runtime_error(config.unsupported.front());
-  auto file = std::make_unique<SafetensorsFile>(value_or_throw(SafetensorsFile::open(path)));
-  return value_or_throw(ModelWeights::create(std::move(file), config, false, options));
+  return open_any(path, options);
+}
+
+std::shared_ptr<const ModelWeights> open_changed(const std::filesystem::path& path,
+                                                 const std::function<void(ModelSpec&)>& change) {
+  std::unique_ptr<ModelWeights> weights = open_any(path, {});
+  change(weights->spec);
+  return weights;
 }
 
 std::vector<HeadId> all_heads(const ModelConfig& config) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -30,6 +31,9 @@ struct Fixture {
 // The weights of a folder or .gguf file, no tokenizer needed.
 std::shared_ptr<const ModelWeights> open_weights(const std::filesystem::path& path,
                                                  ModelOptions options = {});
+// The same, with layers that compute something else than they should.
+std::shared_ptr<const ModelWeights> open_changed(const std::filesystem::path& path,
+                                                 const std::function<void(ModelSpec&)>& change);
 
 // [3, L, H, N] as HeadScores has it, from one pass over all heads.
 struct PassResult {

@@ -17,9 +17,11 @@ namespace {
 namespace fs = std::filesystem;
 
 // By name, so that a fixture that is missing is noticed.
-constexpr const char* kTinyFixtures[] = {"tiny-llama",      "tiny-llama-linear",   "tiny-llama-llama3",
-                                         "tiny-llama-yarn", "tiny-mistral",        "tiny-qwen2",
-                                         "tiny-qwen3",      "tiny-llama-q8_0.gguf"};
+constexpr const char* kTinyFixtures[] = {
+    "tiny-llama",          "tiny-llama-linear", "tiny-llama-llama3", "tiny-llama-yarn",
+    "tiny-mistral",        "tiny-qwen2",        "tiny-qwen3",        "tiny-llama-q8_0.gguf",
+    "tiny-mistral-window", "tiny-gemma2",       "tiny-gemma3",       "tiny-olmo2",
+    "tiny-smollm3",        "tiny-granite",      "tiny-phi3",         "tiny-phi4"};
 
 // The model files that hold the very numbers of the fixture.
 std::vector<fs::path> models_of(const Fixture& fixture) {
@@ -52,10 +54,53 @@ TEST_P(ModelGolden, TheWayOfWorkingDoesNotChangeABit) {
 }
 
 TEST_P(ModelGolden, FewRowsAgreeWithMany) {
+  if (std::string(GetParam()) == "tiny-phi3") return;  // positions of short prompts turn otherwise
   const std::vector<Fixture> fixtures = fixtures_of(GetParam());
   ASSERT_FALSE(fixtures.empty());
   expect_few_rows_agree(models_of(fixtures.front()).front());
 }
+
+// What a family adds to the plain pass decides its scores: without it they are far from transformers'.
+struct Addition {
+  const char* name;
+  const char* fixture;
+  void (*remove)(ModelSpec& spec);
+};
+
+template <auto Member, auto Value>
+void set_in_layers(ModelSpec& spec) {
+  for (LayerSpec& layer : spec.layers) layer.*Member = Value;
+}
+
+constexpr Addition kAdditions[] = {
+    {"Mistral_window", "tiny-mistral-window", set_in_layers<&LayerSpec::window, 0>},
+    {"Gemma3_window", "tiny-gemma3", set_in_layers<&LayerSpec::window, 0>},
+    {"Gemma3_rotary_base", "tiny-gemma3", set_in_layers<&LayerSpec::rotary, 0>},
+    {"Gemma3_gelu", "tiny-gemma3", set_in_layers<&LayerSpec::activation, Activation::kSilu>},
+    {"Gemma3_embedding_scale", "tiny-gemma3", [](ModelSpec& spec) { spec.embedding_multiplier = 1.0; }},
+    {"Gemma2_soft_cap", "tiny-gemma2", set_in_layers<&LayerSpec::soft_cap, 0.0>},
+    {"Gemma2_window", "tiny-gemma2", set_in_layers<&LayerSpec::window, 0>},
+    {"SmolLM3_no_rotary", "tiny-smollm3", set_in_layers<&LayerSpec::rotary, 0>},
+    {"Granite_residual", "tiny-granite", set_in_layers<&LayerSpec::residual_multiplier, 1.0>},
+    {"Granite_query_scale", "tiny-granite", set_in_layers<&LayerSpec::query_scale, 0.25>},
+    {"Phi3_longrope", "tiny-phi3", [](ModelSpec& spec) { spec.rotary[0].scaling.original_context = 400; }},
+    {"Phi4_attention_factor", "tiny-phi4",
+     [](ModelSpec& spec) { spec.rotary[0].scaling.attention_factor = 1.0; }},
+};
+
+class WhatFamiliesAdd : public ::testing::TestWithParam<Addition> {};
+
+TEST_P(WhatFamiliesAdd, DecidesScores) {
+  const Addition& addition = GetParam();
+  for (const Fixture& fixture : fixtures_of(addition.fixture)) {
+    const fs::path model = models_of(fixture).front();
+    EXPECT_LT(largest_difference(fixture, open_weights(model)), 1e-4) << fixture.stem;
+    EXPECT_GT(largest_difference(fixture, open_changed(model, addition.remove)), 1e-2) << fixture.stem;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Additions, WhatFamiliesAdd, ::testing::ValuesIn(kAdditions),
+                         [](const auto& added) { return std::string(added.param.name); });
 
 INSTANTIATE_TEST_SUITE_P(Models, ModelGolden, ::testing::ValuesIn(kTinyFixtures), [](const auto& name) {
   std::string text = name.param;

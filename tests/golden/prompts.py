@@ -42,14 +42,17 @@ class Prompt:
     spans: list[list[int]] = field(default_factory=list)  # the passage alone
     rows: dict[str, list[int]] = field(default_factory=dict)
 
-    def mask(self) -> np.ndarray:
-        """visible[i, j]: token i may attend to token j."""
+    def mask(self, window: int | None = None) -> np.ndarray:
+        """visible[i, j]: token i may attend to token j; with a window only from positions above its own - window on."""
         count = len(self.ids)
         visible = np.tril(np.ones((count, count), dtype=bool))
         if self.encoding == BLOCKS:
             lead_end = self.lead[1]
             for begin, end in self.slots:
                 visible[begin:end, lead_end:begin] = False  # not the slots before
+        if window is not None:
+            positions = np.array(self.positions)
+            visible &= positions[None, :] > positions[:, None] - window
         return visible
 
     def to_json(self) -> dict:
@@ -96,8 +99,14 @@ def cut_words(text: str, words: int) -> str:
     return text if len(matches) <= words else text[: matches[words - 1].end()]
 
 
-def text_segments(tokenizer, query: str, passages: list[dict], encoding: str, max_words: int = 300) -> Segments:
-    """Template `default` (list) or `blocks` for a ChatML model. `tokenizer` is a Hugging Face tokenizers.Tokenizer."""
+# Special tokens that open the chat, the one that ends a turn, the one that begins the answer's, the answerer's name.
+CHATML = (("<|im_start|>",), "<|im_end|>", "<|im_start|>", "assistant")
+GEMMA = (("<bos>", "<start_of_turn>"), "<end_of_turn>", "<start_of_turn>", "model")
+
+
+def text_segments(tokenizer, query: str, passages: list[dict], encoding: str, max_words: int = 300, chat=CHATML) -> Segments:
+    """Template `default` (list) or `blocks`. `tokenizer` is a Hugging Face tokenizers.Tokenizer."""
+    opening, end, begin, answerer = chat
 
     def encode(text: str) -> list[int]:
         return tokenizer.encode(text, add_special_tokens=False).ids
@@ -114,11 +123,11 @@ def text_segments(tokenizer, query: str, passages: list[dict], encoding: str, ma
         body = cut_words(f"{title}\n{passage['text']}" if title else passage["text"], max_words)
         bodies.append(encode(f"[{number}] {body}" if encoding == LIST else body))
     return Segments(
-        lead=special("<|im_start|>") + encode("user\nHere are some paragraphs:\n\n"),
+        lead=[identity for name in opening for identity in special(name)] + encode("user\nHere are some paragraphs:\n\n"),
         passages=bodies,
         separators=[encode("\n\n") for _ in passages],
         instruction=encode("Please find information that are relevant to the following query in the paragraphs above.\n\nQuery:"),
         query=encode(" " + query),
         content_free_query=encode(" N/A"),
-        suffix=special("<|im_end|>") + encode("\n") + special("<|im_start|>") + encode("assistant\n"),
+        suffix=special(end) + encode("\n") + special(begin) + encode(f"{answerer}\n"),
     )

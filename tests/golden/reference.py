@@ -30,11 +30,13 @@ class Recorder:
     attention: dict[str, list[np.ndarray]]
 
 
-def reference_attention(module, query, key, value, attention_mask, scaling=None, **_):
+def reference_attention(module, query, key, value, attention_mask, scaling=None, softcap=None, **_):
     groups = query.shape[1] // key.shape[1]
     key = key.repeat_interleave(groups, dim=1)  # kv head of head h = h / (H/K)
     value = value.repeat_interleave(groups, dim=1)
     logits = query @ key.transpose(-1, -2) * scaling
+    if softcap is not None:
+        logits = softcap * torch.tanh(logits / softcap)
     logits = logits.masked_fill(~attention_mask, float("-inf"))
     probabilities = torch.softmax(logits, dim=-1)
     if _active is not None:
@@ -45,6 +47,16 @@ def reference_attention(module, query, key, value, attention_mask, scaling=None,
 
 
 AttentionInterface.register(_FUNCTION, reference_attention)
+
+
+def masks(model, prompt: Prompt, as_tensor):
+    """What the model's class takes as attention_mask: one for all layers, or one for each kind of layer."""
+    config = model.config
+    full, window = as_tensor(prompt.mask()), getattr(config, "sliding_window", None)
+    windowed = as_tensor(prompt.mask(window)) if window else full
+    if config.model_type in ("gemma2", "gemma3_text", "smollm3"):
+        return {"full_attention": full, "sliding_attention": windowed}
+    return windowed if config.model_type in ("mistral", "phi3") else full
 
 
 @torch.no_grad()
@@ -66,7 +78,7 @@ def run(model, prompt: Prompt, hidden_layers=()) -> tuple[dict[str, np.ndarray],
         model.model(
             input_ids=torch.tensor([prompt.ids]),
             position_ids=torch.tensor([prompt.positions]),
-            attention_mask=torch.from_numpy(prompt.mask())[None, None],
+            attention_mask=masks(model, prompt, lambda mask: torch.from_numpy(mask)[None, None]),
             use_cache=False,
         )
         return {name: np.stack(layers) for name, layers in _active.attention.items()}, hidden
@@ -97,7 +109,9 @@ def filter_slack(query: np.ndarray, content_free: np.ndarray) -> np.ndarray:
         return np.full(query.shape[:-1], np.inf)
     calibrated, scale = query - content_free, query + content_free
     threshold = calibrated.mean(axis=-1, keepdims=True) - 2 * calibrated.std(axis=-1, ddof=1, keepdims=True)
-    return (np.abs(calibrated - threshold) / (scale + scale.mean(axis=-1, keepdims=True))).min(axis=-1)
+    both = scale + scale.mean(axis=-1, keepdims=True)
+    # A passage that no row sees has no choice to make.
+    return np.where(both > 0, np.abs(calibrated - threshold) / np.where(both > 0, both, 1), np.inf).min(axis=-1)
 
 
 def scores(query: np.ndarray, content_free: np.ndarray, spans: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
@@ -119,9 +133,16 @@ def check_against_eager(model, prompt: Prompt) -> float:
     """Largest relative difference of the query rows' mean attention from transformers' own eager attentions."""
     attention, _ = run(model, prompt)
     model.set_attn_implementation("eager")
-    mask = torch.zeros(1, 1, len(prompt.ids), len(prompt.ids), dtype=model.dtype)
-    mask.masked_fill_(~torch.from_numpy(prompt.mask())[None, None], torch.finfo(model.dtype).min)
-    output = model.model(input_ids=torch.tensor([prompt.ids]), position_ids=torch.tensor([prompt.positions]), attention_mask=mask, use_cache=False, output_attentions=True)
+
+
+    def added(visible):
+        mask = torch.zeros(1, 1, len(prompt.ids), len(prompt.ids), dtype=model.dtype)
+        return mask.masked_fill_(~torch.from_numpy(visible)[None, None], torch.finfo(model.dtype).min)
+
+    output = model.model(
+        input_ids=torch.tensor([prompt.ids]), position_ids=torch.tensor([prompt.positions]), attention_mask=masks(model, prompt, added), use_cache=False,
+        output_attentions=True,
+    )
     worst = 0.0
     for name, (begin, end) in prompt.rows.items():
         eager = np.stack([layer[0, :, begin:end].double().mean(dim=1).numpy() for layer in output.attentions])

@@ -18,7 +18,10 @@ import tokenizers.pre_tokenizers
 import tokenizers.trainers
 import torch
 from tokenizers import Tokenizer
-from transformers import AutoModelForCausalLM, LlamaConfig, MistralConfig, Qwen2Config, Qwen3Config
+from transformers import (
+    AutoModelForCausalLM, Gemma2Config, Gemma3TextConfig, GraniteConfig, LlamaConfig, MistralConfig, Olmo2Config, Phi3Config, Qwen2Config, Qwen3Config,
+    SmolLM3Config,
+)
 
 from prompts import Segments
 
@@ -42,6 +45,12 @@ def rope(kind: str, **settings) -> dict:
     return {"rope_parameters": {"rope_type": kind, "rope_theta": 10000.0, **settings}}
 
 
+def longrope(original: int, pairs: int, **settings) -> dict:
+    """Prompts of 283 tokens are longer than 64 positions and shorter than 400."""
+    short, long = [1.0 + 0.1 * i for i in range(pairs)], [1.5 + 0.7 * i for i in range(pairs)]
+    return {"original_max_position_embeddings": original, **rope("longrope", short_factor=short, long_factor=long, **settings)}
+
+
 # Large norm epsilons, so that a wrong one shows. The original context is 64 so that a prompt of 300 tokens reaches all of the scaling.
 RECIPES = [
     Recipe("tiny-llama", LlamaConfig, 1, torch.float32, layers=3, settings={"rms_norm_eps": 1e-3}),
@@ -63,7 +72,33 @@ RECIPES = [
         "tiny-qwen3", Qwen3Config, 7, torch.bfloat16,
         settings={"head_dim": 32, "rms_norm_eps": 1e-2, "rope_parameters": {"rope_type": "default", "rope_theta": 1000000.0}},
     ),
+    # Windows shorter than the prompt: in `list` some passages are seen in no part, in `blocks` all in part.
+    Recipe("tiny-mistral-window", MistralConfig, 8, torch.bfloat16, settings={"sliding_window": 100, "head_dim": 16}),
+    Recipe(
+        "tiny-gemma3", Gemma3TextConfig, 9, torch.bfloat16, layers=3,
+        settings={
+            "head_dim": 32, "query_pre_attn_scalar": 32, "sliding_window": 100, "layer_types": ["sliding_attention", "full_attention", "sliding_attention"],
+            "rope_parameters": {
+                "full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 1000000.0},
+                "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0},
+            },
+        },
+    ),
+    # Logits of several times the cap.
+    Recipe(
+        "tiny-gemma2", Gemma2Config, 10, torch.float16, version_4_config=True,
+        settings={"head_dim": 16, "query_pre_attn_scalar": 16, "sliding_window": 100, "attn_logit_softcapping": 2.0},
+    ),
+    Recipe("tiny-olmo2", Olmo2Config, 11, torch.bfloat16, layers=3, settings={"rms_norm_eps": 1e-2}),
+    Recipe("tiny-smollm3", SmolLM3Config, 12, torch.float16, layers=5, settings={"no_rope_layer_interval": 4}),
+    Recipe(
+        "tiny-granite", GraniteConfig, 13, torch.bfloat16, version_4_config=True,
+        settings={"embedding_multiplier": 1.5, "residual_multiplier": 0.22, "attention_multiplier": 0.1, "logits_scaling": 8.0},
+    ),
+    Recipe("tiny-phi3", Phi3Config, 14, torch.bfloat16, settings=longrope(64, 8)),
+    Recipe("tiny-phi4", Phi3Config, 15, torch.float16, settings=longrope(400, 6, partial_rotary_factor=0.75)),
 ]
+GEMMAS = (Gemma2Config, Gemma3TextConfig)
 
 
 def build(recipe: Recipe):
@@ -79,7 +114,7 @@ def build(recipe: Recipe):
         for name, weight in sorted(model.named_parameters()):
             values = torch.randn(weight.shape, generator=generator)
             if "norm" in name:
-                values = 1.0 + 0.3 * values
+                values = (0.0 if recipe.config_class in GEMMAS else 1.0) + 0.3 * values  # Gemma adds the 1 itself
             elif name.endswith("bias"):
                 values = 0.5 * values
             elif "embed" not in name:

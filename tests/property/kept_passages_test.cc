@@ -214,7 +214,9 @@ TEST_P(KeptPassages, KeepUntilIsOneImage) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, KeptPassages,
-                         ::testing::Values("tiny-qwen3", "tiny-llama", "tiny-qwen2", "tiny-mistral"),
+                         ::testing::Values("tiny-qwen3", "tiny-llama", "tiny-qwen2", "tiny-mistral",
+                                           "tiny-mistral-window", "tiny-gemma2", "tiny-gemma3", "tiny-olmo2",
+                                           "tiny-smollm3", "tiny-granite"),
                          kModelName);
 
 }  // namespace

@@ -136,8 +136,20 @@ TEST_P(KeptRequests, AMemoryThatIsTooSmallOnlyForgets) {
 INSTANTIATE_TEST_SUITE_P(Models, KeptRequests,
                          ::testing::Values("tiny-qwen3", "tiny-llama", "tiny-llama-llama3",
                                            "tiny-llama-linear-f32.gguf", "tiny-llama-yarn", "tiny-qwen2",
-                                           "tiny-mistral"),
+                                           "tiny-mistral", "tiny-mistral-window", "tiny-gemma2",
+                                           "tiny-gemma3", "tiny-olmo2", "tiny-smollm3", "tiny-granite"),
                          kModelName);
+
+// Its positions turn otherwise in long prompts: what was kept in a short one would be wrong there.
+TEST(KeptRequestsOptions, LongropeIsRefusedByName) {
+  RerankerOptions options;
+  options.encoding = Encoding::kBlocks;
+  options.keep.memory = kMegabyte;
+  const auto refused = Reranker::create(model_of("tiny-phi4"), options);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::kUnsupported);
+  EXPECT_NE(refused.error().message().find("longrope"), std::string::npos);
+}
 
 TEST(KeptRequestsOptions, EveryReadingHasItsBits) {
   const auto model = model_of("tiny-llama");

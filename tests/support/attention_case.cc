@@ -93,7 +93,7 @@ std::vector<KeyBlock> blocks_of(const AttentionCase& c, const float* keys, const
     block.keys = keys + range.begin * c.width;
     block.values = values == nullptr ? nullptr : values + range.begin * padded_width(c.width);
     block.count = range.end - range.begin;
-    block.place = range.begin;
+    block.place = block.first_position = range.begin;
     blocks.push_back(block);
   }
   return blocks;  // the call's own one last
@@ -109,6 +109,7 @@ double unit() { return tolerance("cpu", "fp32").unit; }
 // - a logit is a sum of D products: off by at most e = rounding(D) * sum of magnitudes;
 // - an exponent is a difference of two logits, or the running maximum's steps added up: two roundings of the
 // range R;
+// - a soft-cap is no steeper than 1, and its own roundings are of the cap's size;
 // - its exponential, and one more factor at most for each tile whose maximum is larger: T + 1 exponentials
 // and products;
 // - the quotient has these errors twice, the sum of n terms, division, conversion and a product.
@@ -130,6 +131,8 @@ Probabilities probabilities(const AttentionCase& c, const AttentionNumbers& numb
       logit += term;
       size += std::abs(term);
     }
+    const double cap = c.rules.soft_cap;
+    if (cap > 0.0) logit = cap * std::tanh(logit / cap);
     found.p.push_back(logit);
     largest = std::max(largest, logit);
     smallest = std::min(smallest, logit);
@@ -141,7 +144,8 @@ Probabilities probabilities(const AttentionCase& c, const AttentionNumbers& numb
   const auto terms = static_cast<int64_t>(found.slots.size());
   const int64_t tiles = c.slots() / kKeyTile;
   const double exponent = rounding(c.width, unit()) * magnitude + 2 * unit() * (largest - smallest) +
-                          rounding((tiles + 1) * (kExponentialRoundings + 1), unit());
+                          rounding((tiles + 1) * (kExponentialRoundings + 1), unit()) +
+                          2 * c.rules.soft_cap * rounding(kExponentialRoundings + 6, unit());
   found.relative = std::expm1(2 * exponent + rounding(terms + tiles, unit()) + rounding(3, unit()));
   return found;
 }
@@ -153,10 +157,14 @@ double lost(const Probabilities& row) { return static_cast<double>(row.p.size())
 
 std::vector<int64_t> AttentionCase::visible(int64_t row) const {
   std::vector<int64_t> seen;
+  const int64_t position = own_begin + first_row + row;
+  const auto see = [&](int64_t slot) {
+    if (rules.window == 0 || slot > position - rules.window) seen.push_back(slot);
+  };
   for (const KeyRange& range : context) {
-    for (int64_t slot = range.begin; slot < range.end; ++slot) seen.push_back(slot);
+    for (int64_t slot = range.begin; slot < range.end; ++slot) see(slot);
   }
-  for (int64_t own = 0; own <= first_row + row; ++own) seen.push_back(own_begin + own);
+  for (int64_t slot = own_begin; slot <= position; ++slot) see(slot);
   return seen;
 }
 
@@ -174,6 +182,7 @@ CallResult attend(const KernelTable& table, const AttentionCase& c, const Attent
   AttendArgs args;
   args.queries = queries.data();
   args.head_width = c.width;
+  args.rules = c.rules;
   const std::vector<KeyBlock> blocks = blocks_of(c, keys.data(), values.data());
   const Visibility visible = visibility(c, blocks);
   const QueryRows part{c.rows, c.first_row, visible.context, visible.own};
@@ -197,6 +206,7 @@ CallResult read(const KernelTable& table, const AttentionCase& c, const Attentio
   args.query_stride = c.width + c.gap;
   args.rows = c.rows;
   args.head_width = c.width;
+  args.rules = c.rules;
   const std::vector<KeyBlock> blocks = blocks_of(c, keys.data(), nullptr);
   args.visible = visibility(c, blocks);
   args.attention_sum = sums.data();

@@ -28,6 +28,7 @@ struct AttentionCase {
   int64_t own_begin = 0;          // multiple of kKeyGrain
   int64_t shift = 0;              // every operand starts so many floats behind an aligned place
   int64_t gap = 0;                // floats between one row of queries and the next, of `read`
+  LogitRules rules{};             // positions are places of slots
 
   int64_t slots() const { return round_up(own_begin + first_row + rows, kKeyTile); }
   // Slots that a row of the call sees, in storage order.

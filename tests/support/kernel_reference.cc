@@ -63,6 +63,23 @@ std::vector<Bounded> expected_silu_multiply(std::span<const float> gate, std::sp
   return expected;
 }
 
+// The argument of the exponential is itself rounded some six times, so the exponential is off by its size.
+// 1 + tanh cancels where the argument is far below zero: there the definition is off by a unit of |g|.
+std::vector<Bounded> expected_gelu_multiply(std::span<const float> gate, std::span<const float> up) {
+  std::vector<Bounded> expected(gate.size());
+  for (size_t i = 0; i < gate.size(); ++i) {
+    const double g = gate[i];
+    const double inner = std::sqrt(2.0 / std::acos(-1.0)) * (g + 0.044715 * g * g * g);
+    expected[i].value = 0.5 * g * (1.0 + std::tanh(inner)) * up[i];
+    const double relative =
+        rounding_bound(kExponentialRoundings + 3, unit()) +
+        std::min(std::abs(inner), 90.0) * 2.0 * rounding_bound(6, unit()) / (1.0 + std::exp(2.0 * inner));
+    expected[i].bound = std::abs(expected[i].value) * relative +
+                        std::abs(g * up[i]) * (std::exp(-87.0) + 4.0 * unit()) + kTiny;
+  }
+  return expected;
+}
+
 // As many roundings as inputs, and one where a sum across lanes begins with zero.
 std::vector<Bounded> expected_multiply_rows(const MultiplyRowsArgs& args, RoundingBound rounding) {
   const double relative = rounding(args.inputs + 1, unit());

@@ -33,6 +33,7 @@ std::vector<Bounded> expected_rms_norm(std::span<const float> x, std::span<const
 std::vector<Bounded> expected_rotate(std::span<const float> x, std::span<const float> cos,
                                      std::span<const float> sin, float scale);
 std::vector<Bounded> expected_silu_multiply(std::span<const float> gate, std::span<const float> up);
+std::vector<Bounded> expected_gelu_multiply(std::span<const float> gate, std::span<const float> up);
 // [rows, outputs]
 std::vector<Bounded> expected_multiply_rows(const MultiplyRowsArgs& args, RoundingBound rounding);
 

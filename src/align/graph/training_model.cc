@@ -82,6 +82,7 @@ Tensor embedding_of(const ModelWeights& weights) {
   for (int64_t id = 0; id < weights.config.vocabulary; ++id) {
     weights.embed(static_cast<int32_t>(id), embedding.data_ptr<float>() + id * weights.config.width);
   }
+  if (weights.spec.embedding_multiplier != 1.0) embedding *= weights.spec.embedding_multiplier;
   return embedding;
 }
 
@@ -90,6 +91,13 @@ Tensor embedding_of(const ModelWeights& weights) {
 Result<TrainingModel> TrainingModel::create(const Model& model, const TrainingModelOptions& options) {
   const ModelWeights& weights = model.weights();
   HW_RETURN_IF_ERROR(check_options(weights.config, options));
+  if (const auto missing = not_trained(weights.spec, weights.config); !missing.empty()) {
+    std::string list;
+    for (const std::string& phrase : missing) list += (list.empty() ? "" : "; ") + phrase;
+    return fail(ErrorCode::kUnsupported,
+                "this model cannot be trained here, its attention has what training has not: " + list +
+                    "; train another model (ranking with this one works)");
+  }
   TrainingModel made;
   made.config_ = weights.config;
   made.spec_ = weights.spec;
@@ -129,7 +137,7 @@ Status TrainingModel::add_layer(const ModelWeights& weights, int layer, torch::G
 void TrainingModel::add_rotary(const RotarySpec& spec) {
   RotaryTable rotary(spec);
   const int64_t positions = std::min<int64_t>(config_.context, 32768);
-  rotary.reserve(positions);
+  rotary.prepare(positions);
   const auto table = [&](const float* values) {
     const Tensor own = torch::from_blob(const_cast<float*>(values), {positions, spec.width / 2}).clone();
     return torch::cat({own, own}, 1).to(options_.device);
@@ -183,11 +191,17 @@ Tensor TrainingModel::norm(const Tensor& x, int layer, LayerTensor tensor) const
 }
 
 Tensor TrainingModel::rotate(const Tensor& x, int layer, const Tensor& positions) const {
-  const Rotary& table = rotary_[static_cast<size_t>(spec_.layers[static_cast<size_t>(layer)].rotary)];
+  const int place = spec_.layers[static_cast<size_t>(layer)].rotary;
+  if (place == kNoRotary) return x;
+  const Rotary& table = rotary_[static_cast<size_t>(place)];
   const Tensor cos = table.cos.index_select(0, positions).unsqueeze(1).to(compute_);
   const Tensor sin = table.sin.index_select(0, positions).unsqueeze(1).to(compute_);
-  const int64_t half = x.size(-1) / 2;
-  return x * cos + torch::cat({-x.slice(-1, half), x.slice(-1, 0, half)}, -1) * sin;
+  const int64_t width = cos.size(-1);
+  const int64_t half = width / 2;
+  const Tensor turned = x.slice(-1, 0, width);
+  const Tensor out =
+      turned * cos + torch::cat({-turned.slice(-1, half), turned.slice(-1, 0, half)}, -1) * sin;
+  return width == x.size(-1) ? out : torch::cat({out, x.slice(-1, width)}, -1);
 }
 
 Tensor TrainingModel::project(const Tensor& x, int layer, LayerTensor tensor) const {
@@ -196,25 +210,43 @@ Tensor TrainingModel::project(const Tensor& x, int layer, LayerTensor tensor) co
 
 Tensor TrainingModel::project_and_turn(const Tensor& x, int layer, LayerTensor tensor, LayerTensor head_norm,
                                        const Tensor& positions) const {
+  const LayerSpec& spec = spec_.layers[static_cast<size_t>(layer)];
   Tensor out = project(x, layer, tensor);
-  if (spec_.layers[static_cast<size_t>(layer)].qk_norm) out = norm(out.to(torch::kFloat32), layer, head_norm);
+  if (spec.qk_norm) out = norm(out.to(torch::kFloat32), layer, head_norm);
+  if (spec.wide_qk_norm) {
+    const LayerTensor wide =
+        tensor == LayerTensor::kQuery ? LayerTensor::kQueryWideNorm : LayerTensor::kKeyWideNorm;
+    out = norm(out.to(torch::kFloat32).flatten(1), layer, wide).view(out.sizes());
+  }
   return rotate(out, layer, positions);
 }
 
 Tensor TrainingModel::run_mlp(const Tensor& after, int layer) const {
-  const Tensor middle = norm(after, layer, LayerTensor::kFfnNorm);
-  const Tensor gated =
-      torch::silu(linear(middle, layer, LayerTensor::kGate)) * linear(middle, layer, LayerTensor::kUp);
-  return after + linear(gated, layer, LayerTensor::kDown);
+  const LayerSpec& spec = spec_.layers[static_cast<size_t>(layer)];
+  const Tensor middle = spec.norm_before_mlp ? norm(after, layer, LayerTensor::kFfnNorm) : after.to(compute_);
+  const Tensor gate = linear(middle, layer, LayerTensor::kGate);
+  const Tensor active = spec.activation == Activation::kSilu ? torch::silu(gate) : torch::gelu(gate, "tanh");
+  const Tensor gated = active * linear(middle, layer, LayerTensor::kUp);
+  return add(after, linear(gated, layer, LayerTensor::kDown), layer, LayerTensor::kFfnPostNorm);
+}
+
+Tensor TrainingModel::add(const Tensor& stream, const Tensor& added, int layer, LayerTensor post_norm) const {
+  const LayerSpec& spec = spec_.layers[static_cast<size_t>(layer)];
+  const bool normed =
+      post_norm == LayerTensor::kFfnPostNorm ? spec.norm_after_mlp : spec.norm_after_attention;
+  const Tensor last = normed ? norm(added.to(torch::kFloat32), layer, post_norm) : added;
+  return stream + (spec.residual_multiplier == 1.0 ? last : last * spec.residual_multiplier);
 }
 
 std::vector<Tensor> TrainingModel::run_layer(int layer, const Tensor& hidden, const PromptTensors& prompt,
                                              const std::vector<int>& heads) const {
   const bool deepest = layer == options_.deepest_layer;
-  const double scale = spec_.layers[static_cast<size_t>(layer)].query_scale;
+  const LayerSpec& spec = spec_.layers[static_cast<size_t>(layer)];
+  const double scale = spec.query_scale;
   const int64_t K = config_.kv_heads;
 
-  const Tensor normed = norm(hidden, layer, LayerTensor::kAttentionNorm);
+  const Tensor normed =
+      spec.norm_before_attention ? norm(hidden, layer, LayerTensor::kAttentionNorm) : hidden.to(compute_);
   const Tensor k =
       project_and_turn(normed, layer, LayerTensor::kKey, LayerTensor::kKeyNorm, prompt.positions);
   // The deepest layer's queries are those of the rows that are read.
@@ -238,7 +270,9 @@ std::vector<Tensor> TrainingModel::run_layer(int layer, const Tensor& hidden, co
   if (prompt.slot_tokens.defined()) mixed.push_back(graph::attend_slots(q, k, v, prompt, K, scale));
   mixed.push_back(graph::mix_tail(tail, seen(v), rows, K));
   const Tensor attention = torch::cat(mixed, 0).reshape({prompt.tokens(), -1});
-  out.front() = run_mlp(hidden + linear(attention, layer, LayerTensor::kOutput), layer);
+  const Tensor after =
+      add(hidden, linear(attention, layer, LayerTensor::kOutput), layer, LayerTensor::kAttentionPostNorm);
+  out.front() = run_mlp(after, layer);
   return out;
 }
 

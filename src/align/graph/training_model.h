@@ -116,6 +116,10 @@ class TrainingModel {
   }
   // The residual stream after attention to that after the MLP.
   torch::Tensor run_mlp(const torch::Tensor& after, int layer) const;
+  // What attention or the MLP gives, to the residual stream, through the norm after it where the layer has
+  // one.
+  torch::Tensor add(const torch::Tensor& stream, const torch::Tensor& added, int layer,
+                    LayerTensor post_norm) const;
   // A matrix of the layer, with its bias and what is trained of it.
   torch::Tensor linear(const torch::Tensor& x, int layer, LayerTensor matrix) const;
   torch::Tensor norm(const torch::Tensor& x, int layer, LayerTensor weight) const;

@@ -74,12 +74,12 @@ class CpuDecoder final : public Decoder {
 
 Result<DecodeResult> CpuDecoder::run_layers(const DecodeRequest& request) {
   const ModelConfig& config = weights_->config;
-  auto plan = plan_pass(request, config, pool_.size());
+  auto plan = plan_pass(request, *weights_, pool_.size());
   HW_RETURN_IF_ERROR(plan);
   auto scratch = context_->lease<PassScratch>();
   scratch->prepare(config, *request.prompt, *plan, pool_.size());
   for (RotaryTable& rotary : rotary_) {
-    rotary.reserve(1 + *std::max_element(plan->positions.begin(), plan->positions.end()));
+    rotary.prepare(1 + *std::max_element(request.prompt->positions.begin(), request.prompt->positions.end()));
   }
   const ProductTools tools{*weights_, ops_, pool_, *plan, *scratch};
   const auto products = request.linear == LinearChoice::kPacked ? make_packed_products(tools, packed_)
@@ -116,12 +116,6 @@ Result<std::unique_ptr<Decoder>> create_cpu_decoder(std::shared_ptr<const ModelW
                                                     const DecoderOptions& options) {
   const auto kernels = kernels::select_kernels();
   HW_RETURN_IF_ERROR(kernels);
-  if (const auto missing = not_computed(weights->spec, weights->config); !missing.empty()) {
-    std::string list;
-    for (const std::string& phrase : missing) list += (list.empty() ? "" : "; ") + phrase;
-    return fail(ErrorCode::kUnsupported, "the CPU backend does not compute what this model asks for: " +
-                                             list + "; use a model without it");
-  }
   return std::make_unique<CpuDecoder>(std::move(weights), options, **kernels);
 }
 

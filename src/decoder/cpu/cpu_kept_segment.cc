@@ -52,6 +52,7 @@ kernels::KeyBlock CpuKeptSegment::block(int layer, int64_t kv_head) const {
   kernels::KeyBlock block;
   block.count = from.count;
   block.first_position = first_position();
+  if (!from.kept.empty()) block.tokens = from.kept.data();
   block.type = layout_.shape().type;
   if (from.count == 0) return block;
   const KeptPlace keys = layout_.keys(layer, kv_head);

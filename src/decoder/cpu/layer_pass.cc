@@ -5,17 +5,23 @@
 
 #include <algorithm>
 
+#include "base/check.h"
+#include "model/layer_spec.h"
+
 namespace headwise {
 
 using kernels::kRowTile;
 
 void LayerPass::embed() {
+  const auto multiplier = static_cast<float>(tools_.weights.spec.embedding_multiplier);
   const std::vector<RowTile>& tiles = tools_.plan.whole_tiles;
   tools_.pool.parallel_for(static_cast<int64_t>(tiles.size()), [&](int64_t i, int) {
     const RowTile& tile = tiles[static_cast<size_t>(i)];
     for (int64_t row = tile.begin; row < tile.begin + tile.rows; ++row) {
-      tools_.weights.embed(tools_.plan.ids[static_cast<size_t>(row)],
-                           tools_.scratch.hidden_TC.data() + row * config_.width);
+      float* hidden = tools_.scratch.hidden_TC.data() + row * config_.width;
+      tools_.weights.embed(tools_.plan.ids[static_cast<size_t>(row)], hidden);
+      if (multiplier == 1.0f) continue;
+      for (int64_t c = 0; c < config_.width; ++c) hidden[c] *= multiplier;
     }
   });
 }
@@ -44,12 +50,52 @@ void LayerPass::norm_rows(LayerTensor norm, const RowTile& tile, float* out) {
 void LayerPass::rotate_rows(LayerTensor norm, int64_t begin, int64_t rows, float* x, float scale) {
   const int64_t D = config_.head_width;
   const std::vector<float>& weights = vector(norm);
-  const RotaryTable& rotary = rotary_[static_cast<size_t>(spec_->rotary)];
   const auto epsilon = static_cast<float>(spec_->norm_epsilon);
   for (int64_t row = begin; row < begin + rows; ++row, x += D) {
     if (!weights.empty()) tools_.ops.rms_norm(x, weights.data(), D, epsilon, x);
+    rotate_row(row, x, scale);
+  }
+}
+
+void LayerPass::rotate_row(int64_t row, float* x, float scale) {
+  int64_t turned = 0;
+  if (spec_->rotary != kNoRotary) {
+    const RotaryTable& rotary = rotary_[static_cast<size_t>(spec_->rotary)];
     const int64_t position = tools_.plan.positions[static_cast<size_t>(row)];
-    tools_.ops.rotate(x, rotary.cos(position), rotary.sin(position), D, scale);
+    turned = rotary.width();
+    tools_.ops.rotate(x, rotary.cos(position), rotary.sin(position), turned, scale);
+  }
+  for (int64_t d = turned; d < config_.head_width; ++d) x[d] *= scale;
+}
+
+void LayerPass::finish_wide(LayerTensor norm, const RowTile& tile, WorkerScratch& worker) {
+  const bool query = norm == LayerTensor::kQueryWideNorm;
+  const LayerTensor matrix = query ? LayerTensor::kQuery : LayerTensor::kKey;
+  const int64_t D = config_.head_width;
+  const int64_t heads = query ? config_.heads : config_.kv_heads;
+  const float scale = query ? static_cast<float>(spec_->query_scale) : 1.0f;
+  float* all = worker.projected.data();  // a row's heads side by side
+  for (int64_t row = 0; row < tile.rows; ++row) {
+    int64_t found = 0;
+    for (const Product& product : worker.products) {
+      if (product.matrix != matrix) continue;
+      std::copy_n(product.out + row * D, D, all + product.head * D);
+      ++found;
+    }
+    if (found == 0) return;  // a tile without query rows
+    HW_CHECK(found == heads);
+    tools_.ops.rms_norm(all, vector(norm).data(), heads * D, static_cast<float>(spec_->norm_epsilon), all);
+    for (const Product& product : worker.products) {
+      if (product.matrix != matrix) continue;
+      float* x = product.out + row * D;
+      std::copy_n(all + product.head * D, D, x);
+      rotate_row(tile.begin + row, x, scale);
+    }
+  }
+  if (query) return;
+  for (const Product& product : worker.products) {
+    if (product.matrix != matrix) continue;
+    tools_.scratch.keys.store_keys(product.out, product.head, tile.begin, tile.rows);
   }
 }
 
@@ -76,15 +122,21 @@ void LayerPass::list_products(const LayerDemand& demand, const RowTile& tile, Wo
 }
 
 void LayerPass::project_tile(const LayerDemand& demand, const RowTile& tile, WorkerScratch& worker) {
-  float* normed = worker.normed.data();
-  norm_rows(LayerTensor::kAttentionNorm, tile, normed);
+  const float* x = tools_.scratch.hidden_TC.data() + tile.begin * config_.width;
+  if (spec_->norm_before_attention) {
+    norm_rows(LayerTensor::kAttentionNorm, tile, worker.normed.data());
+    x = worker.normed.data();
+  }
   std::vector<Product>& products = worker.products;
   products.clear();
   list_products(demand, tile, worker, products);
-  products_.multiply(
-      normed, tile, products, worker, [&](const Product& product, int64_t first, int64_t rows) {
-        finish_head(product, tile.begin + first, rows, product.out + first * config_.head_width);
-      });
+  products_.multiply(x, tile, products, worker, [&](const Product& product, int64_t first, int64_t rows) {
+    if (spec_->wide_qk_norm && product.matrix != LayerTensor::kValue) return;
+    finish_head(product, tile.begin + first, rows, product.out + first * config_.head_width);
+  });
+  if (!spec_->wide_qk_norm) return;
+  finish_wide(LayerTensor::kQueryWideNorm, tile, worker);
+  finish_wide(LayerTensor::kKeyWideNorm, tile, worker);
 }
 
 void LayerPass::finish_head(const Product& product, int64_t begin, int64_t rows, float* x) {
@@ -127,6 +179,7 @@ void LayerPass::attend_task(int64_t kv_head, const AttendTask& task, WorkerScrat
   kernels::AttendArgs args{.queries = queries,
                            .head_width = D,
                            .heads = heads_of_kv_head(),
+                           .rules = logit_rules(),
                            .shared = {},
                            .parts = {},
                            .out = out,
@@ -156,10 +209,31 @@ void LayerPass::finish_tile(const RowTile& tile, WorkerScratch& worker) {
   const int64_t HD = config_.heads * config_.head_width;
   float* hidden = tools_.scratch.hidden_TC.data() + tile.begin * config_.width;
   const float* mixed = tools_.scratch.mixed_THD.data() + tile.begin * HD;
-  products_.add_product(mixed, tile, LayerTensor::kOutput, hidden, worker);
-  norm_rows(LayerTensor::kFfnNorm, tile, worker.normed.data());
-  products_.multiply_gated(worker.normed.data(), tile, worker.gate.data(), worker);
-  products_.add_product(worker.gate.data(), tile, LayerTensor::kDown, hidden, worker);
+  add_to_hidden(mixed, LayerTensor::kOutput, LayerTensor::kAttentionPostNorm, tile, worker);
+  const float* x = hidden;
+  if (spec_->norm_before_mlp) {
+    norm_rows(LayerTensor::kFfnNorm, tile, worker.normed.data());
+    x = worker.normed.data();
+  }
+  products_.multiply_gated(x, tile, spec_->activation, worker.gate.data(), worker);
+  add_to_hidden(worker.gate.data(), LayerTensor::kDown, LayerTensor::kFfnPostNorm, tile, worker);
+}
+
+void LayerPass::add_to_hidden(const float* x, LayerTensor matrix, LayerTensor norm, const RowTile& tile,
+                              WorkerScratch& worker) {
+  const int64_t C = config_.width;
+  float* hidden = tools_.scratch.hidden_TC.data() + tile.begin * C;
+  const std::vector<float>& weights = vector(norm);
+  const auto multiplier = static_cast<float>(spec_->residual_multiplier);
+  if (weights.empty() && multiplier == 1.0f) return products_.add_product(x, tile, matrix, hidden, worker);
+  float* out = worker.normed.data();
+  products_.multiply_whole(x, tile, matrix, out, worker);
+  const auto epsilon = static_cast<float>(spec_->norm_epsilon);
+  for (int64_t row = 0; row < tile.rows; ++row) {
+    float* added = out + row * C;
+    if (!weights.empty()) tools_.ops.rms_norm(added, weights.data(), C, epsilon, added);
+    tools_.ops.add_scaled(hidden + row * C, added, multiplier, C);
+  }
 }
 
 LayerAttention LayerPass::read(int layer) {
@@ -181,6 +255,7 @@ LayerAttention LayerPass::read(int layer) {
     args.query_stride = config_.head_width;
     args.rows = group.rows;
     args.head_width = config_.head_width;
+    args.rules = logit_rules();
     args.visible = tools_.scratch.keys.seen_by(group.segment, kv_head_of(head), group.first_row);
     args.attention_sum = sums;
     args.scratch = tools_.scratch.workers[static_cast<size_t>(w)].attention.data();

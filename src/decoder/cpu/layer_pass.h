@@ -44,13 +44,21 @@ class LayerPass {
   // Output projection and residual, norm, MLP and residual of a row tile.
   void finish_tile(const RowTile& tile, WorkerScratch& worker);
   void norm_rows(LayerTensor norm, const RowTile& tile, float* out);
+  // What a tile's rows give to the residual stream: x through `matrix`, the norm after it where the layer has
+  // one, the layer's multiplier.
+  void add_to_hidden(const float* x, LayerTensor matrix, LayerTensor norm, const RowTile& tile,
+                     WorkerScratch& worker);
   // A head's q or k: norm where the model has one, rotation, scale.
   void rotate_rows(LayerTensor norm, int64_t begin, int64_t rows, float* x, float scale);
+  void rotate_row(int64_t row, float* x, float scale);
+  // The same where all heads of a row have one norm: products by head, each [rows, D], of one matrix.
+  void finish_wide(LayerTensor norm, const RowTile& tile, WorkerScratch& worker);
   // Rows of the pass from `begin` on: a head's x [rows, D] of a product to where attention reads it.
   void finish_head(const Product& product, int64_t begin, int64_t rows, float* x);
   float* queries_of(int64_t head) {
     return tools_.scratch.query_HTD.data() + head * tools_.scratch.rows * config_.head_width;
   }
+  kernels::LogitRules logit_rules() const { return {static_cast<float>(spec_->soft_cap), spec_->window}; }
   int64_t heads_of_kv_head() const { return config_.heads / config_.kv_heads; }
   int64_t kv_head_of(int64_t head) const { return head / heads_of_kv_head(); }
 

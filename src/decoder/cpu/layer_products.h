@@ -17,6 +17,7 @@
 #include "decoder/cpu/pass_plan.h"
 #include "decoder/cpu/pass_scratch.h"
 #include "kernels/kernels.h"
+#include "model/layer_spec.h"
 #include "model/weights.h"
 
 namespace headwise {
@@ -38,8 +39,12 @@ class LayerProducts {
   // hidden [rows, C] += x W^T + bias.
   virtual void add_product(const float* x, const RowTile& tile, LayerTensor matrix, float* hidden,
                            WorkerScratch& worker) = 0;
-  // out [rows, F] = silu(x Wg^T + bias) * (x Wu^T + bias).
-  virtual void multiply_gated(const float* x, const RowTile& tile, float* out, WorkerScratch& worker) = 0;
+  // out [rows, C] = x W^T + bias.
+  virtual void multiply_whole(const float* x, const RowTile& tile, LayerTensor matrix, float* out,
+                              WorkerScratch& worker) = 0;
+  // out [rows, F] = activation(x Wg^T + bias) * (x Wu^T + bias).
+  virtual void multiply_gated(const float* x, const RowTile& tile, Activation activation, float* out,
+                              WorkerScratch& worker) = 0;
 };
 
 // What the products work with; all of it outlives them.
@@ -60,11 +65,18 @@ class WholeProducts : public LayerProducts {
                 const FinishRows& finish) override;
   void add_product(const float* x, const RowTile& tile, LayerTensor matrix, float* hidden,
                    WorkerScratch& worker) override;
-  void multiply_gated(const float* x, const RowTile& tile, float* out, WorkerScratch& worker) override;
+  void multiply_whole(const float* x, const RowTile& tile, LayerTensor matrix, float* out,
+                      WorkerScratch& worker) override;
+  void multiply_gated(const float* x, const RowTile& tile, Activation activation, float* out,
+                      WorkerScratch& worker) override;
 
  protected:
-  virtual void multiply_whole(const float* x, const RowTile& tile, std::span<const Product> products,
-                              WorkerScratch& worker) = 0;
+  virtual void multiply_all(const float* x, const RowTile& tile, std::span<const Product> products,
+                            WorkerScratch& worker) = 0;
+  // gate [count] = activation(gate) * up.
+  void pass_gate(Activation activation, float* gate, const float* up, int64_t count) const {
+    (activation == Activation::kSilu ? tools_.ops.silu_multiply : tools_.ops.gelu_multiply)(gate, up, count);
+  }
 
   ProductTools tools_;
 };

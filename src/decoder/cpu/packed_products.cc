@@ -73,15 +73,29 @@ class PackedProducts final : public WholeProducts {
     });
   }
 
-  void multiply_gated(const float* x, const RowTile& tile, float* out, WorkerScratch& worker) override {
-    if (!few_rows_) return WholeProducts::multiply_gated(x, tile, out, worker);
+  void multiply_whole(const float* x, const RowTile& tile, LayerTensor matrix, float* out,
+                      WorkerScratch& worker) override {
+    if (!few_rows_) return WholeProducts::multiply_whole(x, tile, matrix, out, worker);
+    const Product product{matrix, -1, nullptr};
+    const int64_t C = tools_.weights.config.width;
+    for_each_piece(columns(C, tile.rows), [&](const OutputPiece& piece, WorkerScratch& own) {
+      const float* part = multiply_piece(x, product, piece, own.pieces.data());
+      for (int64_t row = 0; row < piece.rows; ++row) {
+        std::copy_n(part + row * piece.outputs, piece.outputs, out + (piece.row + row) * C + piece.first);
+      }
+    });
+  }
+
+  void multiply_gated(const float* x, const RowTile& tile, Activation activation, float* out,
+                      WorkerScratch& worker) override {
+    if (!few_rows_) return WholeProducts::multiply_gated(x, tile, activation, out, worker);
     const int64_t F = tools_.weights.config.ffn_width;
     for_each_piece(columns(F, tile.rows), [&](const OutputPiece& piece, WorkerScratch& own) {
       float* gate = own.pieces.data();
       float* up = gate + kRowTile * kMostColumns;
       multiply_piece(x, {LayerTensor::kGate, -1, nullptr}, piece, gate);
       multiply_piece(x, {LayerTensor::kUp, -1, nullptr}, piece, up);
-      tools_.ops.silu_multiply(gate, up, piece.rows * piece.outputs);
+      pass_gate(activation, gate, up, piece.rows * piece.outputs);
       for (int64_t row = 0; row < piece.rows; ++row) {
         std::copy_n(gate + row * piece.outputs, piece.outputs, out + (piece.row + row) * F + piece.first);
       }
@@ -89,8 +103,8 @@ class PackedProducts final : public WholeProducts {
   }
 
  private:
-  void multiply_whole(const float* x, const RowTile& tile, std::span<const Product> products,
-                      WorkerScratch&) override {
+  void multiply_all(const float* x, const RowTile& tile, std::span<const Product> products,
+                    WorkerScratch&) override {
     const kernels::PreparedRows rows = linear_.prepare(x, tile.rows, kernels::LinearType::kFloat32);
     for (const Product& product : products) {
       const kernels::PackedLinear& matrix = layer_->of(product);

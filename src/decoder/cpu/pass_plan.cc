@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "kernels/kernels.h"
+#include "model/layer_spec.h"
 
 namespace headwise {
 namespace {
@@ -73,7 +74,8 @@ std::vector<ReadRows> read_rows(const DecodeRequest& request, const PassPlan& pl
 }
 
 // Which part of its layers a pass needs, and which of them it keeps.
-void plan_layers(const DecodeRequest& request, const ModelConfig& config, PassPlan& plan) {
+void plan_layers(const DecodeRequest& request, const ModelWeights& weights, PassPlan& plan) {
+  const ModelConfig& config = weights.config;
   const int all = static_cast<int>(config.layers);
   const bool keeps = !request.keep.empty();
   HW_CHECK(request.keep_until < all);
@@ -97,10 +99,14 @@ void plan_layers(const DecodeRequest& request, const ModelConfig& config, PassPl
       last.key_heads.push_back(head / static_cast<int>(config.heads / config.kv_heads));
     }
     last.key_heads.erase(std::unique(last.key_heads.begin(), last.key_heads.end()), last.key_heads.end());
-    if (keeps) {
-      last.key_heads.resize(static_cast<size_t>(config.kv_heads));
-      std::iota(last.key_heads.begin(), last.key_heads.end(), 0);
-    }
+    const auto demand_all = [](std::vector<int>& heads, int64_t count) {
+      heads.resize(static_cast<size_t>(count));
+      std::iota(heads.begin(), heads.end(), 0);
+    };
+    // A norm over all heads needs all heads.
+    const bool wide = weights.spec.layers[static_cast<size_t>(deepest)].wide_qk_norm;
+    if (keeps || wide) demand_all(last.key_heads, config.kv_heads);
+    if (wide) demand_all(last.query_heads, config.heads);
   }
   for (int layer = 0; keeps && layer < layers; ++layer) {
     if (request.keep_until >= 0 && layer > request.keep_until) break;
@@ -131,11 +137,12 @@ Status take_given(const DecodeRequest& request, const ModelConfig& config, PassP
 
 }  // namespace
 
-Result<PassPlan> plan_pass(const DecodeRequest& request, const ModelConfig& config, int threads) {
+Result<PassPlan> plan_pass(const DecodeRequest& request, const ModelWeights& weights, int threads) {
+  const ModelConfig& config = weights.config;
   const PromptLayout& prompt = *request.prompt;
   PassPlan plan;
   plan.segments.resize(prompt.segments.size());
-  plan_layers(request, config, plan);
+  plan_layers(request, weights, plan);
   HW_RETURN_IF_ERROR(take_given(request, config, plan));
   place_segments(prompt, plan);
   HW_CHECK(plan.rows() > 0);

@@ -12,7 +12,7 @@
 #include "decoder/cpu/cpu_kept_segment.h"
 #include "decoder/decode_request.h"
 #include "headwise/error.h"
-#include "headwise/model_config.h"
+#include "model/weights.h"
 
 namespace headwise {
 
@@ -66,6 +66,6 @@ struct PassPlan {
 };
 
 // kInvalidInput when a given segment does not fit.
-Result<PassPlan> plan_pass(const DecodeRequest& request, const ModelConfig& config, int threads);
+Result<PassPlan> plan_pass(const DecodeRequest& request, const ModelWeights& weights, int threads);
 
 }  // namespace headwise

@@ -31,7 +31,7 @@ void PassScratch::prepare(const ModelConfig& config, const PromptLayout& prompt,
     reserve(worker.normed, kRowTile * C);
     reserve(worker.keys, config.kv_heads * kRowTile * D);
     reserve(worker.values, config.kv_heads * kRowTile * D);
-    reserve(worker.projected, kRowTile * std::max(C, F));
+    reserve(worker.projected, kRowTile * std::max({C, F, HD}));
     reserve(worker.gate, kRowTile * F);
     reserve(worker.pieces, 2 * kRowTile * kMostColumns);
     reserve(worker.queries, 2 * kernels::kAttendRows * D);

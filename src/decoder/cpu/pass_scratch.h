@@ -34,7 +34,7 @@ struct WorkerScratch {
   AlignedBuffer<float> normed;            // [64, C]
   AlignedBuffer<float> keys;              // [K, 64, D], before they are stored
   AlignedBuffer<float> values;            // [K, 64, D], likewise
-  AlignedBuffer<float> projected;         // [64, max(C, F)]
+  AlignedBuffer<float> projected;         // [64, max(C, F, HD)]
   AlignedBuffer<float> gate;              // [64, F]
   AlignedBuffer<float> pieces;            // [2, 64, kMostColumns]: outputs before they are added or stored
   AlignedBuffer<float> queries;           // [2, kAttendRows, D]: queries of one call and what comes of them

@@ -45,8 +45,8 @@ class StoredProducts final : public WholeProducts {
     for (const RowTile& tile : tools_.plan.whole_tiles) work(tile, tools_.scratch.workers.front());
   }
 
-  void multiply_whole(const float* x, const RowTile& tile, std::span<const Product> products,
-                      WorkerScratch&) override {
+  void multiply_all(const float* x, const RowTile& tile, std::span<const Product> products,
+                    WorkerScratch&) override {
     prepare(x, tile.rows, products);
     pieces_.clear();
     for (const Product& product : products) {

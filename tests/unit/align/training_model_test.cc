@@ -54,8 +54,27 @@ TEST_P(EveryModel, ScoresAreTheEngines) {
 
 INSTANTIATE_TEST_SUITE_P(Tiny, EveryModel,
                          testing::Values("tiny-llama", "tiny-llama-linear-f32.gguf", "tiny-llama-llama3",
-                                         "tiny-llama-yarn", "tiny-mistral", "tiny-qwen2", "tiny-qwen3"),
+                                         "tiny-llama-yarn", "tiny-mistral", "tiny-qwen2", "tiny-qwen3",
+                                         "tiny-olmo2", "tiny-smollm3", "tiny-granite"),
                          NameOfModel());
+
+TEST(TrainingModel, WhatItHasNotIsRefusedByName) {
+  for (const auto& [name, phrase] :
+       {std::pair{"tiny-gemma3", "sliding window of 100 tokens in layers 0,2"},
+        std::pair{"tiny-gemma2", "soft-cap of attention logits at 2 in layers 0-1"},
+        std::pair{"tiny-mistral-window", "sliding window of 100 tokens in layers 0-1"},
+        std::pair{"tiny-phi4", "longrope positions"}}) {
+    const auto model = Model::load(kModels / name, {});
+    ASSERT_TRUE(model) << model.error().to_string();
+    TrainingModelOptions options;
+    options.deepest_layer = 1;
+    options.targets = {LayerTensor::kQuery};
+    const auto refused = TrainingModel::create(**model, options);
+    ASSERT_FALSE(refused) << name;
+    EXPECT_EQ(refused.error().code(), ErrorCode::kUnsupported);
+    EXPECT_NE(refused.error().message().find(phrase), std::string::npos) << refused.error().to_string();
+  }
+}
 
 TEST_F(TinyLlama, CheckpointedLayersGiveTheSameGradients) {
   for (const Way& way : {kWays[0], kWays[4]}) {

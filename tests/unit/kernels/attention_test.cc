@@ -127,6 +127,62 @@ TEST_P(Attention, ManyTiles) {
   expect_within_bounds(table(), {64, 24, 700, {{0, 130}, {192, 321}}, 384, 0, 64});
 }
 
+// Positions are places of slots: a window hides whole blocks, whole tiles, a part of one, all but the row.
+TEST_P(Attention, Windows) {
+  for (const int64_t window : {1, 2, 63, 64, 65, 100, 290, 5000}) {
+    for (const int64_t rows : {1, 7, 30}) {
+      expect_within_bounds(table(), {24, rows, 100, {{0, 130}, {192, 321}}, 384, 0, 0, {0.0f, window}});
+      expect_within_bounds(table(), {16, rows, 0, {{0, 20}, {32, 40}}, 48, 1, 3, {0.0f, window}});
+    }
+  }
+}
+
+TEST_P(Attention, SoftCaps) {
+  for (const float cap : {1.0f, 5.0f, 50.0f}) {
+    expect_within_bounds(table(), {24, 13, 100, {{0, 130}, {192, 321}}, 384, 0, 0, {cap, 0}});
+    expect_within_bounds(table(), {40, 5, 3, {{0, 20}}, 32, 1, 3, {cap, 17}});
+  }
+}
+
+// A row's result does not depend on the rows beside it, though they see tiles that it does not.
+TEST_P(Attention, ARowAloneSeesItsWindowToTheSameBits) {
+  const AttentionCase all{40, 30, 90, {{0, 130}, {192, 321}}, 384, 0, 0, {0.0f, 80}};
+  const AttentionNumbers numbers = random_numbers(all, 2.0f);
+  const CallResult together = attend(table(), all, numbers);
+  for (const int64_t row : {0, 7, 29}) {
+    AttentionCase alone = all;
+    alone.rows = 1;
+    alone.first_row += row;
+    AttentionNumbers own = numbers;
+    own.queries.assign(numbers.queries.begin() + row * all.width,
+                       numbers.queries.begin() + (row + 1) * all.width);
+    const std::vector<float> found = attend(table(), alone, own).values;
+    EXPECT_TRUE(std::equal(found.begin(), found.end(), together.values.begin() + row * all.width)) << row;
+  }
+}
+
+// Keys of chosen tokens alone stand at those tokens' positions.
+TEST_P(Attention, WindowsOverKeptTokens) {
+  constexpr int64_t kWidth = 16;
+  const std::vector<float> queries = random_values(kWidth, 13);
+  const std::vector<float> keys = random_values(kKeyTile * kWidth, 11);
+  const std::vector<int32_t> tokens{0, 3, 4, 50, 51, 90};
+  const KeyBlock context{.keys = keys.data(), .count = 6, .first_position = 10, .tokens = tokens.data()};
+  const KeyBlock own{.keys = keys.data(), .count = 1, .first_position = 110, .place = 64};
+  std::vector<float> sums(128);
+  std::vector<float> scratch(static_cast<size_t>(read_scratch(kWidth, 2 * kKeyTile)));
+  ReadArgs args;
+  args.queries = queries.data();
+  args.query_stride = args.head_width = kWidth;
+  args.rows = 1;
+  args.rules.window = 51;  // positions from 60 on: tokens 50 and above
+  args.visible = {{&context, 1}, own, 0};
+  args.attention_sum = sums.data();
+  args.scratch = scratch.data();
+  table().read(args);
+  for (size_t key = 0; key < tokens.size(); ++key) EXPECT_EQ(sums[key] > 0.0f, tokens[key] >= 50) << key;
+}
+
 TEST_P(Attention, HiddenKeysGetNothing) {
   const AttentionCase c{64, 7, 61, {{0, 5}}, 64, 0, 0};
   const CallResult sums = read(table(), c, random_numbers(c, 1.0f));

@@ -94,6 +94,22 @@ TEST_P(Elementwise, SiluMultiply) {
   });
 }
 
+TEST_P(Elementwise, GeluMultiply) {
+  for_each_length([&](int64_t length, int64_t offset) {
+    auto gate = random_values(length, 5, 3.0f);
+    if (length > 10) {
+      gate[0] = -200.0f;  // exp would overflow
+      gate[1] = 200.0f;
+      gate[2] = 0.0f;
+      gate[3] = -6.5f;
+    }
+    const auto up = random_values(length, 6);
+    Placed product(gate, offset);
+    table().gelu_multiply(product.data(), up.data(), length);
+    product.expect(expected_gelu_multiply(gate, up));
+  });
+}
+
 TEST_P(Elementwise, Add) {
   for_each_length([&](int64_t length, int64_t offset) {
     const auto x = random_values(length, 7);

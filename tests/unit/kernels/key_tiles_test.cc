@@ -172,8 +172,9 @@ TEST(KeyTiles, AttentionReadsThemAsTheNumbersTheyStandFor) {
         Floats scratch(static_cast<size_t>(std::max(attend_scratch(width), read_scratch(width, place))));
         std::vector<float> out(static_cast<size_t>(rows * width + place), 0.0f);
         const QueryRows part{rows, 0, visible.context, visible.own};
-        table.attend({queries.data(), width, 1, {}, {&part, 1}, out.data(), scratch.data()});
-        table.read({queries.data(), width, rows, width, visible, out.data() + rows * width, scratch.data()});
+        table.attend({queries.data(), width, 1, {}, {}, {&part, 1}, out.data(), scratch.data()});
+        table.read(
+            {queries.data(), width, rows, width, {}, visible, out.data() + rows * width, scratch.data()});
         return out;
       };
       for (const KernelTable* table : available_kernels()) {
@@ -225,8 +226,8 @@ TEST(KeyTiles, TokensThatAreNotKeptAreHidden) {
       std::vector<float> out(n);
       std::vector<float> sums(static_cast<size_t>(room), 0.0f);
       const QueryRows part{1, 0, visible.context, visible.own};
-      table->attend({query.data(), width, 1, {}, {&part, 1}, out.data(), scratch.data()});
-      table->read({query.data(), width, 1, width, visible, sums.data(), scratch.data()});
+      table->attend({query.data(), width, 1, {}, {}, {&part, 1}, out.data(), scratch.data()});
+      table->read({query.data(), width, 1, width, {}, visible, sums.data(), scratch.data()});
       for (size_t d = 0; d < n; ++d) {
         double expected = 0.0;
         for (size_t token = 0; token < terms.size(); ++token) {

@@ -37,7 +37,8 @@ struct Factor {
   std::vector<int64_t> shape;
 };
 
-Result<Adapter> parse(const std::vector<Factor>& factors, const char* more = "") {
+Result<Adapter> parse(const std::vector<Factor>& factors, const char* more = "",
+                      const ModelConfig& model = small()) {
   std::vector<std::vector<float>> values;
   std::vector<NamedTensor> tensors;
   values.reserve(factors.size());
@@ -49,7 +50,7 @@ Result<Adapter> parse(const std::vector<Factor>& factors, const char* more = "")
   }
   const std::string bytes = format_safetensors(tensors, {});
   const std::string config = R"({"peft_type": "LORA", "r": 3, "lora_alpha": 6)" + std::string(more) + "}";
-  return parse_adapter({config, std::as_bytes(std::span(bytes))}, small());
+  return parse_adapter({config, std::as_bytes(std::span(bytes))}, model);
 }
 
 std::string error_of(const Result<Adapter>& adapter) {
@@ -71,6 +72,31 @@ TEST(Adapter, ATensorsNameSaysTheMatrix) {
                             "base_model.model.model.layers.x.self_attn.q_proj.lora_A.weight",
                             "model.layers.0.self_attn.q_proj.lora_A.weight", ""}) {
     EXPECT_FALSE(adapted_matrix(other)) << other;
+  }
+}
+
+TEST(Adapter, AProjectionOfSeveralInOneIsRefusedByName) {
+  ModelConfig phi = small();
+  phi.architecture = "phi3";
+  const std::string module = std::string(kFront) + "self_attn.qkv_proj";
+  const auto fused =
+      parse({{module + ".lora_A.weight", {3, 24}}, {module + ".lora_B.weight", {64, 3}}}, "", phi);
+  ASSERT_FALSE(fused);
+  EXPECT_EQ(fused.error().code(), ErrorCode::kUnsupported);
+  EXPECT_NE(error_of(fused).find("self_attn.qkv_proj is several of them in one"), std::string::npos);
+  const std::string alone = std::string(kFront) + "self_attn.o_proj";
+  EXPECT_TRUE(parse({{alone + ".lora_A.weight", {3, 32}}, {alone + ".lora_B.weight", {24, 3}}}, "", phi));
+}
+
+TEST(Adapter, EveryFamilysProjectionsAreItsOwn) {
+  for (const char* family : {"gemma2", "gemma3", "olmo2", "smollm3", "granite"}) {
+    ModelConfig config = small();
+    config.architecture = family;
+    const std::string query = std::string(kFront) + "self_attn.q_proj";
+    const auto adapter =
+        parse({{query + ".lora_A.weight", {3, 24}}, {query + ".lora_B.weight", {32, 3}}}, "", config);
+    ASSERT_TRUE(adapter) << family << ": " << error_of(adapter);
+    EXPECT_EQ(adapter->matrices[0].tensor, LayerTensor::kQuery);
   }
 }
 

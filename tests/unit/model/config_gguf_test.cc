@@ -14,6 +14,7 @@
 namespace headwise {
 namespace {
 
+using testing::Each;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -133,12 +134,12 @@ TEST(GgufConfig, NamesWhatIsNotSupported) {
     EXPECT_EQ(config.unsupported.size(), 1u);
     return config.unsupported.empty() ? std::string() : config.unsupported.front();
   };
-  EXPECT_THAT(only(gguf("gemma3")),
-              HasSubstr("architecture 'gemma3' (supported: llama, mistral, qwen2, qwen3)"));
+  EXPECT_THAT(only(gguf("falcon")),
+              HasSubstr("architecture 'falcon' (supported: llama, mistral, qwen2, qwen3, gemma2, "));
   EXPECT_EQ(only(gguf("llama").u32("llama.expert_count", 8)),
             "mixture of experts (key llama.expert_count = 8)");
-  EXPECT_EQ(only(gguf("llama").u32("llama.attention.sliding_window", 4096)),
-            "sliding window of 4096 tokens (key llama.attention.sliding_window)");
+  EXPECT_EQ(only(gguf("qwen2").u32("qwen2.attention.sliding_window", 4096)),
+            "sliding window of 4096 tokens (key qwen2.attention.sliding_window)");
   EXPECT_EQ(only(gguf("llama").f32("llama.attn_logit_softcapping", 50)),
             "soft-cap of attention logits (key llama.attn_logit_softcapping = 50)");
   EXPECT_THAT(only(gguf("llama").u32("llama.rope.dimension_count", 8)),
@@ -155,6 +156,32 @@ TEST(GgufConfig, NamesWhatIsNotSupported) {
       .flag("llama.attention.causal", true);
   inert.f32("llama.residual_scale", 1).f32("llama.logit_scale", 0).f32("llama.attention.scale", 0.25F);
   EXPECT_THAT(read(inert).unsupported, IsEmpty());
+}
+
+TEST(GgufConfig, FamiliesOfTheirOwnKeys) {
+  ModelConfig config = read(gguf("llama").u32("llama.attention.sliding_window", 512));
+  EXPECT_THAT(config.windows, Each(512));
+  config = read(gguf("gemma3").u32("gemma3.attention.sliding_window", 512));
+  EXPECT_THAT(config.unsupported, IsEmpty());
+  EXPECT_EQ(config.norm_weight_offset, 0.0);  // the converter adds it
+  EXPECT_EQ(config.embedding_multiplier, std::sqrt(static_cast<double>(config.width)));
+  EXPECT_EQ(config.window_rope_theta, 10000.0);
+  EXPECT_EQ(config.query_scale, 0.0);
+  EXPECT_THAT(config.windows, Each(512));  // fewer layers than the pattern is long
+  config = read(gguf("gemma3").f32("gemma3.rope.freq_base_swa", 5000));
+  EXPECT_EQ(config.window_rope_theta, 5000.0);
+  EXPECT_EQ(read(gguf("gemma2")).soft_cap, 50.0);
+  GgufBytes granite = gguf("granite");
+  granite.f32("granite.attention.scale", 0.125F).f32("granite.embedding_scale", 12);
+  config = read(granite.f32("granite.residual_scale", 0.5F).f32("granite.logit_scale", 8));
+  EXPECT_THAT(config.unsupported, IsEmpty());
+  EXPECT_EQ(config.query_scale, 0.125);
+  EXPECT_EQ(config.embedding_multiplier, 12.0);
+  EXPECT_EQ(config.residual_multiplier, 0.5);
+  EXPECT_TRUE(config.permuted_qk);
+  config = read(gguf("phi3").u32("phi3.rope.dimension_count", 8));
+  EXPECT_THAT(config.unsupported, IsEmpty());
+  EXPECT_EQ(config.rotary_width, 8);
 }
 
 TEST(GgufConfig, ArraysOfEqualValuesAreOneValue) {

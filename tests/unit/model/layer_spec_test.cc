@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// From a model's shape to what its layers compute, and what is named when no pass computes it.
+// From a model's shape to what its layers compute, and what is named when it cannot be trained.
 #include "model/layer_spec.h"
 
 #include <gmock/gmock.h>
@@ -52,7 +52,7 @@ TEST(LayerSpec, PlainIsLlamasPassInEveryLayer) {
   EXPECT_EQ(spec.rotary[0].width, 8);
   EXPECT_EQ(spec.rotary[0].theta, 5000.0);
   EXPECT_EQ(spec.embedding_multiplier, 1.0);
-  EXPECT_THAT(not_computed(spec, small()), IsEmpty());
+  EXPECT_THAT(not_trained(spec, small()), IsEmpty());
 }
 
 TEST(LayerSpec, BiasesNormsAndScalingAreTheConfigs) {
@@ -65,43 +65,50 @@ TEST(LayerSpec, BiasesNormsAndScalingAreTheConfigs) {
   EXPECT_TRUE(layer.qkv_bias && layer.output_bias && layer.mlp_bias && layer.qk_norm);
   EXPECT_EQ(spec.rotary[0].scaling.kind, RopeScaling::Kind::kLinear);
   EXPECT_EQ(spec.rotary[0].scaling.factor, 4.0);
-  EXPECT_THAT(not_computed(spec, config), IsEmpty());
+  EXPECT_THAT(not_trained(spec, config), IsEmpty());
 }
 
-TEST(LayerSpec, WhatNoPassComputesIsNamedWithItsValueAndLayers) {
-  const auto named = [](const auto& change) {
-    ModelSpec spec = plain_spec(small());
-    change(spec);
-    return not_computed(spec, small());
-  };
-  const auto in_layer_2 = [&](const auto& change) {
-    return named([&](ModelSpec& spec) { change(spec.layers[2]); });
-  };
-  EXPECT_THAT(in_layer_2([](LayerSpec& s) { s.norm_before_attention = false; }),
-              ElementsAre("no norm before attention or the MLP in layer 2"));
-  EXPECT_THAT(in_layer_2([](LayerSpec& s) { s.norm_after_attention = true; }),
-              ElementsAre("norms after attention in layer 2"));
-  EXPECT_THAT(in_layer_2([](LayerSpec& s) { s.norm_after_mlp = true; }),
-              ElementsAre("norms after the MLP in layer 2"));
-  EXPECT_THAT(in_layer_2([](LayerSpec& s) { s.query_scale = 0.25; }),
-              ElementsAre("attention scale of 0.25, other than 1/sqrt(head width) in layer 2"));
-  EXPECT_THAT(in_layer_2([](LayerSpec& s) { s.soft_cap = 50; }),
-              ElementsAre("soft-cap of attention logits at 50 in layer 2"));
-  EXPECT_THAT(in_layer_2([](LayerSpec& s) { s.rotary = kNoRotary; }),
-              ElementsAre("no rotary positions in layer 2"));
-  EXPECT_THAT(in_layer_2([](LayerSpec& s) { s.activation = Activation::kGeluTanh; }),
-              ElementsAre("activation GELU (tanh) in layer 2"));
-  EXPECT_THAT(in_layer_2([](LayerSpec& s) { s.residual_multiplier = 0.22; }),
-              ElementsAre("residuals scaled by 0.22 in layer 2"));
-  EXPECT_THAT(named([](ModelSpec& s) { s.embedding_multiplier = 12; }),
-              ElementsAre("embeddings scaled by 12"));
-  EXPECT_THAT(named([](ModelSpec& s) { s.rotary[0].width = 6; }),
-              ElementsAre("rotary positions on 6 of 8 dimensions"));
-  EXPECT_THAT(named([](ModelSpec& s) {
-                s.layers[0].window = s.layers[1].window = s.layers[3].window = 128;
-                s.layers[2].window = 512;  // as long as any prompt
-              }),
-              ElementsAre("sliding window of 128 tokens in layers 0-1,3"));
+TEST(LayerSpec, WhatTheConfigSaysOfLayersAndMultipliers) {
+  ModelConfig config = small();
+  config.windows = {128, 0, 128, 0};
+  config.window_rope_theta = 700.0;
+  config.layers_without_rotary = {3};
+  config.rotary_width = 6;
+  config.query_scale = 0.25;
+  config.soft_cap = 50;
+  config.norm_weight_offset = 1.0;
+  config.embedding_multiplier = 12;
+  config.residual_multiplier = 0.22;
+  const ModelSpec spec = plain_spec(config);
+  ASSERT_EQ(spec.rotary.size(), 2u);
+  EXPECT_EQ(spec.rotary[0].width, 6);
+  EXPECT_EQ(spec.rotary[1].width, 6);
+  EXPECT_EQ(spec.rotary[1].theta, 700.0);
+  EXPECT_EQ(spec.embedding_multiplier, 12);
+  const int rotary[] = {1, 0, 1, kNoRotary};
+  for (size_t i = 0; i < 4; ++i) {
+    const LayerSpec& layer = spec.layers[i];
+    EXPECT_EQ(layer.window, config.windows[i]);
+    EXPECT_EQ(layer.rotary, rotary[i]);
+    EXPECT_EQ(layer.query_scale, 0.25);
+    EXPECT_EQ(layer.soft_cap, 50);
+    EXPECT_EQ(layer.norm_weight_offset, 1.0);
+    EXPECT_EQ(layer.residual_multiplier, 0.22);
+  }
+}
+
+TEST(LayerSpec, WhatTrainingHasNotIsNamedWithItsValueAndLayers) {
+  ModelSpec spec = plain_spec(small());
+  EXPECT_THAT(not_trained(spec, small()), IsEmpty());
+  spec.layers[0].window = spec.layers[1].window = spec.layers[3].window = 128;
+  spec.layers[2].window = 512;  // as long as any prompt
+  EXPECT_THAT(not_trained(spec, small()), ElementsAre("sliding window of 128 tokens in layers 0-1,3"));
+  spec = plain_spec(small());
+  spec.layers[2].soft_cap = 50;
+  EXPECT_THAT(not_trained(spec, small()), ElementsAre("soft-cap of attention logits at 50 in layer 2"));
+  spec = plain_spec(small());
+  spec.rotary[0].scaling.kind = RopeScaling::Kind::kLongrope;
+  EXPECT_THAT(not_trained(spec, small()), ElementsAre("longrope positions"));
 }
 
 TEST(TensorRoles, ShapesAreReadOffLetters) {
