@@ -176,7 +176,11 @@ int report_extra_words(const CLI::App& root, const CLI::App* verb, const std::st
     return usage_error(verb_name,
                        "'" + word + "' belongs behind the verb: headwise " + verb_name + " " + word);
   }
-  const std::string nearest = nearest_word(word, known);
+  std::string nearest = nearest_word(word, known);
+  // The field "score_scale" of a request, written as a flag, for "--score".
+  for (const std::string& name : known) {
+    if (nearest.empty() && flag && name.size() > 4 && word.starts_with(name + "-")) nearest = name;
+  }
   const std::string what = flag ? "unknown flag '" : !known.empty() ? "unknown verb '" : "unexpected word '";
   return usage_error(verb == nullptr ? "" : verb_name, what + word + "'",
                      nearest.empty() ? "" : "did you mean '" + nearest + "'? ");

@@ -73,7 +73,7 @@ Status tokenize_lines(const Tokenizer& tokenizer, const TokenizeOptions& options
   for (int64_t number = 1; std::getline(std::cin, line); ++number) {
     if (stop_signalled()) return fail(ErrorCode::kCancelled, "stopped at line " + std::to_string(number));
     const auto located = [&](Error error) {
-      return fail(std::move(error).with_context("while reading line " + std::to_string(number)));
+      return fail(std::move(error).with_context("reading line " + std::to_string(number)));
     };
     const Result<std::string> text = text_of_line(line, options.json);
     if (!text) return located(text.error());

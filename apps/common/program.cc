@@ -24,6 +24,12 @@ namespace {
 
 // "Could not convert: --seed = abc" in the words of value_checks.h.
 std::string plain_words(const std::string& message) {
+  // "--query: At Most 1 required but received 2".
+  constexpr std::string_view kTooMany = ": At Most 1 required but received ";
+  if (const size_t many = message.find(kTooMany); many != std::string::npos) {
+    return message.substr(0, many) + ": expected once, found " + message.substr(many + kTooMany.size()) +
+           " times";
+  }
   constexpr std::string_view kStart = "Could not convert: ", kBetween = " = ";
   const size_t between = message.find(kBetween);
   if (!message.starts_with(kStart) || between == std::string::npos) return message;
@@ -37,12 +43,15 @@ std::string origin_of(const std::string& message, std::span<char* const> words) 
   const size_t end = message.find_first_of(":= ");
   if (!message.starts_with("--") || end == std::string::npos) return {};
   const std::string flag = message.substr(0, end);
+  bool settings = std::getenv("HEADWISE_CONFIG") != nullptr;
   for (const std::string_view word : words) {
     if (word == flag || word.starts_with(flag + "=")) return {};
+    settings = settings || word.starts_with("--config");
   }
   const std::string variable = environment_name(flag.substr(2));
   const char* value = std::getenv(variable.c_str());
-  return value != nullptr && *value != '\0' ? " (from " + variable + ")" : " (from the settings file)";
+  if (value != nullptr && *value != '\0') return " (from " + variable + ")";
+  return settings ? " (from the settings file)" : "";  // or a word that needs no flag in front
 }
 
 }  // namespace

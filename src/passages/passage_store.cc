@@ -124,7 +124,7 @@ Result<std::shared_ptr<PassageStore>> PassageStore::open_once(const std::filesys
     return store;
   }
   lock.unlock();
-  return fail(Error(opened.error()).with_context("while opening kept passages in '" + folder.string() + "'"));
+  return fail(Error(opened.error()).with_context("opening kept passages in '" + folder.string() + "'"));
 }
 
 Status PassageStore::open_lock() {

@@ -28,7 +28,7 @@ Result<Regex> compile_at(const JsonNode& place) {
   const Result<std::string> pattern = place.text();
   HW_RETURN_IF_ERROR(pattern);
   Result<Regex> regex = Regex::compile(*pattern);
-  if (!regex) return fail(std::move(regex.error()).with_context("while reading " + place.path));
+  if (!regex) return fail(std::move(regex.error()).with_context("reading " + place.path));
   return regex;
 }
 

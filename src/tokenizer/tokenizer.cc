@@ -122,7 +122,7 @@ std::string Tokenizer::Impl::token_bytes(int32_t id) const {
 Tokenizer::Tokenizer(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 
 Result<Tokenizer> Tokenizer::load(const std::filesystem::path& path) {
-  const std::string doing = "while loading the tokenizer of " + path.string();
+  const std::string doing = "loading the tokenizer of " + path.string();
   if (path.extension() == ".gguf") {
     Result<GgufFile> file = GgufFile::open(path);
     if (!file) return fail(std::move(file.error()));
@@ -136,7 +136,7 @@ Result<Tokenizer> Tokenizer::load(const std::filesystem::path& path) {
   const Result<std::string> json = read_text_file(file, kLargestJson);
   if (!json) return fail(json.error());
   Result<Tokenizer> tokenizer = from_json(*json);
-  if (!tokenizer) return fail(std::move(tokenizer.error()).with_context("while reading " + file.string()));
+  if (!tokenizer) return fail(std::move(tokenizer.error()).with_context("reading " + file.string()));
   return tokenizer;
 }
 

@@ -42,7 +42,7 @@ Result<Vocabulary> read_vocabulary(const GgufFile& file) {
   }
   Result<Vocabulary> vocabulary = Vocabulary::build(entries);
   if (!vocabulary) {
-    return fail(std::move(vocabulary.error()).with_context("while reading " + std::string(kTokensKey)));
+    return fail(std::move(vocabulary.error()).with_context("reading " + std::string(kTokensKey)));
   }
   return vocabulary;
 }
@@ -174,7 +174,7 @@ Status load_byte_level(const GgufFile& file, Tokenizer::Impl& impl) {
   options.byte_level = true;
   options.ignore_merges = (*row)->ignore_merges;
   Result<Bpe> bpe = Bpe::build(impl.vocabulary, merges, options);
-  if (!bpe) return fail(std::move(bpe.error()).with_context("while reading " + std::string(kMergesKey)));
+  if (!bpe) return fail(std::move(bpe.error()).with_context("reading " + std::string(kMergesKey)));
   impl.model = std::move(*bpe);
   Result<std::optional<int32_t>> bos = read_bos(file, impl.vocabulary.size(), (*row)->add_bos);
   HW_RETURN_IF_ERROR(bos);
@@ -228,7 +228,7 @@ Status load_sentencepiece(const GgufFile& file, const std::vector<PieceType>& ty
       read_id(file, "tokenizer.ggml.unknown_token_id", impl.vocabulary.size());
   HW_RETURN_IF_ERROR(unknown);
   Result<ScoreBpe> model = ScoreBpe::build(impl.vocabulary, narrow, types, *unknown);
-  if (!model) return fail(std::move(model.error()).with_context("while reading " + std::string(kScoresKey)));
+  if (!model) return fail(std::move(model.error()).with_context("reading " + std::string(kScoresKey)));
   impl.model = std::move(*model);
   const Result<bool> space = read_flag(file, "tokenizer.ggml.add_space_prefix", true);
   HW_RETURN_IF_ERROR(space);

@@ -29,7 +29,7 @@ Result<Vocabulary> parse_vocabulary(const JsonNode& place) {
     entries.push_back({text, *number});
   }
   Result<Vocabulary> vocabulary = Vocabulary::build(entries);
-  if (!vocabulary) return fail(std::move(vocabulary.error()).with_context("while reading " + place.path));
+  if (!vocabulary) return fail(std::move(vocabulary.error()).with_context("reading " + place.path));
   return vocabulary;
 }
 
@@ -107,7 +107,7 @@ Result<Bpe> parse_model(const JsonNode& model, const Vocabulary& vocabulary, boo
   const Result<std::vector<Bpe::TextPair>> merges = parse_merges(model.at("merges"));
   HW_RETURN_IF_ERROR(merges);
   Result<Bpe> bpe = Bpe::build(vocabulary, *merges, *options);
-  if (!bpe) return fail(std::move(bpe.error()).with_context("while reading model.merges"));
+  if (!bpe) return fail(std::move(bpe.error()).with_context("reading model.merges"));
   return bpe;
 }
 
