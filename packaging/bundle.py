@@ -110,6 +110,15 @@ def without_tls(httplib: Path, libraries: dict[str, Path], folder: Path) -> None
             "-o", folder / name, source)
 
 
+def check_module(wheel: Path, package: Path) -> None:
+    """A wheel for every Python from 3.12 on holds a module that every one of them finds, not one version's."""
+    modules = [path.name for path in package.glob("_core*.so")]
+    stable = "-abi3-" in wheel.name
+    if len(modules) != 1 or (modules[0] == "_core.abi3.so") != stable:
+        sys.exit(f"bundle: {wheel.name} holds {', '.join(modules) or 'no module'}: expected {'_core.abi3.so' if stable else 'the one of its Python'}; "
+                 "CMake 3.26 or later builds the first (scripts/requirements-abi3.txt)")
+
+
 def self_contained(raw: Path, output: Path) -> Path:
     """The wheel with its libraries and their licences inside, under the oldest tag that auditwheel finds true."""
     rows = licence_rows()
@@ -118,6 +127,7 @@ def self_contained(raw: Path, output: Path) -> Path:
         with_texts = folder / raw.name
         with InWheelCtx(raw, with_texts) as inside:
             package = Path(inside.path)
+            check_module(raw, package / "headwise")
             libraries = linked(package / "headwise" / "bin" / "headwise")
             for name in libraries:
                 if not name.startswith("libheadwise"):

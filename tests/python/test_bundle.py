@@ -88,6 +88,19 @@ def test_words_begin_and_end_as_with_all_of_icu(unpacked, tmp_path):
     assert runs[0] == runs[1] and {line.split()[0] for line in runs[0].splitlines()} == {f"q{place}" for place in range(len(words))}
 
 
+@pytest.mark.parametrize("wheel, module, sound", [
+    ("headwise-1-cp312-abi3-linux_x86_64.whl", "_core.abi3.so", True), ("headwise-1-cp311-cp311-linux_x86_64.whl", "_core.cpython-311-x86_64-linux-gnu.so", True),
+    ("headwise-1-cp312-abi3-linux_x86_64.whl", "_core.cpython-312-x86_64-linux-gnu.so", False),  # no other Python than 3.12 finds it
+    ("headwise-1-cp311-cp311-linux_x86_64.whl", "_core.abi3.so", False), ("headwise-1-cp312-abi3-linux_x86_64.whl", "_core.pyi", False),
+])
+def test_a_wheels_tag_says_who_finds_its_module(tmp_path, wheel, module, sound):
+    (tmp_path / module).write_bytes(b"")
+    done = subprocess.run([sys.executable, "-c", "import sys, pathlib; sys.path.insert(0, sys.argv[1]); import bundle; "
+                           "bundle.check_module(pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]))", ROOT / "packaging", wheel, tmp_path],
+                          capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) == sound and (sound or f"{wheel} holds" in done.stderr), done.stderr
+
+
 def environment_without_pip(wheel, folder):
     """As uv makes one: the installer is not inside."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
