@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <optional>
+#include <string>
 #include <tuple>
 #include <unordered_map>
 
@@ -20,7 +22,7 @@ struct Symbol {
   size_t size = 0;  // 0: joined to the one on its left
   int32_t previous = -1;
   int32_t next = -1;
-  bool frozen = false;  // a user-defined piece
+  std::optional<int32_t> frozen;  // the id of a user-defined piece
 };
 
 struct Candidate {
@@ -49,23 +51,31 @@ std::optional<uint8_t> byte_of_piece(std::string_view piece) {
   return static_cast<uint8_t>(high * 16 + low);
 }
 
+// llama.cpp's converter writes the spaces of user-defined pieces as spaces (Gemma's runs of them), and those
+// of other pieces as "▁", which is what they are in the text that is encoded.
+std::string with_marked_spaces(std::string_view piece) {
+  std::string marked;
+  for (const char c : piece) c == ' ' ? marked.append("\xE2\x96\x81") : marked.append(1, c);
+  return marked;
+}
+
 // Characters, and user-defined pieces whole, each linked to its neighbours.
 std::vector<Symbol> cut_to_symbols(const AddedTokens& user_defined, std::string_view text) {
   std::vector<Symbol> symbols;
-  const auto add_symbol = [&](size_t begin, size_t size, bool frozen) {
+  const auto add_symbol = [&](size_t begin, size_t size, std::optional<int32_t> frozen) {
     const auto index = static_cast<int32_t>(symbols.size());
     if (index > 0) symbols.back().next = index;
     symbols.push_back({begin, size, index - 1, -1, frozen});
   };
   for (const AddedTokens::Piece& piece : user_defined.cut(text, false)) {
     if (piece.id) {
-      add_symbol(piece.span.begin, piece.span.end - piece.span.begin, true);
+      add_symbol(piece.span.begin, piece.span.end - piece.span.begin, piece.id);
       continue;
     }
     for (size_t at = piece.span.begin; at < piece.span.end;) {
       const std::optional<DecodedCodePoint> point = decode_utf8(text.substr(at));
       HW_CHECK(point.has_value());
-      add_symbol(at, point->bytes, false);
+      add_symbol(at, point->bytes, std::nullopt);
       at += point->bytes;
     }
   }
@@ -95,7 +105,7 @@ Result<ScoreBpe> ScoreBpe::build(const Vocabulary& vocabulary, std::vector<float
     bpe.priorities_.push_back(priority_of(scores[i]));
     const std::string_view text = vocabulary.text(id);
     if (types[i] == PieceType::kUserDefined) {
-      user_defined.push_back({.id = id, .content = std::string(text), .pattern = std::string(text)});
+      user_defined.push_back({.id = id, .content = std::string(text), .pattern = with_marked_spaces(text)});
     } else if (types[i] == PieceType::kByte) {
       const std::optional<uint8_t> byte = byte_of_piece(text);
       if (!byte) {
@@ -180,6 +190,11 @@ void ScoreBpe::encode(const Vocabulary& vocabulary, std::string_view text, std::
   };
   std::vector<std::string_view> pending;
   for (int32_t i = 0; i >= 0; i = symbol(i).next) {
+    if (symbol(i).frozen) {
+      previous_unknown = false;
+      ids.push_back(*symbol(i).frozen);
+      continue;
+    }
     pending.push_back(text_of(symbol(i)));
     while (!pending.empty()) {
       const std::string_view piece = pending.back();

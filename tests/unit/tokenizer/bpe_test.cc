@@ -131,5 +131,28 @@ TEST(ScoreBpe, HighestScoreFirstThenLeftmost) {
   EXPECT_EQ(encode({0, 0, 0, -2, -2, -2, -2}, "axxb"), (Ids{1, 0, 2}));  // unknown pieces are one
 }
 
+// As llama.cpp's converter writes Gemma's runs of spaces: with spaces, beside pieces that have "▁".
+TEST(ScoreBpe, UserDefinedPiecesAreFoundWhicheverWayTheirSpacesAreWritten) {
+  const Vocabulary vocabulary =
+      *Vocabulary::build({{"<unk>", 0}, {"a", 1}, {"\u2581", 2}, {"  ", 3}, {"\u2581a", 4}, {"   ", 5}});
+  std::vector<PieceType> types(6, PieceType::kNormal);
+  types[0] = PieceType::kUnknown;
+  types[3] = types[5] = PieceType::kUserDefined;
+  const auto bpe = ScoreBpe::build(vocabulary, {0, 0, 0, 0, -1, 0}, types, 0);
+  ASSERT_TRUE(bpe) << bpe.error().to_string();
+  const auto encode = [&](int spaces) {
+    std::string text;
+    for (int i = 0; i < spaces; ++i) text += "\u2581";
+    std::vector<int32_t> ids;
+    bpe->encode(vocabulary, text + "a", ids);
+    return ids;
+  };
+  using Ids = std::vector<int32_t>;
+  EXPECT_EQ(encode(1), (Ids{4}));
+  EXPECT_EQ(encode(2), (Ids{3, 1}));
+  EXPECT_EQ(encode(3), (Ids{5, 1}));
+  EXPECT_EQ(encode(5), (Ids{5, 3, 1}));
+}
+
 }  // namespace
 }  // namespace headwise
