@@ -95,6 +95,11 @@ def test_the_set_is_the_binarys(binary, collection, judged, tmp_path, method, op
     assert [f"{head.layer}-{head.head}" for head in reranker.heads] == [head["head"] if isinstance(head, dict) else head for head in found["heads"]]
 
 
+def test_a_list_of_heads_in_either_spelling():
+    for heads in (["1-0", "0-1"], [(1, 0), (0, 1)], ["1-0", (0, 1)], iter(["1-0,0-1"])):
+        assert [f"{head.layer}-{head.head}" for head in headwise.Reranker(TINY, heads=heads).heads] == ["1-0", "0-1"]
+
+
 @pytest.mark.parametrize("arguments, message", [
     ({"method": "tea-leaves"}, "method: expected all, layers, qr"), ({"count": "many"}, "count: expected a number"),
     ({"calibration": "some"}, "calibration: expected ratio, na, none"), ({"colour": 1}, "no setting 'colour'")])
