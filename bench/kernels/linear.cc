@@ -30,6 +30,7 @@ using headwise::kernels::kRowTile;
 using headwise::kernels::Linear;
 using headwise::kernels::LinearType;
 using headwise::kernels::PackedLinear;
+using headwise::kernels::PreparedMemory;
 
 // A projection of SmolLM2-135M: `panels` matrices of [outputs, inputs].
 struct Projection {
@@ -113,9 +114,10 @@ int main(int argc, char** argv) {
     for (int round = 0; round < rounds + 2; ++round) {
       const auto run_ours = [&] {
         pool.parallel_for(tiles, [&](int64_t tile, int) {
-          const auto rows =
-              linear.prepare(x.data() + tile * kRowTile * p.inputs,
-                             std::min(kRowTile, tokens - tile * kRowTile), LinearType::kFloat32);
+          PreparedMemory memory;  // fp32 takes none
+          const auto rows = linear.prepare(x.data() + tile * kRowTile * p.inputs,
+                                           std::min(kRowTile, tokens - tile * kRowTile), p.inputs,
+                                           LinearType::kFloat32, memory);
           for (int64_t panel = 0; panel < p.panels; ++panel) {
             linear.multiply(rows, packed[static_cast<size_t>(panel)],
                             ours.data() + (panel * tiles + tile) * kRowTile * p.outputs);

@@ -74,12 +74,12 @@ class LlamaBench:
 class Headwise:
     """Ours: every layer, every head read, no calibration pass: exactly one prefill, as the others do."""
 
-    def __init__(self, binary: Path, gguf: Path, request: dict, threads: int, weights: str, folder: Path):
+    def __init__(self, binary: Path, gguf: Path, request: dict, threads: int, weights: str, precision: str, folder: Path):
         documents = folder / "documents.jsonl"
         documents.write_text("".join(json.dumps({"id": str(i), **passage}) + "\n" for i, passage in enumerate(request["passages"])))
         self.command = [
             str(binary), "bench", "--json", "--model", str(gguf), "--query", request["query"], "--documents", str(documents), "--encoding", "list",
-            "--calibration", "none", "--heads", "all", "--full-depth", "--weights", weights, "--threads", str(threads), "--repeat", "1",
+            "--calibration", "none", "--heads", "all", "--full-depth", "--weights", weights, "--precision", precision, "--threads", str(threads), "--repeat", "1",
         ]
         self.about = {}
 
@@ -103,9 +103,11 @@ def contenders(arguments, prompt: Path, tokens: int, request: dict, folder: Path
     common = ["--gguf", str(arguments.gguf), "--prompt", str(prompt), "--threads", str(arguments.threads)]
     torch_here = find_spec("torch") and find_spec("transformers") and find_spec("gguf")
     ours, native = arguments.headwise, arguments.llama_bench
-    for weights in ("fp32", "stored"):
-        start = (lambda w=weights: Headwise(ours, arguments.gguf, request, arguments.threads, w, folder)) if ours else None
-        yield f"headwise-{weights}", f"ours, fp32 compute, weights {weights}", start or "no --headwise"
+    ways = [("fp32", "fp32"), ("stored", "fp32"), *((precision, precision) for precision in arguments.precision.split(",") if precision)]
+    for name, precision in ways:
+        weights = "stored" if name == "stored" else "fp32"
+        start = (lambda w=weights, p=precision: Headwise(ours, arguments.gguf, request, arguments.threads, w, p, folder)) if ours else None
+        yield f"headwise-{name}", f"ours, {precision} products, weights {weights if precision == 'fp32' else precision}", start or "no --headwise"
     yield "torch", "transformers + torch, fp32, sdpa", (lambda: Worker("worker_torch.py", common, arguments.threads)) if torch_here else "torch or transformers is not installed"
     if arguments.eager:
         eager = [*common, "--attention", "eager", "--output-attentions"]
@@ -148,6 +150,7 @@ def main() -> None:
     parser.add_argument("--headwise", type=Path, help="our binary, release build")
     parser.add_argument("--llama-bench", type=Path)
     parser.add_argument("--eager", action="store_true", help="also torch with eager attention and output_attentions")
+    parser.add_argument("--precision", default="", help="ours once more with these products, comma separated: bf16,int8")
     parser.add_argument("--only", help="names of contenders, comma separated")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=7)
@@ -188,9 +191,12 @@ def main() -> None:
         if not arguments.tokens and runs[name][0]["tokens"] != len(ids):
             raise SystemExit(f"{name} ran {runs[name][0]['tokens']} tokens, the prompt has {len(ids)}: not comparable")
         report["contenders"][name] = summarize(name, contender.about, what[name], runs[name], runs.get(best))
+        if name.startswith("headwise") and "headwise-fp32" in runs:
+            report["contenders"][name]["times_own_fp32"] = statistics.median(a["seconds"] / b["seconds"] for a, b in zip(runs["headwise-fp32"], runs[name]))
     for name, entry in report["contenders"].items():
         times = f"  ours is {entry['ours_is_times_faster']:.2f} x" if "ours_is_times_faster" in entry else ""
-        bound = f"  {100 * entry['share_of_bound']:.0f} % of the bound" if "share_of_bound" in entry else ""
+        bound = f"  {100 * entry['share_of_bound']:.0f} % of the fp32 bound" if "share_of_bound" in entry else ""
+        times += f"  {entry['times_own_fp32']:.2f} x own fp32" if "times_own_fp32" in entry else ""
         print(f"{name:16} {entry['tokens_per_s']:8.0f} tokens/s  median {entry['seconds']['median']:.3f} s{times}{bound}")
     for name, reason in report["left_out"].items():
         print(f"{name:16} left out: {reason}")

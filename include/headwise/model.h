@@ -33,12 +33,18 @@ struct AdapterFiles {
   std::span<const std::byte> tensors;  // adapter_model.safetensors
 };
 
+// kAuto: the fastest on this processor that passed the gate of docs/evaluation.md#precision.
+enum class Precision { kFloat32, kBfloat16, kInt8, kAuto };
+
 struct ModelOptions {
   // kStored keeps the weights as the file has them and turns them into fp32 layer by layer during a pass
   // (least memory); kFloat32 turns them into fp32 once, at load (fastest). Scores are the same bits either
   // way.
   enum class Weights { kStored, kFloat32 };
   Weights weights = Weights::kStored;
+  // What the linear layers multiply; sums are fp32, or exact. Decides scores: docs/method.md#precision. Less
+  // than fp32 is made once, of the weights with the adapter in them, when a layer runs first.
+  Precision precision = Precision::kFloat32;
   // A folder with a LoRA adapter in PEFT's layout, merged at load; empty: none. The matrices that it changes
   // are kept as fp32.
   std::filesystem::path adapter{};

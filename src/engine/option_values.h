@@ -138,6 +138,8 @@ struct WordType {
 template <>
 struct ValueType<ModelOptions::Weights> : WordType<kWeightsWords> {};
 template <>
+struct ValueType<Precision> : WordType<kPrecisionWords> {};
+template <>
 struct ValueType<Encoding> : WordType<kEncodingWords> {};
 template <>
 struct ValueType<Calibration> : WordType<kCalibrationWords> {};

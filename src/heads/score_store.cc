@@ -36,7 +36,7 @@ struct Field {
   Member member;
   bool must_agree;
 };
-const std::array<Field, 16> kFields{{
+const std::array<Field, 17> kFields{{
     {"model", &StoreManifest::model, true},
     {"layers", &StoreManifest::layers, true},
     {"heads", &StoreManifest::heads, true},
@@ -50,6 +50,7 @@ const std::array<Field, 16> kFields{{
     {"max_tokens", &StoreManifest::max_tokens, true},
     {"long", &StoreManifest::long_passages, true},
     {"max_windows", &StoreManifest::max_windows, true},
+    {"precision", &StoreManifest::precision, true},
     {"depth", &StoreManifest::depth, false},
     {"dataset", &StoreManifest::dataset, false},
     {"headwise", &StoreManifest::headwise, false},

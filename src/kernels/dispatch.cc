@@ -27,6 +27,19 @@ bool has_f16c() {
 }
 #endif
 
+#if defined(__x86_64__)
+// With the products that only some processors with AVX-512 have.
+const KernelTable& avx512_kernels() {
+  static const KernelTable table = [] {
+    KernelTable made = kAvx512Kernels;
+    if (__builtin_cpu_supports("avx512vnni") != 0) made.int8 = &kVnniInt8;
+    if (__builtin_cpu_supports("avx512bf16") != 0) made.bf16 = &kAvx512Bfloat16;
+    return made;
+  }();
+  return table;
+}
+#endif
+
 std::vector<Level> levels() {
   std::vector<Level> all{{&kScalarKernels, true}};
 #if defined(__x86_64__)
@@ -37,7 +50,7 @@ std::vector<Level> levels() {
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") != 0 &&
                       __builtin_cpu_supports("avx512vl") != 0 && __builtin_cpu_supports("avx512dq") != 0 &&
                       __builtin_cpu_supports("avx512bw") != 0;
-  all.push_back({&kAvx512Kernels, avx512});
+  all.push_back({&avx512_kernels(), avx512});
 #endif
   return all;
 }

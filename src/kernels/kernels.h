@@ -22,6 +22,7 @@
 #include "base/tensor.h"
 #include "headwise/error.h"
 #include "headwise/keep.h"
+#include "kernels/reduced.h"
 
 namespace headwise::kernels {
 
@@ -207,6 +208,9 @@ struct KernelTable {
   // the same bits in all such tables.
   void (*multiply_panels)(const MultiplyPanelsArgs& args);
   int64_t panel_width;
+  // Products of smaller numbers; null: none.
+  const ReducedProducts* int8 = nullptr;  // the same bits in every table
+  const ReducedProducts* bf16 = nullptr;  // likewise, where there are any
   // Adds rows [first, first + rows) of a low-rank change to out [rows, inputs]: sums over the rank in its
   // order, every product and sum rounded, the same bits in every table.
   void (*add_low_rank)(const LowRank& change, int64_t first, int64_t rows, int64_t inputs, float* out);

@@ -4,6 +4,8 @@
 #include "kernels/linear.h"
 
 #include <algorithm>
+#include <numeric>
+#include <vector>
 
 #include "base/check.h"
 
@@ -23,34 +25,131 @@ void pack_panel(const float* weights, int64_t outputs, int64_t inputs, int64_t w
   }
 }
 
+const ReducedProducts* reduced_products(const KernelTable& ops, LinearType type) {
+  return type == LinearType::kInt8 ? ops.int8 : ops.bf16;
+}
+
+// Numbers of output `output`, [inputs], to where its panel has them.
+template <typename Number>
+void scatter(const Number* numbers, int64_t inputs, int64_t output, const PanelLayout& layout,
+             std::byte* panels) {
+  const int64_t groups = divide_up(inputs, layout.group);
+  const int64_t in_panel = output % layout.width;
+  Number* panel = reinterpret_cast<Number*>(panels) + (output - in_panel) * groups * layout.group;
+  for (int64_t g = 0; g < groups; ++g) {
+    Number* to = panel + (g * layout.width + in_panel) * layout.group;
+    for (int64_t i = 0; i < layout.group; ++i) {
+      const int64_t input = g * layout.group + i;
+      to[i] = input < inputs ? numbers[input] : Number{0};
+    }
+  }
+}
+
 }  // namespace
 
+bool has_products(const KernelTable& ops, LinearType type) {
+  return type == LinearType::kFloat32 || reduced_products(ops, type) != nullptr;
+}
+
 size_t PackedLinear::bytes() const {
-  if (panel_width_ == 0) return 0;
-  return static_cast<size_t>(round_up(outputs_, panel_width_) * inputs_) * sizeof(float);
+  if (layout_.width == 0) return 0;
+  const auto outputs = static_cast<size_t>(round_up(outputs_, layout_.width));
+  const auto numbers = outputs * static_cast<size_t>(round_up(inputs_, layout_.group));
+  switch (type_) {
+    case LinearType::kFloat32:
+      return numbers * sizeof(float);
+    case LinearType::kBfloat16:
+      return numbers * sizeof(uint16_t);
+    default:
+      return numbers + outputs * (sizeof(float) + sizeof(int32_t));
+  }
+}
+
+PreparedRows PreparedRows::part(int64_t first, int64_t rows) const {
+  HW_CHECK(first >= 0 && rows > 0 && first + rows <= rows_);
+  PreparedRows some = *this;
+  some.rows_ = rows;
+  if (type_ == LinearType::kFloat32) {
+    some.x_ += first * inputs_;
+  } else {
+    some.numbers_ += first * row_bytes_;
+    some.scales_ += first;
+  }
+  return some;
 }
 
 void Linear::pack(const float* weights, int64_t outputs, int64_t inputs, LinearType type,
                   PackedLinear& packed) const {
-  HW_CHECK(type == LinearType::kFloat32);
-  const int64_t width = ops_->panel_width;
-  HW_CHECK(kColumnGrain % width == 0);
+  HW_CHECK(has_products(*ops_, type));
   packed.outputs_ = outputs;
   packed.inputs_ = inputs;
-  packed.panel_width_ = width;
-  packed.panels_.reserve(static_cast<size_t>(round_up(outputs, width) * inputs));
-  for (int64_t first = 0; first < outputs; first += width) {
-    pack_panel(weights + first * inputs, std::min(width, outputs - first), inputs, width,
-               packed.panels_.data() + first * inputs);
+  packed.type_ = type;
+  packed.layout_ = type == LinearType::kFloat32 ? PanelLayout{ops_->panel_width, 1, sizeof(float)}
+                                                : reduced_products(*ops_, type)->layout;
+  const int64_t width = packed.layout_.width;
+  HW_CHECK(kColumnGrain % width == 0);
+  const auto padded = static_cast<size_t>(round_up(outputs, width));
+  const auto numbers = padded * static_cast<size_t>(round_up(inputs, packed.layout_.group));
+  switch (type) {
+    case LinearType::kFloat32:
+      packed.panels_.reserve(numbers);
+      for (int64_t first = 0; first < outputs; first += width) {
+        pack_panel(weights + first * inputs, std::min(width, outputs - first), inputs, width,
+                   packed.panels_.data() + first * inputs);
+      }
+      break;
+    case LinearType::kBfloat16: {
+      packed.reduced_.reserve(numbers * sizeof(uint16_t));
+      std::vector<uint16_t> row(static_cast<size_t>(inputs));
+      for (int64_t o = 0; o < static_cast<int64_t>(padded); ++o) {
+        if (o < outputs) {
+          for (int64_t i = 0; i < inputs; ++i) {
+            row[static_cast<size_t>(i)] = to_bfloat16(weights[o * inputs + i]);
+          }
+        } else {
+          std::fill(row.begin(), row.end(), uint16_t{0});
+        }
+        scatter(row.data(), inputs, o, packed.layout_, packed.reduced_.data());
+      }
+      break;
+    }
+    case LinearType::kInt8: {
+      HW_CHECK(inputs <= kInt8MostInputs);
+      packed.reduced_.reserve(numbers);
+      packed.scales_.reserve(padded);
+      packed.sums_.reserve(padded);
+      std::vector<int8_t> row(static_cast<size_t>(inputs));
+      for (size_t o = 0; o < padded; ++o) {
+        packed.scales_[o] = 0.0f;
+        std::fill(row.begin(), row.end(), int8_t{0});
+        const auto output = static_cast<int64_t>(o);
+        // A weight that is no number makes its output none.
+        if (output < outputs) quantize_int8(weights + output * inputs, inputs, row.data(), packed.scales_[o]);
+        packed.sums_[o] = std::accumulate(row.begin(), row.end(), int32_t{0});
+        scatter(row.data(), inputs, output, packed.layout_, packed.reduced_.data());
+      }
+    }
   }
 }
 
-PreparedRows Linear::prepare(const float* x, int64_t rows, LinearType type) const {
-  HW_CHECK(rows > 0 && rows <= kRowTile);
+PreparedRows Linear::prepare(const float* x, int64_t rows, int64_t inputs, LinearType type,
+                             PreparedMemory& memory) const {
+  HW_CHECK(rows > 0 && rows <= kRowTile && has_products(*ops_, type));
   PreparedRows prepared;
-  prepared.x_ = x;
   prepared.rows_ = rows;
+  prepared.inputs_ = inputs;
   prepared.type_ = type;
+  if (type == LinearType::kFloat32) {
+    prepared.x_ = x;
+    return prepared;
+  }
+  const ReducedProducts& products = *reduced_products(*ops_, type);
+  prepared.row_bytes_ = round_up(inputs, products.layout.group) * products.layout.row_number_bytes;
+  memory.numbers.reserve(static_cast<size_t>(kRowTile * prepared.row_bytes_));
+  memory.scales.reserve(static_cast<size_t>(kRowTile));
+  prepared.numbers_ = memory.numbers.data();
+  prepared.scales_ = memory.scales.data();
+  prepared.finite_ = products.prepare({x, rows, inputs, memory.numbers.data(), memory.scales.data()});
   return prepared;
 }
 
@@ -60,15 +159,37 @@ void Linear::multiply(const PreparedRows& rows, const PackedLinear& weights, flo
 
 void Linear::multiply(const PreparedRows& rows, const PackedLinear& weights, OutputRange range,
                       float* out) const {
-  HW_CHECK(rows.type_ == weights.type() && weights.panel_width_ == ops_->panel_width);
+  HW_CHECK(rows.type_ == weights.type() && rows.inputs_ == weights.inputs_);
   HW_CHECK(range.first % kColumnGrain == 0 && range.first + range.count <= weights.outputs_);
-  ops_->multiply_panels({.x = rows.x_,
-                         .rows = rows.rows_,
-                         .inputs = weights.inputs_,
-                         .panels = weights.panels_.data() + range.first * weights.inputs_,
-                         .outputs = range.count,
-                         .out = out,
-                         .out_stride = range.count});
+  if (rows.type_ == LinearType::kFloat32) {
+    HW_CHECK(weights.layout_.width == ops_->panel_width);
+    ops_->multiply_panels({.x = rows.x_,
+                           .rows = rows.rows_,
+                           .inputs = weights.inputs_,
+                           .panels = weights.panels_.data() + range.first * weights.inputs_,
+                           .outputs = range.count,
+                           .out = out,
+                           .out_stride = range.count});
+    return;
+  }
+  const ReducedProducts& products = *reduced_products(*ops_, rows.type_);
+  HW_CHECK(weights.layout_ == products.layout);
+  const int64_t groups = divide_up(weights.inputs_, products.layout.group);
+  const int64_t number_bytes = rows.type_ == LinearType::kInt8 ? 1 : 2;
+  MultiplyReducedArgs args{
+      .x = rows.numbers_,
+      .x_scales = rows.scales_,
+      .rows = rows.rows_,
+      .groups = groups,
+      .panels = weights.reduced_.data() + range.first * groups * products.layout.group * number_bytes,
+      .outputs = range.count,
+      .out = out,
+      .out_stride = range.count};
+  if (rows.type_ == LinearType::kInt8) {
+    args.scales = weights.scales_.data() + range.first;
+    args.sums = weights.sums_.data() + range.first;
+  }
+  products.multiply(args);
 }
 
 StoredRows prepare_stored(const KernelTable& ops, const float* x, int64_t rows, const StoredLinear& weights,

@@ -12,22 +12,27 @@
 // the stored bytes, whichever takes longer.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 
 #include "base/aligned_buffer.h"
 #include "kernels/kernels.h"
+#include "kernels/reduced.h"
 
 namespace headwise::kernels {
 
-// What packed weights and prepared rows are made of; sums are fp32.
-enum class LinearType { kFloat32 };
+// What packed weights and prepared rows are made of: docs/method.md#precision.
+enum class LinearType { kFloat32, kBfloat16, kInt8 };
+
+// Whether the table has products of a type.
+bool has_products(const KernelTable& ops, LinearType type);
 
 // A weight matrix [outputs, inputs] in the panels of one table. Immutable once packed: many threads may read
 // it.
 class PackedLinear {
  public:
-  LinearType type() const { return LinearType::kFloat32; }
+  LinearType type() const { return type_; }
   int64_t outputs() const { return outputs_; }
   int64_t inputs() const { return inputs_; }
   size_t bytes() const;
@@ -36,20 +41,41 @@ class PackedLinear {
   friend class Linear;
   int64_t outputs_ = 0;
   int64_t inputs_ = 0;
-  int64_t panel_width_ = 0;
-  AlignedBuffer<float> panels_;  // MultiplyPanelsArgs
+  LinearType type_ = LinearType::kFloat32;
+  PanelLayout layout_;
+  AlignedBuffer<float> panels_;       // of fp32: MultiplyPanelsArgs
+  AlignedBuffer<std::byte> reduced_;  // of the others: MultiplyReducedArgs
+  AlignedBuffer<float> scales_;
+  AlignedBuffer<int32_t> sums_;
 };
 
-// Rows of one tile as products of a type read them. Lives no longer than the rows it was made of.
+// Memory of prepared rows.
+struct PreparedMemory {
+  AlignedBuffer<std::byte> numbers;
+  AlignedBuffer<float> scales;
+};
+
+// Rows of one tile as products of a type read them. Lives no longer than the rows and the memory it was made
+// of.
 class PreparedRows {
  public:
   int64_t rows() const { return rows_; }
+  // False: a value is infinite or NaN, which the type cannot hold; products of its row mean nothing. Always
+  // true of types that can.
+  bool finite() const { return finite_; }
+  // Rows [first, first + rows) of them.
+  PreparedRows part(int64_t first, int64_t rows) const;
 
  private:
   friend class Linear;
   const float* x_ = nullptr;  // fp32 is read as it is
+  const std::byte* numbers_ = nullptr;
+  const float* scales_ = nullptr;
   int64_t rows_ = 0;
+  int64_t inputs_ = 0;
+  int64_t row_bytes_ = 0;
   LinearType type_ = LinearType::kFloat32;
+  bool finite_ = true;
 };
 
 // Outputs [first, first + count) of a matrix; `first` is a multiple of kColumnGrain.
@@ -63,11 +89,13 @@ class Linear {
  public:
   explicit Linear(const KernelTable& ops) : ops_(&ops) {}
 
-  // Packs row-major fp32 weights; `packed`'s memory is used again when it is large enough.
+  // Packs row-major fp32 weights, which int8 rounds by outputs; `packed`'s memory is used again when it is
+  // large enough. int8 takes at most kInt8MostInputs inputs.
   void pack(const float* weights, int64_t outputs, int64_t inputs, LinearType type,
             PackedLinear& packed) const;
-  // x [rows, inputs], contiguous, 0 < rows <= kRowTile.
-  PreparedRows prepare(const float* x, int64_t rows, LinearType type) const;
+  // x [rows, inputs], contiguous, 0 < rows <= kRowTile. Once for all products of the same rows.
+  PreparedRows prepare(const float* x, int64_t rows, int64_t inputs, LinearType type,
+                       PreparedMemory& memory) const;
   // out [rows, outputs], contiguous.
   void multiply(const PreparedRows& rows, const PackedLinear& weights, float* out) const;
   // Some of the outputs alone: out [rows, range.count], contiguous.

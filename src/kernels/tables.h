@@ -5,16 +5,22 @@
 #pragma once
 
 #include "kernels/kernels.h"
+#include "kernels/reduced.h"
 
 namespace headwise::kernels {
 
 extern const KernelTable kScalarKernels;
+extern const ReducedProducts kScalarInt8;
+extern const ReducedProducts kScalarBfloat16;
 void dequantize_plain(DType dtype, const std::byte* stored, int64_t values, float* out);
 void decode_keys_plain(const KeyBlock& block, int64_t first, int64_t head_width, float* out);
 void decode_values_plain(const KeyBlock& block, int64_t first, int64_t head_width, float* out);
 #if defined(__x86_64__)
 extern const KernelTable kAvx2Kernels;
-extern const KernelTable kAvx512Kernels;
+extern const KernelTable kAvx512Kernels;  // with products that every processor with AVX-512 has
+extern const ReducedProducts kAvx2Int8;
+extern const ReducedProducts kVnniInt8;
+extern const ReducedProducts kAvx512Bfloat16;
 void dequantize_avx2(DType dtype, const std::byte* stored, int64_t values, float* out);
 #endif
 

@@ -29,6 +29,7 @@ constexpr KernelTable vector_table(std::string_view name) {
           .multiply_rows = multiply_rows,
           .multiply_panels = multiply_panels,
           .panel_width = kPanelWidth,
+          .int8 = &kAvx2Int8,  // dispatch.cc gives what a processor has beyond it
           .add_low_rank = add_low_rank,
           .dequantize = dequantize_avx2,
           .decode_keys = decode_keys,

@@ -52,6 +52,11 @@ inline constexpr std::array<Word<KeptType>, 3> kKeptTypeWords{
 inline constexpr std::array<Word<ModelOptions::Weights>, 2> kWeightsWords{
     {{"stored", ModelOptions::Weights::kStored}, {"fp32", ModelOptions::Weights::kFloat32}}};
 
+inline constexpr std::array<Word<Precision>, 4> kPrecisionWords{{{"fp32", Precision::kFloat32},
+                                                                 {"bf16", Precision::kBfloat16},
+                                                                 {"int8", Precision::kInt8},
+                                                                 {"auto", Precision::kAuto}}};
+
 // What a word means; nothing when the table has no such word.
 template <typename T, size_t n>
 std::optional<T> meaning_of(const std::array<Word<T>, n>& words, std::string_view given) {

@@ -29,8 +29,10 @@ std::string number_text(double value) {
   return text.data();
 }
 
-std::string gauge_text(std::string_view name, std::string_view help, double value) {
-  return heading(name, help, "gauge") + std::string(name) + " " + number_text(value) + "\n";
+std::string gauge_text(std::string_view name, std::string_view help, double value,
+                       const std::string& labels) {
+  return heading(name, help, "gauge") + std::string(name) + (labels.empty() ? "" : "{" + labels + "}") + " " +
+         number_text(value) + "\n";
 }
 
 std::string counter_text(std::string_view name, std::string_view help,

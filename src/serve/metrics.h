@@ -48,8 +48,9 @@ class Counter {
   std::map<std::string, double> values_;
 };
 
-// A gauge that is asked for when it is shown.
-std::string gauge_text(std::string_view name, std::string_view help, double value);
+// A gauge that is asked for when it is shown; `labels` as Counter::add has them.
+std::string gauge_text(std::string_view name, std::string_view help, double value,
+                       const std::string& labels = "");
 // A counter that somebody else counts; `values` by what stands between the braces, "" for none.
 std::string counter_text(std::string_view name, std::string_view help,
                          std::span<const std::pair<std::string_view, double>> values);

@@ -150,6 +150,9 @@ ModelEngine::ModelEngine(EngineSettings settings, Engine first, std::optional<Se
   std::filesystem::path name = model_->path();
   card_.id = name.extension() == ".gguf" ? name.stem().string() : name.filename().string();
   card_.fingerprint = model_->fingerprint();
+  const DecoderDescription decoder = first.reranker.decoder();
+  card_.precision = decoder.precision;
+  card_.instruction_set = decoder.instruction_set;
   card_.context = config.context;
   card_.layers = static_cast<int>(config.layers);
   card_.heads_per_layer = static_cast<int>(config.heads);

@@ -21,6 +21,8 @@ namespace headwise::serve {
 struct ModelCard {
   std::string id;
   std::string fingerprint;
+  std::string precision;        // of its linear layers: "fp32"
+  std::string instruction_set;  // "avx512"
   int64_t context = 0;
   int layers = 0;
   int heads_per_layer = 0;

@@ -108,6 +108,7 @@ HttpResponse Service::models() {
   model["created"] = std::chrono::duration_cast<std::chrono::seconds>(started_.time_since_epoch()).count();
   model["owned_by"] = "headwise";
   model["fingerprint"] = card.fingerprint;
+  model["precision"] = card.precision;
   model["context"] = card.context;
   model["layers"] = card.layers;
   model["heads_per_layer"] = card.heads_per_layer;
@@ -128,11 +129,15 @@ HttpResponse Service::models() {
 
 HttpResponse Service::metrics() {
   const JobQueue::Load load = queue_.load();
+  const ModelCard& card = engine_.card();
+  const std::string computes =
+      "precision=\"" + card.precision + "\",instruction_set=\"" + card.instruction_set + "\"";
   HttpResponse response;
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
   const auto started = std::chrono::duration<double>(started_.time_since_epoch()).count();
   response.body =
       metrics_.text() + kept_text(engine_.kept()) +
+      gauge_text("headwise_model_info", "What computes scores.", 1.0, computes) +
       gauge_text("headwise_queue_requests", "Requests that wait.", static_cast<double>(load.waiting)) +
       gauge_text("headwise_running_requests", "Requests taken from the queue and not answered yet.",
                  static_cast<double>(load.running)) +

@@ -152,6 +152,7 @@ def test_a_partial_file_cut_at_any_byte_is_good_enough(headwise, collection, tmp
     (["--calibration", "none"], 'flags.calibration was "ratio", now "none"'),
     (["--json"], 'format was "trec", now "jsonl"'),
     (["--max-words", "5"], "flags.max-words was 300, now 5"),
+    (["--precision", "int8"], 'precision was "fp32", now "int8"'),
 ])
 def test_a_partial_file_of_other_settings_is_refused(headwise, collection, tmp_path, flags, difference):
     content = killed_half_way(headwise, collection, tmp_path)

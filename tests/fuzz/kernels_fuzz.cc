@@ -223,9 +223,10 @@ void fuzz_multiply_panels(Source& source) {
   for (const KernelTable* table : available_kernels()) {
     const Linear linear(*table);
     PackedLinear packed;
+    PreparedMemory memory;
     linear.pack(weights.data(), outputs, inputs, LinearType::kFloat32, packed);
     out.assign(out.size(), NAN);
-    linear.multiply(linear.prepare(x.data(), rows, LinearType::kFloat32), packed, out.data());
+    linear.multiply(linear.prepare(x.data(), rows, inputs, LinearType::kFloat32, memory), packed, out.data());
     check("multiply_panels", *table, out, expected);
   }
 }

@@ -25,6 +25,9 @@ void expect_agreement(const Fixture& fixture, const std::shared_ptr<const ModelW
 // longer prompt has for them but for rounding, and the same bits at any number of threads; also where the
 // very first ones were kept from a pass of their own.
 void expect_few_rows_agree(const std::filesystem::path& model);
+// bf16 and int8, where the processor has them: as near to fp32 as tolerances.tsv says, and the same bits with
+// 1, 2 and 3 threads, full and truncated depth, stored and fp32 weights.
+void expect_precisions(const Fixture& fixture, const std::filesystem::path& model);
 // 1, 2 and 3 threads, full and truncated depth, stored and fp32 weights, a head alone and with others: equal
 // bits.
 void expect_same_bits(const Fixture& fixture, const std::filesystem::path& model);

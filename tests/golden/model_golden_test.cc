@@ -102,6 +102,12 @@ TEST_P(WhatFamiliesAdd, DecidesScores) {
 INSTANTIATE_TEST_SUITE_P(Additions, WhatFamiliesAdd, ::testing::ValuesIn(kAdditions),
                          [](const auto& added) { return std::string(added.param.name); });
 
+TEST_P(ModelGolden, PrecisionsStayNearAndKeepTheirBits) {
+  for (const Fixture& fixture : fixtures_of(GetParam())) {
+    expect_precisions(fixture, models_of(fixture).front());
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Models, ModelGolden, ::testing::ValuesIn(kTinyFixtures), [](const auto& name) {
   std::string text = name.param;
   std::replace_if(

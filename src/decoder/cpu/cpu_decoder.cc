@@ -14,6 +14,7 @@
 #include "base/threads.h"
 #include "decoder/cpu/create.h"
 #include "decoder/cpu/layer_pass.h"
+#include "decoder/cpu/precision.h"
 #include "model/layer_spec.h"
 
 namespace headwise {
@@ -36,19 +37,34 @@ Result<std::vector<CpuKeptBuilder>> room_to_keep(const DecodeRequest& request, c
   return kept;
 }
 
+// What a type cannot hold is an error, not a clamp.
+Status check_finite(const PassScratch& scratch, int layer) {
+  for (const WorkerScratch& worker : scratch.workers) {
+    if (worker.finite) continue;
+    return fail(ErrorCode::kInvalidInput,
+                "layer " + std::to_string(layer) +
+                    " gives numbers that are infinite or none, which int8 cannot hold; the model's weights "
+                    "are damaged or overflow: see what --precision fp32 says");
+  }
+  return {};
+}
+
 class CpuDecoder final : public Decoder {
  public:
   CpuDecoder(std::shared_ptr<const ModelWeights> weights, const DecoderOptions& options,
-             const kernels::KernelTable& ops)
+             const kernels::KernelTable& ops, kernels::LinearType type)
       : weights_(std::move(weights)),
         context_(options.context),
         ops_(ops),
+        type_(type),
         pool_(options.threads),
         packed_(weights_->form<PackedLayers>()) {
     for (const RotarySpec& rotary : weights_->spec.rotary) rotary_.emplace_back(rotary);
   }
 
-  DecoderDescription describe() const override { return {"cpu", "fp32", std::string(ops_.name)}; }
+  DecoderDescription describe() const override {
+    return {"cpu", std::string(precision_word(type_)), std::string(ops_.name)};
+  }
   int threads() const override { return pool_.size(); }
 
   Result<DecodeResult> run(const DecodeRequest& request) override {
@@ -67,6 +83,7 @@ class CpuDecoder final : public Decoder {
   std::shared_ptr<const ModelWeights> weights_;
   std::shared_ptr<ExecutionContext> context_;
   const kernels::KernelTable& ops_;
+  const kernels::LinearType type_;
   ThreadPool pool_;
   PackedLayers& packed_;
   std::vector<RotaryTable> rotary_;
@@ -96,6 +113,7 @@ Result<DecodeResult> CpuDecoder::run_layers(const DecodeRequest& request) {
     }
     const LayerDemand& demand = plan->demands[static_cast<size_t>(layer)];
     pass.run(layer, demand);
+    HW_RETURN_IF_ERROR(check_finite(*scratch, layer));
     for (size_t i = 0; i < kept->size(); ++i) scratch->keys.keep(request.keep[i], (*kept)[i]);
     if (!plan->heads_by_layer[static_cast<size_t>(layer)].empty()) {
       const auto start = std::chrono::steady_clock::now();
@@ -116,7 +134,9 @@ Result<std::unique_ptr<Decoder>> create_cpu_decoder(std::shared_ptr<const ModelW
                                                     const DecoderOptions& options) {
   const auto kernels = kernels::select_kernels();
   HW_RETURN_IF_ERROR(kernels);
-  return std::make_unique<CpuDecoder>(std::move(weights), options, **kernels);
+  const auto type = linear_type(weights->options.precision, **kernels);
+  if (!type) return fail(type.error());
+  return std::make_unique<CpuDecoder>(std::move(weights), options, **kernels, *type);
 }
 
 }  // namespace headwise

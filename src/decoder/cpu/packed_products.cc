@@ -48,12 +48,14 @@ class PackedProducts final : public WholeProducts {
   void multiply(const float* x, const RowTile& tile, std::span<const Product> products, WorkerScratch& worker,
                 const FinishRows& finish) override {
     if (!few_rows_) return WholeProducts::multiply(x, tile, products, worker, finish);
+    if (products.empty()) return;
+    const kernels::PreparedRows rows = prepare(x, tile, products.front(), worker);
     const int64_t D = tools_.weights.config.head_width;
     const OutputCut cut{static_cast<int>(products.size()), D, D, D, tile.rows, tools_.pool.size()};
     for_each_piece(cut, [&](const OutputPiece& piece, WorkerScratch&) {
       const Product& product = products[static_cast<size_t>(piece.product)];
       float* out = product.out + piece.row * D;
-      linear_.multiply(rows_of(x, product, piece), layer_->of(product), out);
+      linear_.multiply(rows.part(piece.row, piece.rows), layer_->of(product), out);
       add_bias(tools_.ops, {bias(product), product.head * D, D, piece.rows, out, D});
       finish(product, piece.row, piece.rows);
     });
@@ -64,8 +66,9 @@ class PackedProducts final : public WholeProducts {
     if (!few_rows_) return WholeProducts::add_product(x, tile, matrix, hidden, worker);
     const Product product{matrix, -1, nullptr};
     const int64_t C = tools_.weights.config.width;
+    const kernels::PreparedRows rows = prepare(x, tile, product, worker);
     for_each_piece(columns(C, tile.rows), [&](const OutputPiece& piece, WorkerScratch& own) {
-      const float* part = multiply_piece(x, product, piece, own.pieces.data());
+      const float* part = multiply_piece(rows, product, piece, own.pieces.data());
       float* to = hidden + piece.row * C + piece.first;
       for (int64_t row = 0; row < piece.rows; ++row) {
         tools_.ops.add(to + row * C, part + row * piece.outputs, piece.outputs);
@@ -78,8 +81,9 @@ class PackedProducts final : public WholeProducts {
     if (!few_rows_) return WholeProducts::multiply_whole(x, tile, matrix, out, worker);
     const Product product{matrix, -1, nullptr};
     const int64_t C = tools_.weights.config.width;
+    const kernels::PreparedRows rows = prepare(x, tile, product, worker);
     for_each_piece(columns(C, tile.rows), [&](const OutputPiece& piece, WorkerScratch& own) {
-      const float* part = multiply_piece(x, product, piece, own.pieces.data());
+      const float* part = multiply_piece(rows, product, piece, own.pieces.data());
       for (int64_t row = 0; row < piece.rows; ++row) {
         std::copy_n(part + row * piece.outputs, piece.outputs, out + (piece.row + row) * C + piece.first);
       }
@@ -90,11 +94,14 @@ class PackedProducts final : public WholeProducts {
                       WorkerScratch& worker) override {
     if (!few_rows_) return WholeProducts::multiply_gated(x, tile, activation, out, worker);
     const int64_t F = tools_.weights.config.ffn_width;
+    const Product up_product{LayerTensor::kUp, -1, nullptr};
+    const Product gate_product{LayerTensor::kGate, -1, nullptr};
+    const kernels::PreparedRows rows = prepare(x, tile, gate_product, worker);
     for_each_piece(columns(F, tile.rows), [&](const OutputPiece& piece, WorkerScratch& own) {
       float* gate = own.pieces.data();
       float* up = gate + kRowTile * kMostColumns;
-      multiply_piece(x, {LayerTensor::kGate, -1, nullptr}, piece, gate);
-      multiply_piece(x, {LayerTensor::kUp, -1, nullptr}, piece, up);
+      multiply_piece(rows, gate_product, piece, gate);
+      multiply_piece(rows, up_product, piece, up);
       pass_gate(activation, gate, up, piece.rows * piece.outputs);
       for (int64_t row = 0; row < piece.rows; ++row) {
         std::copy_n(gate + row * piece.outputs, piece.outputs, out + (piece.row + row) * F + piece.first);
@@ -104,8 +111,9 @@ class PackedProducts final : public WholeProducts {
 
  private:
   void multiply_all(const float* x, const RowTile& tile, std::span<const Product> products,
-                    WorkerScratch&) override {
-    const kernels::PreparedRows rows = linear_.prepare(x, tile.rows, kernels::LinearType::kFloat32);
+                    WorkerScratch& worker) override {
+    if (products.empty()) return;
+    const kernels::PreparedRows rows = prepare(x, tile, products.front(), worker);
     for (const Product& product : products) {
       const kernels::PackedLinear& matrix = layer_->of(product);
       linear_.multiply(rows, matrix, product.out);
@@ -131,14 +139,21 @@ class PackedProducts final : public WholeProducts {
     });
   }
 
-  kernels::PreparedRows rows_of(const float* x, const Product& product, const OutputPiece& piece) const {
-    return linear_.prepare(x + piece.row * layer_->of(product).inputs(), piece.rows,
-                           kernels::LinearType::kFloat32);
+  // Of all products of the same rows, which have one type.
+  kernels::PreparedRows prepare(const float* x, const RowTile& tile, const Product& product,
+                                WorkerScratch& worker) const {
+    const kernels::PackedLinear& matrix = layer_->of(product);
+    const kernels::PreparedRows rows =
+        linear_.prepare(x, tile.rows, matrix.inputs(), matrix.type(), worker.prepared);
+    worker.finite = worker.finite && rows.finite();
+    return rows;
   }
 
   // The piece's outputs, with bias, to `out` [rows, outputs].
-  float* multiply_piece(const float* x, const Product& product, const OutputPiece& piece, float* out) const {
-    linear_.multiply(rows_of(x, product, piece), layer_->of(product), {piece.first, piece.outputs}, out);
+  float* multiply_piece(const kernels::PreparedRows& rows, const Product& product, const OutputPiece& piece,
+                        float* out) const {
+    linear_.multiply(rows.part(piece.row, piece.rows), layer_->of(product), {piece.first, piece.outputs},
+                     out);
     add_bias(tools_.ops, {bias(product), piece.first, piece.outputs, piece.rows, out, piece.outputs});
     return out;
   }

@@ -8,10 +8,17 @@
 
 #include "base/check.h"
 #include "decoder/cpu/pass_scratch.h"
+#include "decoder/cpu/precision.h"
 #include "model/tensor_roles.h"
 
 namespace headwise {
 namespace {
+
+kernels::LinearType packed_type(const ModelWeights& weights, const kernels::KernelTable& ops) {
+  const auto type = linear_type(weights.options.precision, ops);
+  HW_CHECK(type.has_value());
+  return *type;
+}
 
 // What is packed by itself: rows [first, first + rows) of a matrix.
 struct PackJob {
@@ -45,13 +52,14 @@ class PackList {
 
   void run(const PackingTools& tools) const {
     const kernels::Linear linear(tools.ops);
+    const kernels::LinearType type = packed_type(weights_, tools.ops);
     tools.pool.parallel_for(static_cast<int64_t>(jobs_.size()), [&](int64_t index, int worker) {
       const PackJob& job = jobs_[static_cast<size_t>(index)];
       const int64_t inputs = weights_.inputs(layer_, job.matrix);
       WorkerScratch& scratch = tools.workers[static_cast<size_t>(worker)];
       scratch.weights.reserve(static_cast<size_t>(job.rows * inputs));
       weights_.rows(layer_, job.matrix, job.first, job.rows, scratch.weights.data());
-      linear.pack(scratch.weights.data(), job.rows, inputs, kernels::LinearType::kFloat32, *job.target);
+      linear.pack(scratch.weights.data(), job.rows, inputs, type, *job.target);
     });
   }
 
@@ -118,7 +126,8 @@ PackedLayers::PackedLayers(const ModelWeights& weights) : weights_(weights) {
 
 const PackedLayer& PackedLayers::layer(int64_t index, const LayerDemand& demand, const PackingTools& tools,
                                        PackedLayer& scratch) {
-  if (weights_.options.weights == ModelOptions::Weights::kStored) {
+  const bool as_stored = weights_.options.weights == ModelOptions::Weights::kStored;
+  if (as_stored && packed_type(weights_, tools.ops) == kernels::LinearType::kFloat32) {
     pack_layer(weights_, index, demand, tools, scratch);
     return scratch;
   }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// What this file is: the fp32 packed form of a model's layers, which the products of many rows read: made
-// once and kept (ModelOptions::Weights::kFloat32), or made layer by layer in each pass (kStored).
+// What this file is: the packed form of a model's layers, which the products of many rows read: made once and
+// kept (smaller numbers than fp32, or ModelOptions::Weights::kFloat32), or made layer by layer in each pass
+// (kStored).
 //
 // Thread rule: any number of passes at once; a kept layer is made once, under a lock.
 #pragma once
@@ -61,7 +62,7 @@ class PackedLayers {
  public:
   explicit PackedLayers(const ModelWeights& weights);
 
-  // The kept layer, or what was asked of it made in `scratch`.
+  // The kept layer, or what was asked of it made in `scratch`. The table has the model's precision.
   const PackedLayer& layer(int64_t index, const LayerDemand& demand, const PackingTools& tools,
                            PackedLayer& scratch);
 

@@ -24,6 +24,7 @@ void PassScratch::prepare(const ModelConfig& config, const PromptLayout& prompt,
   reserve(mixed_THD, rows * HD);
   keys.prepare(config, prompt, plan);
   if (workers.size() < static_cast<size_t>(threads)) workers.resize(static_cast<size_t>(threads));
+  for (WorkerScratch& worker : workers) worker.finite = true;
   const int64_t attention =
       std::max(kernels::attend_scratch(D), kernels::read_scratch(D, keys.most_keys_seen()));
   for (int i = 0; i < threads; ++i) {

@@ -30,6 +30,8 @@ inline constexpr int64_t kMostColumns = 4 * kernels::kColumnGrain;
 // Of one worker. [64, ...] are row tiles.
 struct WorkerScratch {
   kernels::StoredScratch stored;
+  kernels::PreparedMemory prepared;
+  bool finite = true;                     // false: rows held what their type cannot
   AlignedBuffer<float> weights;           // rows to be packed
   AlignedBuffer<float> normed;            // [64, C]
   AlignedBuffer<float> keys;              // [K, 64, D], before they are stored

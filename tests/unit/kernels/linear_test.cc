@@ -59,9 +59,11 @@ TEST(Linear, RowsArePreparedOnceForAllProducts) {
     const Example one{33, 48, 96};
     const Example other{33, 16, 96};  // the same rows, fewer outputs
     PackedLinear large, small;
+    PreparedMemory memory;
     linear.pack(one.weights.data(), one.outputs, one.inputs, LinearType::kFloat32, large);
     linear.pack(other.weights.data(), other.outputs, other.inputs, LinearType::kFloat32, small);
-    const PreparedRows rows = linear.prepare(one.x.data(), one.rows, LinearType::kFloat32);
+    const PreparedRows rows =
+        linear.prepare(one.x.data(), one.rows, one.inputs, LinearType::kFloat32, memory);
     std::vector<float> first(static_cast<size_t>(one.rows * one.outputs));
     std::vector<float> second(static_cast<size_t>(other.rows * other.outputs));
     linear.multiply(rows, large, first.data());

@@ -34,8 +34,10 @@ struct PackedExample {
   std::vector<float> multiply(int64_t first_row, int64_t rows, OutputRange range) const {
     const auto values = static_cast<size_t>(rows * range.count);
     std::vector<float> out(values + 64, kBeyond);
-    linear.multiply(linear.prepare(x.data() + first_row * size.inputs, rows, LinearType::kFloat32), packed,
-                    range, out.data());
+    PreparedMemory memory;
+    linear.multiply(
+        linear.prepare(x.data() + first_row * size.inputs, rows, size.inputs, LinearType::kFloat32, memory),
+        packed, range, out.data());
     for (size_t i = values; i < out.size(); ++i) EXPECT_EQ(out[i], kBeyond);
     out.resize(values);
     return out;

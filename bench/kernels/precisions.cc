@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// The linear layers' products of every precision, one thread, a tile of 64 rows, shapes of SmolLM2-135M and
+// Qwen3-0.6B: operations a second beside fp32's and beside the peak of the instruction, measured in the same
+// run with sums that never leave their registers.
+//
+//   headwise_bench_precisions [rounds]
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "kernels/linear.h"
+#include "kernels/peak.h"
+#include "measure.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace headwise::bench {
+namespace {
+
+using kernels::has_products;
+using kernels::KernelTable;
+using kernels::kRowTile;
+using kernels::Linear;
+using kernels::LinearType;
+using kernels::PackedLinear;
+using kernels::PreparedMemory;
+
+struct Type {
+  LinearType type;
+  const char* word;
+};
+constexpr Type kTypes[] = {
+    {LinearType::kFloat32, "fp32"}, {LinearType::kBfloat16, "bf16"}, {LinearType::kInt8, "int8"}};
+
+struct Shape {
+  const char* model;
+  int64_t outputs;
+  int64_t inputs;
+  int64_t in_a_layer;
+};
+constexpr Shape kShapes[] = {{"SmolLM2-135M", 64, 576, 15},  {"SmolLM2-135M", 576, 576, 1},
+                             {"SmolLM2-135M", 1536, 576, 2}, {"SmolLM2-135M", 576, 1536, 1},
+                             {"Qwen3-0.6B", 128, 1024, 32},  {"Qwen3-0.6B", 1024, 2048, 1},
+                             {"Qwen3-0.6B", 3072, 1024, 2},  {"Qwen3-0.6B", 1024, 3072, 1}};
+
+constexpr int64_t kPeakRounds = 1 << 20;
+constexpr int kPeakTrials = 12;
+
+#if defined(__x86_64__)
+// Twelve chains, as src/kernels/peak.cc has them. The assembly is what keeps them in registers.
+#define HW_TWELVE(step) \
+  step(0) step(1) step(2) step(3) step(4) step(5) step(6) step(7) step(8) step(9) step(10) step(11)
+
+double chains(const char* word) {
+  const auto run = [&](auto&& loop) {
+    double best = 1e9;
+    for (int trial = 0; trial < kPeakTrials; ++trial) best = std::min(best, timed(loop));
+    return best;
+  };
+  const std::string name = word;
+  if (name == "int8") {
+    return run([] {
+      for (int64_t i = 0; i < kPeakRounds; ++i) {
+#define HW_STEP(n) asm volatile("vpdpbusd %%zmm30, %%zmm31, %%zmm" #n ::: "xmm" #n);
+        HW_TWELVE(HW_STEP)
+#undef HW_STEP
+      }
+    });
+  }
+  return run([] {
+    for (int64_t i = 0; i < kPeakRounds; ++i) {
+#define HW_STEP(n) asm volatile("vdpbf16ps %%zmm30, %%zmm31, %%zmm" #n ::: "xmm" #n);
+      HW_TWELVE(HW_STEP)
+#undef HW_STEP
+    }
+  });
+}
+#endif
+
+// Operations a second of one thread, a multiply-add counts two; 0: not known here.
+double peak_of(LinearType type) {
+  if (type == LinearType::kFloat32) return kernels::measure_fma_peak(1, 0.3).gflops * 1e9;
+#if defined(__x86_64__)
+  const bool int8 = type == LinearType::kInt8;
+  __builtin_cpu_init();
+  if (int8 ? __builtin_cpu_supports("avx512vnni") == 0 : __builtin_cpu_supports("avx512bf16") == 0) return 0;
+  const double operations = 12.0 * static_cast<double>(kPeakRounds) * (int8 ? 128.0 : 64.0);
+  return operations / chains(int8 ? "int8" : "bf16");
+#else
+  return 0;
+#endif
+}
+
+struct Times {
+  double multiply;
+  double prepare;
+};
+
+Times time_product(const Linear& linear, LinearType type, const Shape& shape, int rounds) {
+  constexpr int kMatrices = 8;  // beyond the first two caches, as a layer's are
+  const std::vector<float> weights = some_values(shape.outputs * shape.inputs);
+  const std::vector<float> x = some_values(kRowTile * shape.inputs);
+  std::vector<PackedLinear> packed(kMatrices);
+  for (PackedLinear& matrix : packed) {
+    linear.pack(weights.data(), shape.outputs, shape.inputs, type, matrix);
+  }
+  std::vector<float> out(static_cast<size_t>(kRowTile * shape.outputs));
+  PreparedMemory memory;
+  std::vector<double> multiply, prepare;
+  for (int round = 0; round < rounds; ++round) {
+    prepare.push_back(timed([&] { linear.prepare(x.data(), kRowTile, shape.inputs, type, memory); }));
+    const auto rows = linear.prepare(x.data(), kRowTile, shape.inputs, type, memory);
+    multiply.push_back(timed([&] {
+                         for (const PackedLinear& matrix : packed) linear.multiply(rows, matrix, out.data());
+                       }) /
+                       kMatrices);
+  }
+  return {median_seconds(multiply), median_seconds(prepare)};
+}
+
+int run(int rounds) {
+  print_machine(kernels::available_kernels().back()->name, 1);
+  std::printf(", \"rows\": %lld, \"peak_gop_per_s\": {", static_cast<long long>(kRowTile));
+  for (const Type& type : kTypes) {
+    std::printf("%s\"%s\": %.1f", type.type == LinearType::kFloat32 ? "" : ", ", type.word,
+                peak_of(type.type) * 1e-9);
+  }
+  std::printf("}, \"products\": [");
+  bool first = true;
+  for (const KernelTable* table : kernels::available_kernels()) {
+    if (table->name == "scalar") continue;
+    const Linear linear(*table);
+    for (const Shape& shape : kShapes) {
+      double exact = 0.0;
+      for (const Type& type : kTypes) {
+        if (!has_products(*table, type.type)) continue;
+        const Times times = time_product(linear, type.type, shape, rounds);
+        if (type.type == LinearType::kFloat32) exact = times.multiply;
+        const double operations = 2.0 * static_cast<double>(kRowTile * shape.outputs * shape.inputs);
+        std::printf(
+            "%s\n {\"kernels\": \"%s\", \"model\": \"%s\", \"outputs\": %lld, \"inputs\": %lld, "
+            "\"in_a_layer\": %lld, \"precision\": \"%s\", \"gop_per_s\": %.1f, \"times_fp32\": %.2f, "
+            "\"prepare_us\": %.1f}",
+            first ? "" : ",", std::string(table->name).c_str(), shape.model,
+            static_cast<long long>(shape.outputs), static_cast<long long>(shape.inputs),
+            static_cast<long long>(shape.in_a_layer), type.word, operations / times.multiply * 1e-9,
+            exact / times.multiply, times.prepare * 1e6);
+        first = false;
+      }
+    }
+  }
+  std::printf("\n]}\n");
+  return 0;
+}
+
+}  // namespace
+}  // namespace headwise::bench
+
+int main(int argc, char** argv) { return headwise::bench::run(argc > 1 ? std::atoi(argv[1]) : 15); }

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+#include "decoder/cpu/precision.h"
+
+#include <string>
+
+namespace headwise {
+namespace {
+
+using kernels::LinearType;
+
+constexpr LinearType kTypes[] = {LinearType::kFloat32, LinearType::kBfloat16, LinearType::kInt8};
+
+LinearType named_type(Precision precision) {
+  switch (precision) {
+    case Precision::kBfloat16:
+      return LinearType::kBfloat16;
+    case Precision::kInt8:
+      return LinearType::kInt8;
+    default:
+      return LinearType::kFloat32;
+  }
+}
+
+}  // namespace
+
+std::string_view precision_word(LinearType type) {
+  switch (type) {
+    case LinearType::kFloat32:
+      return "fp32";
+    case LinearType::kBfloat16:
+      return "bf16";
+    default:
+      return "int8";
+  }
+}
+
+Result<LinearType> linear_type(Precision wanted, const kernels::KernelTable& ops) {
+  const LinearType type = named_type(wanted);
+  if (kernels::has_products(ops, type)) return type;
+  std::string there;
+  for (const LinearType other : kTypes) {
+    if (!kernels::has_products(ops, other)) continue;
+    there += (there.empty() ? "" : ", ") + std::string(precision_word(other));
+  }
+  return fail(ErrorCode::kUnsupported, "--precision " + std::string(precision_word(type)) +
+                                           ": this processor has no products of it with its '" +
+                                           std::string(ops.name) + "' kernels, which have " + there +
+                                           "; take one of these, or auto");
+}
+
+}  // namespace headwise

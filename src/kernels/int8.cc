@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// The definition of products of int8, in plain loops; and how weights become int8, for all tables.
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+
+#include "kernels/kernels.h"
+#include "kernels/reduced.h"
+#include "kernels/tables.h"
+
+namespace headwise::kernels {
+namespace {
+
+constexpr int64_t kWidth = 16;
+
+bool prepare(const PrepareRowsArgs& args) {
+  bool finite = true;
+  for (int64_t row = 0; row < args.rows; ++row) {
+    const float* x = args.x + row * args.inputs;
+    auto* to = reinterpret_cast<int8_t*>(args.numbers) + row * args.inputs;
+    finite = quantize_int8(x, args.inputs, to, args.scales[row]) && finite;
+  }
+  return finite;
+}
+
+void multiply(const MultiplyReducedArgs& args) {
+  const int64_t inputs = args.groups;
+  for (int64_t row = 0; row < args.rows; ++row) {
+    const auto* x = reinterpret_cast<const int8_t*>(args.x) + row * inputs;
+    for (int64_t output = 0; output < args.outputs; ++output) {
+      const int64_t in_panel = output % kWidth;
+      const auto* panel = reinterpret_cast<const int8_t*>(args.panels) + (output - in_panel) * inputs;
+      int32_t sum = 0;
+      for (int64_t i = 0; i < inputs; ++i) sum += x[i] * panel[i * kWidth + in_panel];
+      const float scaled = static_cast<float>(sum) * args.scales[output];
+      args.out[row * args.out_stride + output] = scaled * args.x_scales[row];
+    }
+  }
+}
+
+}  // namespace
+
+bool quantize_int8(const float* x, int64_t count, int8_t* out, float& scale) {
+  constexpr auto kMost = static_cast<float>(kInt8Most);
+  // Magnitudes stand in the order of their bits; NaN above all.
+  int32_t bits = 0;
+  for (int64_t i = 0; i < count; ++i) bits = std::max(bits, std::bit_cast<int32_t>(x[i]) & INT32_MAX);
+  const auto most = std::bit_cast<float>(bits);
+  const bool finite = std::isfinite(most);
+  if (!finite || most < kInt8Least) {
+    scale = finite ? 0.0f : NAN;
+    std::fill_n(out, count, int8_t{0});
+    return finite;
+  }
+  scale = most / kMost;
+  const float factor = kMost / most;
+  // Where a unit is the distance to the next number, a sum rounds to the nearest whole one, ties to even.
+  constexpr float kUnits = 0x1.8p23f;
+  for (int64_t i = 0; i < count; ++i) {
+    const float whole = (x[i] * factor + kUnits) - kUnits;
+    out[i] = static_cast<int8_t>(static_cast<int32_t>(whole));
+  }
+  return true;
+}
+
+constinit const ReducedProducts kScalarInt8{
+    .layout = {kWidth, 1, sizeof(int8_t)}, .prepare = prepare, .multiply = multiply};
+
+}  // namespace headwise::kernels

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: headwise contributors
+
+// What this file is: how a table multiplies numbers that are smaller than fp32: how it wants rows and weights
+// laid down, and its product. What makes them of fp32 (Linear::prepare, Linear::pack) is in linear.h.
+//
+//   int8    out = float(sum over i of x[i] w[i]) * w_scale * x_scale, x and w whole numbers in [-127, 127]:
+//           the sum is exact, and two roundings follow, so that every table has the same bits.
+//   bf16    out = sum over pairs of inputs of x w, as vdpbf16ps adds them: docs/method.md#precision.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace headwise::kernels {
+
+// Largest number of int8, on both sides.
+inline constexpr int kInt8Most = 127;
+// Sums of more products might leave 32 bits.
+inline constexpr int64_t kInt8MostInputs = INT32_MAX / (kInt8Most * kInt8Most);
+// A row without a larger value is nothing but zeros: the reciprocal of its scale would be no number.
+inline constexpr float kInt8Least = 0x1p-100f;
+
+// Inputs stand in groups of PanelLayout::group; what is left of the last one is zero.
+struct PrepareRowsArgs {
+  const float* x = nullptr;  // [rows, inputs], contiguous
+  int64_t rows = 0;
+  int64_t inputs = 0;
+  std::byte* numbers = nullptr;  // [rows, groups, group] of row_number_bytes
+  float* scales = nullptr;       // [rows]; of int8
+};
+
+// A panel is [groups][width][group] numbers; panels stand one behind the other.
+struct MultiplyReducedArgs {
+  const std::byte* x = nullptr;     // PrepareRowsArgs::numbers
+  const float* x_scales = nullptr;  // [rows]; of int8
+  int64_t rows = 0;                 // up to kRowTile
+  int64_t groups = 0;
+  const std::byte* panels = nullptr;
+  const float* scales = nullptr;  // of int8: [outputs rounded up to panels]
+  const int32_t* sums = nullptr;  // of int8: [outputs rounded up to panels], sums of an output's weights
+  int64_t outputs = 0;
+  float* out = nullptr;  // [rows, out_stride]
+  int64_t out_stride = 0;
+};
+
+struct PanelLayout {
+  int64_t width = 0;  // outputs of a panel; divides kColumnGrain
+  int64_t group = 0;  // inputs that an output's sum takes at once
+  int64_t row_number_bytes = 0;
+
+  friend bool operator==(const PanelLayout&, const PanelLayout&) = default;
+};
+
+// Products of one type. Without `multiply` the table has none.
+struct ReducedProducts {
+  PanelLayout layout;
+  // False where a value is infinite or NaN; its row is then anything. int8: x / scale rounded to the nearest
+  // whole number, ties to even, where scale is the row's largest magnitude / 127.
+  bool (*prepare)(const PrepareRowsArgs& args) = nullptr;
+  void (*multiply)(const MultiplyReducedArgs& args) = nullptr;
+};
+
+// One row of int8: numbers and the scale that they are multiplied by. False, and zeros with a scale that is
+// no number, where a value is infinite or NaN.
+bool quantize_int8(const float* x, int64_t count, int8_t* out, float& scale);
+// The nearest, ties to even; NaN stays one. What is smaller than the smallest normal number becomes zero
+// when it is multiplied.
+uint16_t to_bfloat16(float x);
+
+}  // namespace headwise::kernels
