@@ -105,17 +105,27 @@ void fuzz_rotate(Source& source) {
   }
 }
 
-void fuzz_silu_multiply(Source& source) {
+using Gate = void (*KernelTable::*)(float* gate, const float* up, int64_t count);
+using ExpectedGate = std::vector<Bounded> (*)(std::span<const float> gate, std::span<const float> up);
+
+void fuzz_gate(Source& source, const char* name, Gate gate_multiply, ExpectedGate expected_gate) {
   const int64_t count = source.between(1, 200);
   auto gate = source.values(count);
   for (float& g : gate) g *= 4.0f;  // up to 256: beyond where the exponential ends
   const auto up = source.values(count);
-  const auto expected = expected_silu_multiply(gate, up);
+  const auto expected = expected_gate(gate, up);
   for (const KernelTable* table : available_kernels()) {
     auto out = gate;
-    table->silu_multiply(out.data(), up.data(), count);
-    check("silu_multiply", *table, out, expected);
+    (table->*gate_multiply)(out.data(), up.data(), count);
+    check(name, *table, out, expected);
   }
+}
+
+void fuzz_silu_multiply(Source& source) {
+  fuzz_gate(source, "silu_multiply", &KernelTable::silu_multiply, expected_silu_multiply);
+}
+void fuzz_gelu_multiply(Source& source) {
+  fuzz_gate(source, "gelu_multiply", &KernelTable::gelu_multiply, expected_gelu_multiply);
 }
 
 void fuzz_add(Source& source) {
@@ -231,6 +241,28 @@ void fuzz_multiply_panels(Source& source) {
   }
 }
 
+// Where a table has them: the bits of the definition.
+void fuzz_reduced(Source& source, const char* name, LinearType type) {
+  const int64_t rows = source.between(1, 14), inputs = source.between(1, 100),
+                outputs = source.between(1, 140);
+  const auto x = source.values(rows * inputs), weights = source.values(outputs * inputs);
+  std::vector<float> expected;
+  for (const KernelTable* table : available_kernels()) {
+    if (!has_products(*table, type)) continue;
+    const Linear linear(*table);
+    PackedLinear packed;
+    PreparedMemory memory;
+    linear.pack(weights.data(), outputs, inputs, type, packed);
+    std::vector<float> out(static_cast<size_t>(rows * outputs), NAN);
+    linear.multiply(linear.prepare(x.data(), rows, inputs, type, memory), packed, out.data());
+    if (expected.empty()) expected = out;  // the definition comes first
+    check_exact(name, *table, out, expected);
+  }
+}
+
+void fuzz_int8(Source& source) { fuzz_reduced(source, "int8", LinearType::kInt8); }
+void fuzz_bf16(Source& source) { fuzz_reduced(source, "bf16", LinearType::kBfloat16); }
+
 void fuzz_dequantize(Source& source) {
   constexpr DType kTypes[] = {DType::kF32,  DType::kF16,  DType::kBF16, DType::kQ8_0,
                               DType::kQ4_0, DType::kQ4_1, DType::kQ5_0, DType::kQ5_1,
@@ -278,11 +310,10 @@ void fuzz_decode_keys(Source& source) { fuzz_decode(source, "decode_keys", &Kern
 void fuzz_decode_values(Source& source) { fuzz_decode(source, "decode_values", &KernelTable::decode_values); }
 
 // One for each entry of KernelTable, in its order.
-constexpr void (*kOperations[])(Source&) = {fuzz_rms_norm,     fuzz_rotate,        fuzz_silu_multiply,
-                                            fuzz_add,          fuzz_add_scaled,    fuzz_attend,
-                                            fuzz_read,         fuzz_multiply_rows, fuzz_multiply_panels,
-                                            fuzz_add_low_rank, fuzz_dequantize,    fuzz_decode_keys,
-                                            fuzz_decode_values};
+constexpr void (*kOperations[])(Source&) = {
+    fuzz_rms_norm,     fuzz_rotate,     fuzz_silu_multiply, fuzz_gelu_multiply,   fuzz_add,  fuzz_add_scaled,
+    fuzz_attend,       fuzz_read,       fuzz_multiply_rows, fuzz_multiply_panels, fuzz_int8, fuzz_bf16,
+    fuzz_add_low_rank, fuzz_dequantize, fuzz_decode_keys,   fuzz_decode_values};
 static_assert(sizeof(KernelTable) ==
                   sizeof(std::string_view) + std::size(kOperations) * sizeof(void (*)()) + sizeof(int64_t),
               "an entry of the kernel table is not fuzzed");
