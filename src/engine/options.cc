@@ -77,11 +77,12 @@ constexpr Option kOptions[] = {
      .value = value_of<&S::weights>(),
      .fallback = "stored",
      .help = "Keep the weights as 'stored' (less memory) or as 'fp32' (faster); scores are the same"},
-    // Decides scores, but not by what was asked for: a header has what the decoder came to (auto).
+    // A header has what the decoder came to beside it: auto is not the same everywhere.
     {.name = "precision",
      .group = kModel,
      .value = value_of<&S::precision>(),
      .fallback = "fp32",
+     .decides = Decides::kChangedValue,
      .help = "What the linear layers multiply: fp32; bf16 or int8, which are faster, take less memory and "
              "change scores a little; auto: the fastest that this processor has and that ranks as fp32 does"},
     {.name = "threads",

@@ -293,6 +293,10 @@ TEST(Options, WhatCannotChangeAScoreDecidesNothing) {
   EXPECT_EQ(options_that_decide(fast)["keep-type"], "int8");
   EXPECT_NE(options_that_decide(slow), options_that_decide(fast));
   fast.keep_type = KeptType::kFloat32;
+  fast.precision = Precision::kInt8;
+  EXPECT_EQ(options_that_decide(fast)["precision"], "int8");
+  fast.precision = Precision::kFloat32;
+  EXPECT_EQ(options_that_decide(slow), options_that_decide(fast));
   fast.max_words = 301;
   EXPECT_NE(options_that_decide(slow), options_that_decide(fast));
   fast = with_defaults({});
