@@ -12,6 +12,8 @@ set(HEADWISE_COMPILED_ALONE
     checkpoint.cc
     config_gguf.cc
     config_hf.cc
+    cuda_decoder.cc
+    cuda_golden_test.cc
     explain_print.cc
     head_map.cc
     heads_page.cc

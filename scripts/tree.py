@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-CODE = {".cc", ".h", ".cpp"}
+CODE = {".cc", ".h", ".cpp", ".cu", ".cuh"}
 
 # Lowest first; a folder may include its own files and those of the folders before it. docs/architecture.md#the-folders-top-to-bottom says why.
 STRATA = ["base", "kernels", "formats", "tokenizer", "model", "decoder", "passages", "rerank", "eval", "heads", "route", "engine", "align", "report", "jobs",
@@ -53,6 +53,10 @@ THIRD_PARTY = {
     "lmdb.h": {"passages"},
     "hiredis/": {"passages"},
     "xxhash.h": {"passages"},
+    "cuda_runtime.h": {"decoder"},
+    "cuda_bf16.h": {"decoder"},
+    "mma.h": {"decoder"},
+    "cublasLt.h": {"decoder"},
     "httplib.h": {"serve"},
     "sqlite3.h": {"search"},
     "libstemmer.h": {"search"},

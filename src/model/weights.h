@@ -86,10 +86,10 @@ struct ModelWeights {
   // Hash over shape and a sample of the stored values (as fp32): part of the model's fingerprint.
   uint64_t hash() const;
 
- private:
   // Whether the file has the tensor's rows in GGUF's interleaved rotary order.
   bool is_interleaved(LayerTensor tensor) const;
 
+ private:
   Adapter adapter_;
   std::vector<LayerChanges> changes_;  // for each layer; into adapter_
   mutable std::mutex forms_mutex_;

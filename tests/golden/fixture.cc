@@ -114,8 +114,13 @@ std::vector<HeadId> all_heads(const ModelConfig& config) {
 
 PassResult run_pass(const std::shared_ptr<const ModelWeights>& weights, const BuiltPrompt& prompt,
                     const PassOptions& options) {
-  const std::vector<HeadId> heads = options.heads.empty() ? all_heads(weights->config) : options.heads;
   const auto decoder = value_or_throw(create_decoder(weights, {.threads = options.threads}));
+  return run_pass(*decoder, weights->config, prompt, options);
+}
+
+PassResult run_pass(Decoder& decoder, const ModelConfig& config, const BuiltPrompt& prompt,
+                    const PassOptions& options) {
+  const std::vector<HeadId> heads = options.heads.empty() ? all_heads(config) : options.heads;
   ScoreCollector filtered(prompt, heads, TokenFilter::kLow);
   ScoreCollector unfiltered(prompt, heads, TokenFilter::kNone);
   const RowGroup groups[] = {prompt.shared_rows, prompt.query_rows.front(), prompt.content_free_rows};
@@ -131,10 +136,10 @@ PassResult run_pass(const std::shared_ptr<const ModelWeights>& weights, const Bu
   };
   if (options.hidden) {
     request.on_hidden = [&](int, const float* hidden) {
-      result.hidden.emplace_back(hidden, hidden + prompt.layout.tokens() * weights->config.width);
+      result.hidden.emplace_back(hidden, hidden + prompt.layout.tokens() * config.width);
     };
   }
-  value_or_throw(decoder->run(request));
+  value_or_throw(decoder.run(request));
   result.values = filtered.take_values();
   result.unfiltered = unfiltered.take_values();
   return result;

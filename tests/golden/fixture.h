@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "decoder/decoder.h"
 #include "golden/npy.h"
 #include "model/weights.h"
 #include "rerank/prompt_builder.h"
@@ -48,6 +49,8 @@ struct PassOptions {
   bool hidden = false;
 };
 PassResult run_pass(const std::shared_ptr<const ModelWeights>& weights, const BuiltPrompt& prompt,
+                    const PassOptions& options);
+PassResult run_pass(Decoder& decoder, const ModelConfig& config, const BuiltPrompt& prompt,
                     const PassOptions& options);
 std::vector<HeadId> all_heads(const ModelConfig& config);
 
