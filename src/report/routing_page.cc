@@ -74,19 +74,19 @@ std::string use_picture(const RoutingEvaluation& evaluation, const Router& route
     return std::all_of(evaluation.overlap.use.begin(), evaluation.overlap.use.end(),
                        [&](const std::vector<double>& row) { return row[head] == 0.0; });
   });
-  constexpr int kLeft = 190, kCell = 22, kTop = 6, kNames = 46;
-  const int width = kLeft + kCell * std::max<int>(static_cast<int>(order.size()), 20) + 10;
-  const int height = kTop + kCell * static_cast<int>(evaluation.data.size()) + kNames;
+  constexpr int kMargin = 190, kCell = 22, kAbove = 6, kNames = 46;
+  const int width = kMargin + kCell * std::max<int>(static_cast<int>(order.size()), 20) + 10;
+  const int height = kAbove + kCell * static_cast<int>(evaluation.data.size()) + kNames;
   std::string svg = "<svg viewBox=\"0 0 " + std::to_string(width) + " " + std::to_string(height) +
                     "\" role=\"img\" aria-label=\"which data sets read which heads\">";
   for (size_t row = 0; row < evaluation.data.size(); ++row) {
-    const int y = kTop + kCell * static_cast<int>(row);
-    svg += "<text class=\"name\" text-anchor=\"end\" x=\"" + std::to_string(kLeft - 8) + "\" y=\"" +
+    const int y = kAbove + kCell * static_cast<int>(row);
+    svg += "<text class=\"name\" text-anchor=\"end\" x=\"" + std::to_string(kMargin - 8) + "\" y=\"" +
            std::to_string(y + 15) + "\">" + html_text(evaluation.data[row]) + "</text>";
     for (size_t column = 0; column < order.size(); ++column) {
       const double share = evaluation.overlap.use[row][order[column]];
       svg += "<rect class=\"gain\" style=\"fill-opacity:" + fixed_digits(0.06 + 0.94 * share, 2) + "\" x=\"" +
-             std::to_string(kLeft + kCell * static_cast<int>(column)) + "\" y=\"" + std::to_string(y) +
+             std::to_string(kMargin + kCell * static_cast<int>(column)) + "\" y=\"" + std::to_string(y) +
              "\" width=\"" + std::to_string(kCell - 2) + "\" height=\"" + std::to_string(kCell - 2) +
              "\"><title>" +
              html_text(to_string(router.pool[order[column]]) + ", " + evaluation.data[row] + ": " +
@@ -95,7 +95,7 @@ std::string use_picture(const RoutingEvaluation& evaluation, const Router& route
     }
   }
   for (size_t column = 0; column < order.size(); ++column) {
-    const int x = kLeft + kCell * static_cast<int>(column) + 14;
+    const int x = kMargin + kCell * static_cast<int>(column) + 14;
     const int y = height - kNames + 8;
     svg += "<text text-anchor=\"end\" transform=\"translate(" + std::to_string(x) + " " + std::to_string(y) +
            ") rotate(-60)\">" + to_string(router.pool[order[column]]) + "</text>";

@@ -21,6 +21,8 @@ constexpr uint64_t kGuard = 256;   // bytes on either side of an allocation
 constexpr uint8_t kPoison = 0xFF;  // NaN as fp32 and as bf16, -1 as a whole number
 constexpr uint8_t kGuardByte = 0xA5;
 
+}  // namespace
+
 struct Block {
   std::vector<uint8_t> bytes;  // with guards, and room to align
   uint8_t* begin = nullptr;
@@ -31,8 +33,6 @@ struct Work {
   std::function<void()> run;
   int event = -1;  // of a record
 };
-
-}  // namespace
 
 struct FakeDevice::State {
   FakeSettings settings;

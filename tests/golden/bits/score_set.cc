@@ -38,18 +38,18 @@ KeptNumbers kept(const std::vector<double>& numbers) {
   return result;
 }
 
-KeptNumbers numbers_of(const Json& json) {
-  KeptNumbers numbers{json.at("count").get<size_t>(), json.at("hash").get<std::string>(), {}};
-  for (const Json& text : json.at("some")) {
+KeptNumbers numbers_of(const Json& entry) {
+  KeptNumbers numbers{entry.at("count").get<size_t>(), entry.at("hash").get<std::string>(), {}};
+  for (const Json& text : entry.at("some")) {
     numbers.some.push_back(std::strtod(text.get<std::string>().c_str(), nullptr));
   }
   return numbers;
 }
 
 Json json_of(const KeptNumbers& numbers) {
-  Json json{{"count", numbers.count}, {"hash", numbers.hash}, {"some", Json::array()}};
-  for (const double value : numbers.some) json["some"].push_back(hex(value));
-  return json;
+  Json entry{{"count", numbers.count}, {"hash", numbers.hash}, {"some", Json::array()}};
+  for (const double value : numbers.some) entry["some"].push_back(hex(value));
+  return entry;
 }
 
 std::string difference(const KeptNumbers& expected, const KeptNumbers& found, double tolerance) {

@@ -81,6 +81,7 @@ struct Together {
     table.attend({.queries = rows.data(),
                   .head_width = width,
                   .heads = heads,
+                  .rules = {},
                   .shared = {blocks.data(), shared},
                   .parts = parts,
                   .out = out.data(),

@@ -106,10 +106,10 @@ TEST(AddedTokens, LongestOfTheLeftmost) {
       found.push_back(piece.id.value_or(-1));
     return found;
   };
-  using Ids = std::vector<int32_t>;
-  EXPECT_EQ(ids("x<a><b>y", false), (Ids{-1, 1, -1}));
-  EXPECT_EQ(ids("<a><a>b>", false), (Ids{0, 0, 2}));
-  EXPECT_EQ(ids("<a>b>", true), (Ids{-1, 2}));
+  using Places = std::vector<int32_t>;
+  EXPECT_EQ(ids("x<a><b>y", false), (Places{-1, 1, -1}));
+  EXPECT_EQ(ids("<a><a>b>", false), (Places{0, 0, 2}));
+  EXPECT_EQ(ids("<a>b>", true), (Places{-1, 2}));
 }
 
 TEST(AddedTokens, WhiteSpaceAndWholeWords) {
