@@ -28,8 +28,8 @@ struct Setting {
   int line = 0;
 };
 
-// The subset of TOML that flags need: comments, [section], key = "string", 'string', number, true, false or an
-// array of these, on one line or several. kInvalidInput with the line number otherwise.
+// The subset of TOML that flags need: comments, [section], key = "string", 'string', number, true, false or
+// an array of these, on one line or several. kInvalidInput with the line number otherwise.
 Result<std::vector<Setting>> parse_settings(std::string_view text);
 
 // "max-words" -> "HEADWISE_MAX_WORDS".

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// What this file is: the list of operations that a device runs, by number: what DeviceTable::launch takes, and how
-// both sides find the body.
+// What this file is: the list of operations that a device runs, by number: what DeviceTable::launch takes,
+// and how both sides find the body.
 #pragma once
 
 #include "decoder/cuda/device_table.h"
