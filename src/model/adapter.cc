@@ -80,7 +80,7 @@ std::optional<FactorName> factor_name(std::string_view name, TensorNames names) 
 std::string fused_module(std::string_view name, TensorNames names) {
   for (const TensorName& row : names) {
     if (row.holds.tensors().size() < 2 || !role_of(row.holds.tensors().front()).adaptable) continue;
-    const std::string module(module_of(row));
+    std::string module(module_of(row));
     if (name.find("." + module + ".lora_") != std::string_view::npos) return module;
   }
   return "";

@@ -29,7 +29,9 @@ Status read_layers_without_rotary(const Json& json, const ModelFamily& family, M
     return {};
   }
   const bool whole = listed->is_array() && static_cast<int64_t>(listed->size()) == config.layers;
-  const auto is_flag = [](const Json& value) { return value == 0 || value == 1; };
+  const auto is_flag = [](const Json& value) {
+    return value.is_number_unsigned() && value.get<uint64_t>() <= 1;
+  };
   if (!whole || !std::all_of(listed->begin(), listed->end(), is_flag)) {
     return wrong_type("no_rope_layers", "an array of " + std::to_string(config.layers) + " times 0 or 1",
                       *listed);

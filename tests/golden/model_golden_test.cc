@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cctype>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "golden/agreement.h"
@@ -69,7 +70,13 @@ struct Addition {
 
 template <auto Member, auto Value>
 void set_in_layers(ModelSpec& spec) {
-  for (LayerSpec& layer : spec.layers) layer.*Member = Value;
+  for (LayerSpec& layer : spec.layers) {
+    using Type = std::remove_reference_t<decltype(layer.*Member)>;
+    layer.*Member = static_cast<Type>(Value);
+  }
+}
+void quarter_queries(ModelSpec& spec) {
+  for (LayerSpec& layer : spec.layers) layer.query_scale = 0.25;
 }
 
 constexpr Addition kAdditions[] = {
@@ -78,11 +85,11 @@ constexpr Addition kAdditions[] = {
     {"Gemma3_rotary_base", "tiny-gemma3", set_in_layers<&LayerSpec::rotary, 0>},
     {"Gemma3_gelu", "tiny-gemma3", set_in_layers<&LayerSpec::activation, Activation::kSilu>},
     {"Gemma3_embedding_scale", "tiny-gemma3", [](ModelSpec& spec) { spec.embedding_multiplier = 1.0; }},
-    {"Gemma2_soft_cap", "tiny-gemma2", set_in_layers<&LayerSpec::soft_cap, 0.0>},
+    {"Gemma2_soft_cap", "tiny-gemma2", set_in_layers<&LayerSpec::soft_cap, 0>},
     {"Gemma2_window", "tiny-gemma2", set_in_layers<&LayerSpec::window, 0>},
     {"SmolLM3_no_rotary", "tiny-smollm3", set_in_layers<&LayerSpec::rotary, 0>},
-    {"Granite_residual", "tiny-granite", set_in_layers<&LayerSpec::residual_multiplier, 1.0>},
-    {"Granite_query_scale", "tiny-granite", set_in_layers<&LayerSpec::query_scale, 0.25>},
+    {"Granite_residual", "tiny-granite", set_in_layers<&LayerSpec::residual_multiplier, 1>},
+    {"Granite_query_scale", "tiny-granite", quarter_queries},
     {"Phi3_longrope", "tiny-phi3", [](ModelSpec& spec) { spec.rotary[0].scaling.original_context = 400; }},
     {"Phi4_attention_factor", "tiny-phi4",
      [](ModelSpec& spec) { spec.rotary[0].scaling.attention_factor = 1.0; }},

@@ -27,7 +27,7 @@ std::vector<std::string> places() {
     found.push_back((own / kFile).string());
     found.push_back((own.parent_path() / "lib" / "headwise" / kFile).string());
   }
-  found.push_back(kFile);
+  found.emplace_back(kFile);
   return found;
 }
 

@@ -99,7 +99,8 @@ std::vector<ReadTask> PassTables::read_tasks(const std::vector<KeyRun>& runs) co
     const SegmentView& view = views_[static_cast<size_t>(group.segment)];
     for (int32_t r = 0; r <= view.contexts; ++r) {
       const bool own = r == view.contexts;
-      const int32_t seen = own ? view.own : contexts_[static_cast<size_t>(view.context_begin + r)];
+      const int32_t seen =
+          own ? view.own : contexts_[static_cast<size_t>(view.context_begin) + static_cast<size_t>(r)];
       const int64_t keys = own ? group.first_row + group.rows : runs[static_cast<size_t>(seen)].count;
       for (int64_t first = 0; first < keys; first += kTileKeys) {
         tasks.push_back({static_cast<int32_t>(g), r, static_cast<int32_t>(first),

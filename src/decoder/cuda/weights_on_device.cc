@@ -166,7 +166,7 @@ Status WeightsOnDevice::bring(int layers) {
   auto staging = Staging::make(*device_);
   HW_RETURN_IF_ERROR(staging);
   const Status brought = bring_missing(layers, *staging);
-  const Status finished = staging->queue.finish();  // whatever happened: its memory goes
+  Status finished = staging->queue.finish();  // whatever happened: its memory goes
   HW_RETURN_IF_ERROR(brought);
   return finished;
 }

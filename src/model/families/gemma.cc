@@ -49,7 +49,7 @@ void complete_gemma(ModelConfig& config, bool gguf) {
   }
   const int64_t largest = config.architecture == "gemma2" ? kLayersOf27B2 : kLayersOf27B3;
   if (config.layers != largest) return;
-  config.query_scale = 1.0 / std::sqrt(static_cast<double>(config.width / config.heads));
+  config.query_scale = 1.0 / std::sqrt(static_cast<double>(config.width) / static_cast<double>(config.heads));
 }
 
 constexpr FamilyNumber kNumbers2[] = {
