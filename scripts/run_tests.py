@@ -268,7 +268,7 @@ def scale_out_tests() -> Counts:
 
 def fetch_environments() -> Counts:
     """Early, beside the release build. What fails here fails again, and is counted, in the section that needs it."""
-    logged("environments", "scripts/setup", *(("scale", "clients") if slow_too else ("package",)))
+    logged("environments", "scripts/setup", *(("scale", "clients", "golden") if slow_too else ("package",)))
     return Counts()
 
 

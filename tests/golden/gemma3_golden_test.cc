@@ -2,15 +2,15 @@
 // SPDX-FileCopyrightText: headwise contributors
 
 // The engine against Hugging Face transformers on Gemma 3 270M: windows of 512 tokens in a prompt of thrice
-// that. Its file is not ours to bring: HEADWISE_GEMMA3 names it (tests/golden/README.md says where it is
-// had).
+// that. scripts/setup golden fetches its file.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
+#include <filesystem>
 #include <string>
 #include <vector>
 
 #include "golden/agreement.h"
+#include "headwise/home.h"
 #include "headwise/model.h"
 
 namespace headwise::golden {
@@ -21,11 +21,9 @@ namespace fs = std::filesystem;
 class Gemma3Golden : public ::testing::Test {
  protected:
   void SetUp() override {
-    const char* named = std::getenv("HEADWISE_GEMMA3");
+    model_ = headwise_home() / "models" / "gemma-3-270m-q4_k_m.gguf";
     ASSERT_EQ(fixtures_.size(), 2u);
-    if (named == nullptr) GTEST_SKIP() << "HEADWISE_GEMMA3 names no file of Gemma 3 270M";
-    model_ = named;
-    ASSERT_TRUE(fs::exists(model_)) << model_;
+    if (!fs::exists(model_)) GTEST_SKIP() << "no Gemma 3 270M at " << model_ << "; run scripts/setup golden";
   }
   fs::path model_;
   std::vector<Fixture> fixtures_ = fixtures_of("gemma3-270m-q4_k_m");

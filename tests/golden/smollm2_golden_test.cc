@@ -5,9 +5,10 @@
 // blocks.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
+#include <filesystem>
 
 #include "golden/agreement.h"
+#include "headwise/home.h"
 
 namespace headwise::golden {
 namespace {
@@ -17,10 +18,7 @@ namespace fs = std::filesystem;
 class SmolLM2Golden : public ::testing::Test {
  protected:
   void SetUp() override {
-    const char* home = std::getenv("HEADWISE_HOME");
-    const fs::path base =
-        home != nullptr ? fs::path(home) : fs::path(std::getenv("HOME")) / ".cache" / "headwise";
-    model_ = base / "models" / "SmolLM2-135M-Instruct.Q4_1.gguf";
+    model_ = headwise_home() / "models" / "SmolLM2-135M-Instruct.Q4_1.gguf";
     ASSERT_EQ(fixtures_.size(), 2u);
     if (!fs::exists(model_)) GTEST_SKIP() << "no default model at " << model_ << "; run scripts/setup";
   }
