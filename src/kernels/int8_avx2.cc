@@ -7,7 +7,6 @@
 #include <immintrin.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 
 #include "kernels/reduced.h"
@@ -52,54 +51,43 @@ struct Mac {
     if (lanes >= kLanes) return _mm256_storeu_ps(out, value);
     _mm256_maskstore_ps(out, first_lanes(lanes), value);
   }
-};
 
-// Largest magnitude; NaN where a value is none.
-float largest(const float* x, int64_t count) {
-  __m256i most = _mm256_setzero_si256();
-  const __m256i magnitude = _mm256_set1_epi32(0x7FFFFFFF);
-  for (int64_t i = 0; i < count; i += 8) {
-    const __m256i bits = _mm256_castps_si256(_mm256_maskload_ps(x + i, first_lanes(count - i)));
-    most = _mm256_max_epi32(most, _mm256_and_si256(bits, magnitude));
+  static float largest(const float* x, int64_t count) {
+    __m256i most = _mm256_setzero_si256();
+    const __m256i magnitude = _mm256_set1_epi32(0x7FFFFFFF);
+    for (int64_t i = 0; i < count; i += 8) {
+      const __m256i bits = _mm256_castps_si256(_mm256_maskload_ps(x + i, first_lanes(count - i)));
+      most = _mm256_max_epi32(most, _mm256_and_si256(bits, magnitude));
+    }
+    alignas(32) int32_t lanes[8];
+    _mm256_store_si256(reinterpret_cast<__m256i*>(lanes), most);
+    const int32_t bits = *std::max_element(lanes, lanes + 8);
+    float value;
+    std::memcpy(&value, &bits, sizeof(value));
+    return value;
   }
-  alignas(32) int32_t lanes[8];
-  _mm256_store_si256(reinterpret_cast<__m256i*>(lanes), most);
-  const int32_t bits = *std::max_element(lanes, lanes + 8);
-  float value;
-  std::memcpy(&value, &bits, sizeof(value));
-  return value;
-}
-
-bool prepare(const PrepareRowsArgs& args) {
-  const int64_t padded = (args.inputs + Mac::kGroup - 1) / Mac::kGroup * Mac::kGroup;
-  bool finite = true;
-  for (int64_t row = 0; row < args.rows; ++row) {
-    const float* x = args.x + row * args.inputs;
-    auto* to = reinterpret_cast<int16_t*>(args.numbers) + row * padded;
-    const float most = largest(x, args.inputs);
-    finite = finite && std::isfinite(most);
-    const bool zero = !(most >= kInt8Least);
-    args.scales[row] = zero ? 0.0f : most / static_cast<float>(kInt8Most);
-    const __m256 factor = _mm256_set1_ps(zero ? 0.0f : static_cast<float>(kInt8Most) / most);
+  static void quantize(const float* x, int64_t inputs, int64_t padded, float factor, Number* to) {
+    const __m256 factors = _mm256_set1_ps(factor);
     for (int64_t i = 0; i < padded; i += 8) {
-      const __m256 values = _mm256_maskload_ps(x + i, first_lanes(args.inputs - i));
-      const __m256i whole = _mm256_cvtps_epi32(_mm256_mul_ps(values, factor));
+      const __m256 values = _mm256_maskload_ps(x + i, first_lanes(inputs - i));
+      const __m256i whole = _mm256_cvtps_epi32(_mm256_mul_ps(values, factors));
       const __m128i halves =
           _mm_packs_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
-      std::memcpy(to + i, &halves, static_cast<size_t>(std::min<int64_t>(8, padded - i)) * sizeof(int16_t));
+      std::memcpy(to + i, &halves, static_cast<size_t>(std::min<int64_t>(8, padded - i)) * sizeof(Number));
     }
   }
-  return finite;
-}
+};
 
 }  // namespace
 }  // namespace headwise::kernels
 
+#include "kernels/int8-inl.h"
 #include "kernels/reduced-inl.h"
 
 namespace headwise::kernels {
 
-constinit const ReducedProducts kAvx2Int8{
-    .layout = {kWidth, Mac::kGroup, sizeof(Mac::Number)}, .prepare = prepare, .multiply = multiply_reduced};
+constinit const ReducedProducts kAvx2Int8{.layout = {kWidth, Mac::kGroup, sizeof(Mac::Number)},
+                                          .prepare = prepare_int8,
+                                          .multiply = multiply_reduced};
 
 }  // namespace headwise::kernels

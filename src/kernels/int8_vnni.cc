@@ -6,7 +6,6 @@
 // compiler flags.
 #include <immintrin.h>
 
-#include <cmath>
 #include <cstring>
 
 #include "kernels/reduced.h"
@@ -16,6 +15,8 @@ namespace headwise::kernels {
 namespace {
 
 constexpr int kShift = 128;
+
+__mmask16 first_lanes(int64_t n) { return static_cast<__mmask16>(n >= 16 ? 0xFFFFu : (1u << n) - 1u); }
 
 struct Mac {
   static constexpr int64_t kLanes = 16;
@@ -44,56 +45,41 @@ struct Mac {
                      float* out) {
     const __m512 scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(reinterpret_cast<__m512i>(sum)),
                                         _mm512_loadu_ps(args.scales + output));
-    const auto mask = static_cast<__mmask16>((1u << lanes) - 1u);
-    _mm512_mask_storeu_ps(out, mask, _mm512_mul_ps(scaled, _mm512_set1_ps(args.x_scales[row])));
+    _mm512_mask_storeu_ps(out, first_lanes(lanes), _mm512_mul_ps(scaled, _mm512_set1_ps(args.x_scales[row])));
   }
-};
-
-__mmask16 first_lanes(int64_t n) { return static_cast<__mmask16>(n >= 16 ? 0xFFFFu : (1u << n) - 1u); }
-
-// Largest magnitude; NaN where a value is none.
-float largest(const float* x, int64_t count) {
-  __m512i most = _mm512_setzero_si512();
-  const __m512i magnitude = _mm512_set1_epi32(0x7FFFFFFF);
-  for (int64_t i = 0; i < count; i += 16) {
-    const __m512i bits = _mm512_castps_si512(_mm512_maskz_loadu_ps(first_lanes(count - i), x + i));
-    most = _mm512_max_epi32(most, _mm512_and_si512(bits, magnitude));
+  static float largest(const float* x, int64_t count) {
+    __m512i most = _mm512_setzero_si512();
+    const __m512i magnitude = _mm512_set1_epi32(0x7FFFFFFF);
+    for (int64_t i = 0; i < count; i += 16) {
+      const __m512i bits = _mm512_castps_si512(_mm512_maskz_loadu_ps(first_lanes(count - i), x + i));
+      most = _mm512_max_epi32(most, _mm512_and_si512(bits, magnitude));
+    }
+    const int bits = _mm512_reduce_max_epi32(most);
+    float value;
+    std::memcpy(&value, &bits, sizeof(value));
+    return value;
   }
-  const int bits = _mm512_reduce_max_epi32(most);
-  float value;
-  std::memcpy(&value, &bits, sizeof(value));
-  return value;
-}
-
-bool prepare(const PrepareRowsArgs& args) {
-  const int64_t padded = (args.inputs + Mac::kGroup - 1) / Mac::kGroup * Mac::kGroup;
-  bool finite = true;
-  for (int64_t row = 0; row < args.rows; ++row) {
-    const float* x = args.x + row * args.inputs;
-    auto* to = reinterpret_cast<uint8_t*>(args.numbers) + row * padded;
-    const float most = largest(x, args.inputs);
-    finite = finite && std::isfinite(most);
-    const bool zero = !(most >= kInt8Least);
-    args.scales[row] = zero ? 0.0f : most / static_cast<float>(kInt8Most);
-    const __m512 factor = _mm512_set1_ps(zero ? 0.0f : static_cast<float>(kInt8Most) / most);
+  static void quantize(const float* x, int64_t inputs, int64_t padded, float factor, Number* to) {
+    const __m512 factors = _mm512_set1_ps(factor);
     for (int64_t i = 0; i < padded; i += 16) {
-      const __m512 values = _mm512_maskz_loadu_ps(first_lanes(args.inputs - i), x + i);
-      const __m512i whole = _mm512_cvtps_epi32(_mm512_mul_ps(values, factor));
+      const __m512 values = _mm512_maskz_loadu_ps(first_lanes(inputs - i), x + i);
+      const __m512i whole = _mm512_cvtps_epi32(_mm512_mul_ps(values, factors));
       const __m128i bytes = _mm512_cvtepi32_epi8(_mm512_add_epi32(whole, _mm512_set1_epi32(kShift)));
       _mm_mask_storeu_epi8(to + i, first_lanes(padded - i), bytes);
     }
   }
-  return finite;
-}
+};
 
 }  // namespace
 }  // namespace headwise::kernels
 
+#include "kernels/int8-inl.h"
 #include "kernels/reduced-inl.h"
 
 namespace headwise::kernels {
 
-constinit const ReducedProducts kVnniInt8{
-    .layout = {kWidth, Mac::kGroup, sizeof(Mac::Number)}, .prepare = prepare, .multiply = multiply_reduced};
+constinit const ReducedProducts kVnniInt8{.layout = {kWidth, Mac::kGroup, sizeof(Mac::Number)},
+                                          .prepare = prepare_int8,
+                                          .multiply = multiply_reduced};
 
 }  // namespace headwise::kernels

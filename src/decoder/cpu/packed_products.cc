@@ -64,29 +64,16 @@ class PackedProducts final : public WholeProducts {
   void add_product(const float* x, const RowTile& tile, LayerTensor matrix, float* hidden,
                    WorkerScratch& worker) override {
     if (!few_rows_) return WholeProducts::add_product(x, tile, matrix, hidden, worker);
-    const Product product{matrix, -1, nullptr};
-    const int64_t C = tools_.weights.config.width;
-    const kernels::PreparedRows rows = prepare(x, tile, product, worker);
-    for_each_piece(columns(C, tile.rows), [&](const OutputPiece& piece, WorkerScratch& own) {
-      const float* part = multiply_piece(rows, product, piece, own.pieces.data());
-      float* to = hidden + piece.row * C + piece.first;
-      for (int64_t row = 0; row < piece.rows; ++row) {
-        tools_.ops.add(to + row * C, part + row * piece.outputs, piece.outputs);
-      }
+    of_few_rows(x, tile, matrix, worker, [&](int64_t place, const float* part, int64_t outputs) {
+      tools_.ops.add(hidden + place, part, outputs);
     });
   }
 
   void multiply_whole(const float* x, const RowTile& tile, LayerTensor matrix, float* out,
                       WorkerScratch& worker) override {
     if (!few_rows_) return WholeProducts::multiply_whole(x, tile, matrix, out, worker);
-    const Product product{matrix, -1, nullptr};
-    const int64_t C = tools_.weights.config.width;
-    const kernels::PreparedRows rows = prepare(x, tile, product, worker);
-    for_each_piece(columns(C, tile.rows), [&](const OutputPiece& piece, WorkerScratch& own) {
-      const float* part = multiply_piece(rows, product, piece, own.pieces.data());
-      for (int64_t row = 0; row < piece.rows; ++row) {
-        std::copy_n(part + row * piece.outputs, piece.outputs, out + (piece.row + row) * C + piece.first);
-      }
+    of_few_rows(x, tile, matrix, worker, [&](int64_t place, const float* part, int64_t outputs) {
+      std::copy_n(part, outputs, out + place);
     });
   }
 
@@ -136,6 +123,22 @@ class PackedProducts final : public WholeProducts {
     const std::vector<OutputPiece> pieces = cut_outputs(cut);
     tools_.pool.parallel_for(static_cast<int64_t>(pieces.size()), [&](int64_t i, int w) {
       work(pieces[static_cast<size_t>(i)], tools_.scratch.workers[static_cast<size_t>(w)]);
+    });
+  }
+
+  // A product as wide as the model: take(place in the tile's rows, numbers, how many) for each row of a
+  // piece.
+  template <typename Take>
+  void of_few_rows(const float* x, const RowTile& tile, LayerTensor matrix, WorkerScratch& worker,
+                   const Take& take) {
+    const Product product{matrix, -1, nullptr};
+    const int64_t C = tools_.weights.config.width;
+    const kernels::PreparedRows rows = prepare(x, tile, product, worker);
+    for_each_piece(columns(C, tile.rows), [&](const OutputPiece& piece, WorkerScratch& own) {
+      const float* part = multiply_piece(rows, product, piece, own.pieces.data());
+      for (int64_t row = 0; row < piece.rows; ++row) {
+        take((piece.row + row) * C + piece.first, part + row * piece.outputs, piece.outputs);
+      }
     });
   }
 

@@ -51,11 +51,14 @@ struct Embed {
   }
 };
 
-// 1 / sqrt(mean x^2 + epsilon), by the lanes of a warp.
-template <typename Group, typename T>
-HW_ANY float norm_scale(const Group& group, const T* x, int64_t width, float epsilon) {
+// 1 / sqrt(mean x^2 + epsilon) of x(0) .. x(width - 1), by the lanes of a warp.
+template <typename Group, typename Number>
+HW_ANY float norm_scale(const Group& group, const Number& x, int64_t width, float epsilon) {
   float sum = 0.0f;
-  for (int64_t i = group.lane(); i < width; i += group.lanes()) sum += to_float(x[i]) * to_float(x[i]);
+  for (int64_t i = group.lane(); i < width; i += group.lanes()) {
+    const float value = x(i);
+    sum += value * value;
+  }
   return 1.0f / sqrtf(group.lane_sum(sum) / static_cast<float>(width) + epsilon);
 }
 
@@ -79,7 +82,10 @@ struct Norm {
     for_each_row(group, block, a.rows, [&](int64_t row) {
       const float* x = a.x + row * a.width;
       T* out = static_cast<T*>(a.out) + row * a.width;
-      const float scale = a.weights == nullptr ? 1.0f : norm_scale(group, x, a.width, a.epsilon);
+      const float scale = a.weights == nullptr
+                              ? 1.0f
+                              : norm_scale(
+                                    group, [&](int64_t i) { return x[i]; }, a.width, a.epsilon);
       for (int64_t i = group.lane(); i < a.width; i += group.lanes()) {
         out[i] = rounded<T>(a.weights == nullptr ? x[i] : x[i] * scale * a.weights[i]);
       }
@@ -116,7 +122,10 @@ struct Add {
       if (a.bias != nullptr) {
         for (int64_t i = group.lane(); i < a.width; i += group.lanes()) x[i] += a.bias[i];
       }
-      const float scale = a.weights == nullptr ? 1.0f : norm_scale(group, x, a.width, a.epsilon);
+      const float scale = a.weights == nullptr
+                              ? 1.0f
+                              : norm_scale(
+                                    group, [&](int64_t i) { return x[i]; }, a.width, a.epsilon);
       for (int64_t i = group.lane(); i < a.width; i += group.lanes()) {
         hidden[i] += a.multiplier * (a.weights == nullptr ? x[i] : x[i] * scale * a.weights[i]);
       }
@@ -165,18 +174,10 @@ struct Heads {
       return;
     }
     const float* weights = query ? a.q_norm : a.k_norm;
-    float norm = 1.0f;
-    if (weights != nullptr) {
-      float sum = 0.0f;
-      for (int64_t i = group.lane(); i < a.width; i += group.lanes()) {
-        const float value = to_float(x[i]) + (bias == nullptr ? 0.0f : bias[i]);
-        sum += value * value;
-      }
-      norm = 1.0f / sqrtf(group.lane_sum(sum) / static_cast<float>(a.width) + a.epsilon);
-    }
+    const auto biased = [&](int64_t i) { return to_float(x[i]) + (bias == nullptr ? 0.0f : bias[i]); };
+    const float norm = weights == nullptr ? 1.0f : norm_scale(group, biased, a.width, a.epsilon);
     const auto number = [&](int64_t i) {
-      const float value = to_float(x[i]) + (bias == nullptr ? 0.0f : bias[i]);
-      return weights == nullptr ? value : value * norm * weights[i];
+      return weights == nullptr ? biased(i) : biased(i) * norm * weights[i];
     };
     const float scale = query ? a.query_scale : 1.0f;
     const int64_t half = a.turned / 2;
