@@ -238,15 +238,24 @@ Tensor TrainingModel::add(const Tensor& stream, const Tensor& added, int layer, 
   return stream + (spec.residual_multiplier == 1.0 ? last : last * spec.residual_multiplier);
 }
 
+Tensor TrainingModel::enter(const Tensor& hidden, int layer) const {
+  return spec_.layers[static_cast<size_t>(layer)].norm_before_attention
+             ? norm(hidden, layer, LayerTensor::kAttentionNorm)
+             : hidden.to(compute_);
+}
+
+Tensor TrainingModel::leave(const Tensor& hidden, const Tensor& attention, int layer) const {
+  const Tensor mixed = linear(attention.reshape({hidden.size(0), -1}), layer, LayerTensor::kOutput);
+  return run_mlp(add(hidden, mixed, layer, LayerTensor::kAttentionPostNorm), layer);
+}
+
 std::vector<Tensor> TrainingModel::run_layer(int layer, const Tensor& hidden, const PromptTensors& prompt,
                                              const std::vector<int>& heads) const {
   const bool deepest = layer == options_.deepest_layer;
-  const LayerSpec& spec = spec_.layers[static_cast<size_t>(layer)];
-  const double scale = spec.query_scale;
+  const double scale = spec_.layers[static_cast<size_t>(layer)].query_scale;
   const int64_t K = config_.kv_heads;
 
-  const Tensor normed =
-      spec.norm_before_attention ? norm(hidden, layer, LayerTensor::kAttentionNorm) : hidden.to(compute_);
+  const Tensor normed = enter(hidden, layer);
   const Tensor k =
       project_and_turn(normed, layer, LayerTensor::kKey, LayerTensor::kKeyNorm, prompt.positions);
   // The deepest layer's queries are those of the rows that are read.
@@ -269,22 +278,18 @@ std::vector<Tensor> TrainingModel::run_layer(int layer, const Tensor& hidden, co
   std::vector<Tensor> mixed{graph::attend_causally(base(q), base(k), base(v), K, scale)};
   if (prompt.slot_tokens.defined()) mixed.push_back(graph::attend_slots(q, k, v, prompt, K, scale));
   mixed.push_back(graph::mix_tail(tail, seen(v), rows, K));
-  const Tensor attention = torch::cat(mixed, 0).reshape({prompt.tokens(), -1});
-  const Tensor after =
-      add(hidden, linear(attention, layer, LayerTensor::kOutput), layer, LayerTensor::kAttentionPostNorm);
-  out.front() = run_mlp(after, layer);
+  out.front() = leave(hidden, torch::cat(mixed, 0), layer);
   return out;
 }
 
 Tensor TrainingModel::run_causally(int layer, const Tensor& hidden, const Tensor& positions) const {
-  const Tensor normed = norm(hidden, layer, LayerTensor::kAttentionNorm);
+  const Tensor normed = enter(hidden, layer);
   const Tensor k = project_and_turn(normed, layer, LayerTensor::kKey, LayerTensor::kKeyNorm, positions);
   const Tensor q = project_and_turn(normed, layer, LayerTensor::kQuery, LayerTensor::kQueryNorm, positions);
   const Tensor attention =
       graph::attend_causally(q, k, project(normed, layer, LayerTensor::kValue), config_.kv_heads,
                              spec_.layers[static_cast<size_t>(layer)].query_scale);
-  return run_mlp(hidden + linear(attention.reshape({hidden.size(0), -1}), layer, LayerTensor::kOutput),
-                 layer);
+  return leave(hidden, attention, layer);
 }
 
 Tensor TrainingModel::trunk_by_slots(const PromptTensors& prompt) const {

@@ -114,6 +114,9 @@ class TrainingModel {
   bool keeps_slots(const PromptTensors& prompt) const {
     return trunk_cache_ && options_.join >= options_.first_layer && prompt.slot_tokens.defined();
   }
+  // What attention reads of the residual stream; and the stream after the layer, of what its heads mixed.
+  torch::Tensor enter(const torch::Tensor& hidden, int layer) const;
+  torch::Tensor leave(const torch::Tensor& hidden, const torch::Tensor& attention, int layer) const;
   // The residual stream after attention to that after the MLP.
   torch::Tensor run_mlp(const torch::Tensor& after, int layer) const;
   // What attention or the MLP gives, to the residual stream, through the norm after it where the layer has

@@ -143,9 +143,31 @@ TEST_F(Joined, ATrunkIsKeptPassageByPassage) {
   }
 }
 
+// What runs by itself is the layer that all others run.
+TEST_P(JoinedModel, AKeptTrunkReadsAsOneThatRuns) {
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("headwise_trunk_of_families_" + std::to_string(::getpid()));
+  std::filesystem::remove_all(folder);
+  const auto model = Model::load(kModels / GetParam(), {});
+  ASSERT_TRUE(model) << model.error().to_string();
+  torch::NoGradGuard no_grad;
+  TrainingModelOptions options;
+  options.first_layer = options.join = 1;
+  const torch::Tensor expected = *make_scorer(**model, kWays[1], options).logits(kQueries, kPassages);
+  options.trunk_cache = folder;
+  const Scorer kept = make_scorer(**model, kWays[1], options);
+  const double most = expected.abs().max().item<double>();
+  for (int run = 0; run < 2; ++run) {
+    EXPECT_TRUE(torch::allclose(*kept.logits(kQueries, kPassages), expected, 1e-4, 1e-4 * most)) << run;
+  }
+  EXPECT_EQ(kept.model().trunk_cache()->found(), static_cast<int64_t>(kPassages.size()));
+  std::filesystem::remove_all(folder);
+}
+
 INSTANTIATE_TEST_SUITE_P(Tiny, JoinedModel,
                          testing::Values("tiny-llama", "tiny-llama-linear-f32.gguf", "tiny-llama-llama3",
-                                         "tiny-llama-yarn", "tiny-mistral", "tiny-qwen2", "tiny-qwen3"),
+                                         "tiny-llama-yarn", "tiny-mistral", "tiny-qwen2", "tiny-qwen3",
+                                         "tiny-olmo2", "tiny-smollm3", "tiny-granite"),
                          NameOfModel());
 
 }  // namespace
