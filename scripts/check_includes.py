@@ -59,7 +59,7 @@ def violations(path: Path) -> list[str]:
         if target is None:
             found.append(f'{where}: "{quoted}" is not a file of this project (third-party headers take angle brackets)')
             continue
-        if target.suffix != ".h":
+        if target.suffix not in tree.HEADERS:
             found.append(f'{where}: "{quoted}" is a source file; headers alone are included')
             continue
         if public and target.parts[0] != "include":

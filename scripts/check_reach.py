@@ -67,7 +67,7 @@ def missing(paths: list[Path]) -> list[str]:
     """What is wrong, one line each."""
     owners: dict[str, set[Path]] = {}
     for path in paths:
-        if path.suffix == ".h":
+        if path.suffix in tree.HEADERS:
             for name in OUTER_FUNCTION.findall(code(path)) + OUTER_TYPE.findall(code(path)):
                 owners.setdefault(name, set()).add(path)
     found = []

@@ -7,6 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE = {".cc", ".h", ".cpp", ".cu", ".cuh"}
+HEADERS = {".h", ".cuh"}  # .cuh: what a CUDA compiler reads, and a plain one too
 
 # Lowest first; a folder may include its own files and those of the folders before it. docs/architecture.md#the-folders-top-to-bottom says why.
 STRATA = ["base", "kernels", "formats", "tokenizer", "model", "decoder", "passages", "rerank", "eval", "heads", "route", "engine", "align", "report", "jobs",
