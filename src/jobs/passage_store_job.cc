@@ -28,15 +28,20 @@ constexpr std::chrono::milliseconds kPause{300};
 // Passages done of the whole job, from what a call tells of those it encodes.
 class CallProgress : public ProgressSink {
  public:
-  CallProgress(ProgressSink* to, int64_t before, int64_t total) : to_(to), before_(before), total_(total) {}
+  CallProgress(ProgressSink* to, int64_t before, int64_t total)
+      : to_(to), before_(before), latest_(before), total_(total) {}
+  int64_t latest() const { return latest_; }
   void advance(std::string_view what, int64_t done, int64_t) override {
-    if (to_ != nullptr && what == "passages") to_->advance(what, before_ + done, total_);
+    if (what != "passages") return;
+    latest_ = std::max(latest_, before_ + done);
+    if (to_ != nullptr) to_->advance(what, latest_, total_);
   }
   bool stop_requested() const override { return to_ != nullptr && to_->stop_requested(); }
 
  private:
   ProgressSink* to_;
   int64_t before_;
+  int64_t latest_;
   int64_t total_;
 };
 
@@ -139,8 +144,8 @@ Status PassageStoreJob::keep(std::span<const Passage> passages, const OnFailure&
   return {};
 }
 
-std::string PassageStoreJob::so_far() const {
-  return std::to_string(built_.passages) + " of " + std::to_string(total()) +
+std::string PassageStoreJob::so_far(int64_t passages) const {
+  return std::to_string(passages) + " of " + std::to_string(total()) +
          " passages are done, and the same command goes on from there";
 }
 
@@ -163,13 +168,16 @@ Status PassageStoreJob::keep_for_good(std::span<const Passage> passages, const O
   }
   // Its name is in the reason, without the password that an address may have.
   return fail(ErrorCode::kIo, "the store does not keep what it is given" +
-                                  (why.empty() ? std::string() : " (" + why + ")") + "; " + so_far());
+                                  (why.empty() ? std::string() : " (" + why + ")") + "; " +
+                                  so_far(built_.passages));
 }
 
 Status PassageStoreJob::step(const OnFailure& on_failure, ProgressSink* progress) {
-  const auto interrupted = [this] { return fail(ErrorCode::kCancelled, "interrupted; " + so_far()); };
-  if (progress != nullptr && progress->stop_requested()) return interrupted();
   CallProgress call(progress, built_.passages, total());
+  const auto interrupted = [&] {
+    return fail(ErrorCode::kCancelled, "interrupted; " + so_far(call.latest()));
+  };
+  if (call.stop_requested()) return interrupted();
   BuiltPassages report;
   Status kept = keep_for_good(next(), on_failure, &call, report);
   if (!kept && kept.error().code() == ErrorCode::kCancelled) return interrupted();

@@ -72,7 +72,7 @@ class PassageStoreJob {
   // The same, and sees to it that the store has them.
   Status keep_for_good(std::span<const Passage> passages, const OnFailure& on_failure, ProgressSink* progress,
                        BuiltPassages& report);
-  std::string so_far() const;
+  std::string so_far(int64_t passages) const;
 
   Engine* engine_;
   std::vector<Passage> passages_;

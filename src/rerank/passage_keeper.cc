@@ -31,6 +31,16 @@ struct BySlotTokens {
   }
 };
 
+// Passages of which no part is among those that wait, which are in order.
+int64_t whole_passages(const PromptPieces& pieces, size_t passages, std::span<const Slot> waiting) {
+  std::vector<bool> waits(passages, false);
+  for (size_t i = 0; i < pieces.parts.size(); ++i) {
+    if (!std::binary_search(waiting.begin(), waiting.end(), pieces.slot(i), BySlotTokens())) continue;
+    waits[static_cast<size_t>(pieces.parts[i].passage)] = true;
+  }
+  return std::count(waits.begin(), waits.end(), false);
+}
+
 Slot ids_of(const BuiltPrompt& prompt, int segment) {
   const PromptSegment& laid = prompt.layout.segment(segment);
   return Slot(prompt.layout.ids)
@@ -309,7 +319,8 @@ Result<KeepReport> PassageKeeper::build(const PromptRules& rules, std::span<cons
     done += now.size();
     report.encoded += static_cast<int64_t>(now.size());
     if (progress != nullptr) {
-      progress->advance("passages", static_cast<int64_t>(done), static_cast<int64_t>(all.size()));
+      progress->advance("passages", whole_passages(*pieces, passages.size(), all.subspan(done)),
+                        static_cast<int64_t>(passages.size()));
     }
   }
   return report;
