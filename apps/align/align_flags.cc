@@ -315,10 +315,10 @@ Status settle_options(AlignFlags& flags) {
   }
   flags.training.seed = options.seed;
   HW_RETURN_IF_ERROR(settle_workers(flags));
-  if (options.finish && (flags.restart || flags.workers.count > 1)) {
+  if (options.finish && (flags.restart || flags.workers.rank > 0)) {
     return fail(ErrorCode::kUsage,
                 std::string("--finish takes what the checkpoint holds, in one process: leave ") +
-                    (flags.restart ? "--restart" : "--workers") + " out");
+                    (flags.restart ? "--restart" : "--worker") + " out");
   }
   flags.training.bf16 = flags.precision == "bf16";
   at::globalContext().setAllowTF32CuBLAS(flags.precision == "tf32");

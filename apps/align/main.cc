@@ -135,7 +135,8 @@ Status run_align(AlignFlags flags, bool quiet) {
     bar.finish();
     show_evaluation(record, quiet);
   };
-  auto workers = TrainingWorkers::join(flags.workers);
+  // --finish trains no more: --workers then says with how many the training was begun.
+  auto workers = TrainingWorkers::join(options.finish ? WorkersOptions{} : flags.workers);
   HW_RETURN_IF_ERROR(workers);
   auto outcome = train(scorer, *data, options, decide.dump(), flags.restart, events, *workers);
   bar.finish();

@@ -343,6 +343,10 @@ def test_two_workers_go_on_from_a_checkpoint(headwise, data, tmp_path):
     for process in pair:
         process.kill()
         process.wait()
+    # One process finishes what two began, told as they were.
+    assert json.loads(must_run(*command, "--finish"))["updates"] < 8
+    refused = run(*command, "--worker", "1", "--finish")
+    assert refused.returncode == 2 and "leave --worker out" in refused.stderr
     assert [status for _, status in together(headwise, data, tmp_path / "cut", ([], []), "--updates", "8")] == [0, 0]
     for name in RESULTS:
         assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
