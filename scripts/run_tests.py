@@ -309,7 +309,7 @@ SECTIONS = [
     Section("asan", "the same tests under AddressSanitizer and UndefinedBehaviorSanitizer", sanitizer_tests("dev"), "slow", "compiling"),
     Section("tsan", "the same tests under ThreadSanitizer", sanitizer_tests("tsan"), "slow", "compiling"),
     Section("tidy", "clang-tidy", script_check("tidy"), "slow", "compiling"),
-    Section("fuzz", "libFuzzer, 60 s for each parser", fuzz_tests, "slow", "compiling"),
+    Section("fuzz", "libFuzzer, 30 s for each parser", fuzz_tests, "slow", "compiling"),
 ]
 
 
