@@ -38,11 +38,25 @@ Checksum checksum(std::span<const std::byte> bytes) {
 }
 
 Checksum checksum(std::span<const std::byte> first, std::span<const std::byte> second) {
-  XXH3_state_t state;
-  XXH3_128bits_reset(&state);
-  XXH3_128bits_update(&state, first.data(), first.size());
-  XXH3_128bits_update(&state, second.data(), second.size());
-  return canonical(XXH3_128bits_digest(&state));
+  RunningChecksum sum;
+  sum.add(first);
+  sum.add(second);
+  return sum.value();
 }
+
+struct RunningChecksum::State {
+  XXH3_state_t hash;
+};
+
+RunningChecksum::RunningChecksum() : state_(std::make_unique<State>()) { XXH3_128bits_reset(&state_->hash); }
+RunningChecksum::~RunningChecksum() = default;
+RunningChecksum::RunningChecksum(RunningChecksum&&) noexcept = default;
+RunningChecksum& RunningChecksum::operator=(RunningChecksum&&) noexcept = default;
+
+void RunningChecksum::add(std::span<const std::byte> bytes) {
+  XXH3_128bits_update(&state_->hash, bytes.data(), bytes.size());
+}
+
+Checksum RunningChecksum::value() const { return canonical(XXH3_128bits_digest(&state_->hash)); }
 
 }  // namespace headwise

@@ -27,4 +27,20 @@ Checksum checksum(std::span<const std::byte> bytes);
 // Of one after the other, as if they were one.
 Checksum checksum(std::span<const std::byte> first, std::span<const std::byte> second);
 
+// The same for bytes that come piece by piece.
+class RunningChecksum {
+ public:
+  RunningChecksum();
+  ~RunningChecksum();
+  RunningChecksum(RunningChecksum&&) noexcept;
+  RunningChecksum& operator=(RunningChecksum&&) noexcept;
+
+  void add(std::span<const std::byte> bytes);
+  Checksum value() const;  // of what was added
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
 }  // namespace headwise

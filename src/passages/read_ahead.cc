@@ -5,13 +5,48 @@
 
 #include <unistd.h>
 
+#include <optional>
 #include <utility>
+
+#include "passages/checksum.h"
+#include "passages/record.h"
 
 namespace headwise {
 namespace {
 
 // About a layer of a model of some twenty.
 constexpr int kPieces = 20;
+// Pieces that are asked for before the first of them is waited for: the disk is never idle meanwhile.
+constexpr int kAhead = 4;
+
+// The checksum of a record whose pieces come one after the other.
+class Check {
+ public:
+  explicit Check(const ReadAhead::Wanted& wanted) : file_(wanted.file.get()), place_(wanted.place) {}
+
+  // The pieces in their order; the last one says whether the record is whole.
+  void add(int piece) {
+    if (piece == 0) begin();
+    if (!record_) return;
+    const size_t bytes = record_->image.size();
+    const size_t from = bytes * static_cast<size_t>(piece) / kPieces;
+    const size_t to = bytes * static_cast<size_t>(piece + 1) / kPieces;
+    sum_.add(record_->image.subspan(from, to - from));
+    if (piece + 1 == kPieces) file_->whole(place_, *record_, sum_.value());
+  }
+
+ private:
+  void begin() {
+    // A wrong header is the reader's to tell.
+    if (auto record = file_->record(place_)) record_ = *record;
+    if (record_) sum_.add(std::as_bytes(record_->tokens));
+  }
+
+  SegmentFile* file_;
+  Place place_;
+  std::optional<RecordView> record_;
+  RunningChecksum sum_;
+};
 
 }  // namespace
 
@@ -40,10 +75,16 @@ void ReadAhead::work(const std::stop_token& stop) {
       now = std::move(asked_.front());
       asked_.pop_front();
     }
-    for (int piece = 0; piece < kPieces; ++piece) {
-      for (const Wanted& one : now) {
+    std::vector<Check> checks(now.begin(), now.end());
+    for (int piece = 0; piece < kPieces + kAhead; ++piece) {
+      for (size_t i = 0; i < now.size(); ++i) {
         if (stop.stop_requested()) return;
-        one.file->expect(one.place, piece, kPieces);
+        if (piece < kPieces) now[i].file->expect(now[i].place, piece, kPieces);
+      }
+      if (piece < kAhead) continue;
+      for (Check& check : checks) {
+        if (stop.stop_requested()) return;
+        check.add(piece - kAhead);
       }
     }
   }

@@ -3,7 +3,8 @@
 
 // What this file is: asks the system for records before they are read. Records are layer after layer, and a
 // pass reads the first layer of all of them first: so a piece of each record in turn, by a thread of its own,
-// since asking waits where the disk is busy. A pass then runs while the rest comes.
+// since asking waits where the disk is busy. A pass then runs while the rest comes. What has come is added to
+// the records' checksums, so that little of that is left to do when the pass ends.
 //
 // Thread rule: any number of callers. The thread starts with the first call and ends with the object.
 #pragma once

@@ -118,6 +118,11 @@ TEST(PassageKey, OfTwoPiecesIsThatOfOne) {
   for (const size_t cut : {size_t{0}, size_t{1}, size_t{255}, size_t{256}, size_t{999}, size_t{1000}}) {
     EXPECT_EQ(checksum(bytes.first(cut), bytes.subspan(cut)), checksum(bytes)) << cut;
   }
+  RunningChecksum sum;
+  for (size_t begin = 0; begin < bytes.size(); begin += 7) {
+    sum.add(bytes.subspan(begin, std::min<size_t>(7, bytes.size() - begin)));
+  }
+  EXPECT_EQ(sum.value(), checksum(bytes));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <fstream>
 #include <random>
 #include <thread>
@@ -173,6 +174,26 @@ TEST_F(PassageStoreTest, VerifyNamesWhatIsDamaged) {
   EXPECT_EQ(check->damage[0].segment, "00000001.kept");
   EXPECT_EQ(check->damage[0].offset, 3U * 4096);
   EXPECT_THAT(check->damage[0].what, HasSubstr("checksum"));
+}
+
+TEST_F(PassageStoreTest, WhatIsReadAheadIsCheckedMeanwhile) {
+  {
+    const auto store = open();
+    for (int number = 0; number < 10; ++number) put(*store, number);
+  }
+  std::fstream(segment_files()[0], std::ios::in | std::ios::out | std::ios::binary)
+      .seekp(3 * 4096 + 700)
+      .put('!');
+  const auto store = open();
+  const MadeUpPassage damaged(3);
+  // Nobody asks intact().
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (store->get({&damaged.slot, 1})[0] != nullptr && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_EQ(store->get({&damaged.slot, 1})[0], nullptr);
+  EXPECT_THAT(store->statistics().last_error, HasSubstr("checksum"));
+  EXPECT_EQ(count(*store, 0, 10), 9);
 }
 
 TEST_F(PassageStoreTest, DropLeavesNothing) {
