@@ -6,8 +6,9 @@
 # blocks-short, rows that see no passages below layer 10. Goes on where it stopped, at the same command; keep OUT where it outlasts the
 # machine. Days on 2 cores beside other work (start it with nice and chrt), so it is one stage after the other:
 #   data   vectors of mpnet for every set of models/training/sets.tsv, in its order, and lists (OUT/vectors, OUT/lists)
-#   first  4,000 updates on the sets in FIRST below, whose data is made before the others'
-#   all    6,000 more on all sets, the learning rate down to nothing
+#   first  6,000 updates on the sets in FIRST below, whose data is made before the others'
+#   all    8,000 more on all sets, the learning rate down to nothing
+# A batch is one question and its list: two questions that share their passages cost as much as two batches, and give one step.
 #   models/recipes/train_reader.sh POOL OUT [DEVICE]
 # What the frozen layers make of each passage is kept, too (OUT/trunk, a fifth of a megabyte each): they run once.
 # Held-out questions (models/training/held_out.tsv) say which update is kept; OUT/STAGE/log.jsonl has the curve.
@@ -21,7 +22,7 @@ device=${3:-cpu}
 precision=fp32 cheap=()
 [[ $device == cuda* ]] && precision=tf32
 [[ $device == cpu ]] && grep -qE 'avx512_bf16|amx_bf16' /proc/cpuinfo && precision=bf16 cheap=(--bf16)
-FIRST=msmarco_qna,dl22,dl21_more,flag_scored,nq,wikiqa,hotpotqa,twowiki,musique_more
+FIRST=msmarco_qna,dl21_more,flag_scored,nq,clapnq,boolq,hotpotqa,twowiki,musique_more,hover,pubmedqa,covidqa,squad_part,climate_fever
 training=$root/models/training
 python=$out/teacher/bin/python
 headwise=${HEADWISE:-$root/build/release/headwise}
@@ -38,14 +39,14 @@ lists() {
   while IFS=$'\t' read -r name kind teacher temperature bonus frozen near rounds; do
     [[ ",$1," == *",$name,"* && ! -f $out/lists/$name.jsonl ]] || continue
     "$python" "$root/scripts/teacher_lists.py" --set "$pool/$name" --held-out "$training/held_out.tsv" --teacher "$teacher" --store "$out/vectors" \
-      --device "$device" --near "$near" --rounds "$rounds" "${cheap[@]}" --run "$out/lists/$name.held-out.trec" --targets "$out/lists/$name.jsonl"
+      --device "$device" --near "$near" --rounds "$rounds" --questions 1 "${cheap[@]}" --run "$out/lists/$name.held-out.trec" --targets "$out/lists/$name.jsonl"
   done < <(tail -n +2 "$training/sets.tsv")
 }
 
 # stage NAME FROM SETS UPDATES RATE FLOOR: two batches an update; on a CPU by two processes, since one cannot fill two cores
 stage() {
   { cat "$training/reader.toml"
-    python3 "$root/scripts/pool_mix.py" --sets "$training/sets.tsv" --only "$3" --pool "$pool" --lists "$out/lists" --kind web=.55 --kind steps=.25 \
+    python3 "$root/scripts/pool_mix.py" --sets "$training/sets.tsv" --only "$3" --pool "$pool" --lists "$out/lists" --kind web=.55 --kind steps=.2 \
       "${kinds[@]}"; } > "$out/$1.toml"
   local align=("$headwise" align --config "$out/$1.toml" --from "$2" --updates "$4" --learning-rate "$5" --floor "$6"
     --device "$device" --precision "$precision" --trunk-cache "$out/trunk" --output "$out/$1")
@@ -59,10 +60,10 @@ stage() {
   wait $!
 }
 
-kinds=()
+kinds=(--kind health=.12 --kind reading=.05 --kind claims=.08)
 lists "$FIRST"
-stage first "$root/models/smollm2-135m-instruct/adapter" "$FIRST" 4000 3e-4 .3
+stage first "$root/models/smollm2-135m-instruct/adapter" "$FIRST" 6000 2.5e-4 .3
 every=$(tail -n +2 "$training/sets.tsv" | cut -f1 | paste -sd,)
 lists "$every"
-kinds=(--kind health=.06 --kind forum=.04 --kind reading=.06 --kind claims=.04)
-stage all "$out/first" "$every" 6000 2e-4 .02
+kinds=(--kind health=.08 --kind forum=.05 --kind reading=.07 --kind claims=.05)
+stage all "$out/first" "$every" 8000 2e-4 .02
