@@ -71,7 +71,7 @@ RankingWork work_of(const ModelConfig& config, const RerankerOptions& options,
   const int whole_layers = std::max(0, statistics.layers_run - (options.full_depth ? 0 : 1));
   double weights = options.full_depth ? 0.0 : static_cast<double>(values_in(LayerTensor::kKey, config));
   for (int layer = 0; layer < whole_layers; ++layer) {
-    weights += static_cast<double>(matrix_values(spec.layers[static_cast<size_t>(layer)], config));
+    weights += static_cast<double>(met_values(spec.layers[static_cast<size_t>(layer)], config));
   }
   RankingWork work;
   const auto run = static_cast<double>(statistics.tokens_run);

@@ -19,6 +19,7 @@
 #include "common/terminal.h"
 #include "headwise/head_set.h"
 #include "model/description.h"
+#include "model/layer_spec.h"
 
 namespace headwise {
 namespace {
@@ -128,6 +129,12 @@ Json to_json(const std::string& path, const ModelDescription& model, bool with_t
     json["head_width"] = config.head_width;
     json["width"] = config.width;
     json["ffn_width"] = config.ffn_width;
+    if (config.experts > 0) {
+      json["experts"] = {{"count", config.experts},
+                         {"used", config.experts_used},
+                         {"width", config.expert_width},
+                         {"layers_without", config.layers_without_experts}};
+    }
     json["vocabulary"] = config.vocabulary;
     json["context"] = config.context;
     json["norm_epsilon"] = config.norm_epsilon;
@@ -192,6 +199,13 @@ void add_config(const ModelConfig& config, Sheet& sheet) {
                                   std::to_string(config.kv_heads) + " key/value heads of width " +
                                   std::to_string(config.head_width) + ")");
   sheet.row("width", std::to_string(config.width) + ", feed-forward " + std::to_string(config.ffn_width));
+  if (config.experts > 0) {
+    sheet.row("experts", std::to_string(config.experts) + " of width " + std::to_string(config.expert_width) +
+                             ", a token uses " + std::to_string(config.experts_used) +
+                             (config.layers_without_experts.empty()
+                                  ? ""
+                                  : "; none in " + layers_text(config.layers_without_experts)));
+  }
   sheet.row("vocabulary", grouped_digits(config.vocabulary));
   sheet.row("context", grouped_digits(config.context) + " tokens");
   std::string rope = "base " + number(config.rope_theta);

@@ -38,7 +38,8 @@ struct RopeScaling {
   std::vector<float> long_divisors;
 };
 
-// Dimensions: L layers, H query heads, K key/value heads, D head width, C model width, F ffn, V vocabulary.
+// Dimensions: L layers, H query heads, K key/value heads, D head width, C model width, F ffn, V vocabulary,
+// E experts, M their width.
 struct ModelConfig {
   std::string architecture;  // "llama", "qwen2", "gemma3": the key of the family table
   std::string name;          // general.name, _name_or_path or the file's name
@@ -48,6 +49,12 @@ struct ModelConfig {
   int64_t head_width = 0;
   int64_t width = 0;
   int64_t ffn_width = 0;
+  // Layers whose MLP is several, of which each token uses some (Fedus et al. 2021, arXiv 2101.03961).
+  int64_t experts = 0;  // of such a layer; 0: there is none
+  int64_t experts_used = 0;
+  int64_t expert_width = 0;
+  bool shares_of_used = false;                  // the used experts' shares of a token add up to 1
+  std::vector<int64_t> layers_without_experts;  // ascending: their one MLP is of ffn_width
   int64_t vocabulary = 0;
   int64_t context = 0;  // longest position trained for, scaling included
   double norm_epsilon = 1e-5;

@@ -140,6 +140,7 @@ Status check_targets(const std::vector<HeldModule>& held, const AdapterTargets& 
                     "'exclude_modules', 'layers_to_transform')" +
                     kMendTargets);
   }
+  const ModelSpec spec = family_of(model).spec(model);
   // Names of modules that the model has not got do nothing in PEFT either: one list serves several models.
   for (const std::string& name : targets.included.names) {
     const auto is_held = [&](const HeldModule& module) { return names_module(name, module.name); };
@@ -148,6 +149,7 @@ Status check_targets(const std::vector<HeldModule>& held, const AdapterTargets& 
       const auto tensors = row.holds.tensors();
       if (tensors.size() != 1 || !role_of(tensors.front()).adaptable) continue;
       for (int64_t layer = 0; layer < model.layers; ++layer) {
+        if (!has_tensor(spec.layers[static_cast<size_t>(layer)], tensors.front())) continue;
         const std::string module =
             "model.layers." + std::to_string(layer) + "." + std::string(module_of(row));
         if (!names_module(name, module)) continue;
@@ -172,6 +174,7 @@ Result<Adapter> read_factors(const SafetensorsFile& file, const AdapterConfig& c
                                              "; adapters are read as F32, F16 or BF16");
   }
   std::map<std::pair<int64_t, LayerTensor>, AdapterMatrix> matrices;
+  const ModelSpec spec = family_of(model).spec(model);
   for (const TensorView& view : file.tensors()) {
     // The output layer gives words; scores come from attention, and it is not run.
     if (view.name.starts_with("base_model.model.lm_head.lora_")) continue;
@@ -197,6 +200,12 @@ Result<Adapter> read_factors(const SafetensorsFile& file, const AdapterConfig& c
     HW_RETURN_IF_ERROR(rank);
     const auto alpha = config.alpha_of(name->full_module());
     HW_RETURN_IF_ERROR(alpha);
+    if (!has_tensor(spec.layers[static_cast<size_t>(layer)], tensor)) {
+      return fail(ErrorCode::kUnsupported, "tensor '" + view.name + "' is for a matrix that layer " +
+                                               std::to_string(layer) +
+                                               " of the model has not got: its MLP is a mixture of experts, "
+                                               "whose adapters are not read");
+    }
     const std::vector<int64_t> shape = shape_of(tensor, model);
     auto values = factor_values(
         view, name->is_b ? std::vector<int64_t>{shape[0], *rank} : std::vector<int64_t>{*rank, shape[1]});

@@ -31,6 +31,23 @@ constexpr std::array<Bound, 8> kBounds{{
     {"the context length", &ModelConfig::context, int64_t{1} << 30},
 }};
 
+Status check_experts(const ModelConfig& config) {
+  if (config.experts == 0) return {};
+  const struct {
+    std::string_view what;
+    int64_t value;
+    int64_t largest;
+  } bounds[] = {{"the number of experts", config.experts, 1024},
+                {"the number of experts that a token uses", config.experts_used, config.experts},
+                {"the experts' width", config.expert_width, int64_t{1} << 17}};
+  for (const auto& [what, value, largest] : bounds) {
+    if (value >= 1 && value <= largest) continue;
+    return fail(ErrorCode::kInvalidInput, std::string(what) + " is " + std::to_string(value) +
+                                              "; expected 1 to " + std::to_string(largest));
+  }
+  return {};
+}
+
 Status check_positive(double value, double largest, std::string_view what) {
   if (value > 0.0 && value <= largest) return {};  // false for NaN
   return fail(ErrorCode::kInvalidInput, std::string(what) + " is " + show_number(value) +
@@ -151,6 +168,7 @@ Status check_config(const ModelConfig& config) {
                                                 "; expected 1 to " + std::to_string(bound.largest));
     }
   }
+  HW_RETURN_IF_ERROR(check_experts(config));
   if (config.heads % config.kv_heads != 0) {
     return fail(ErrorCode::kInvalidInput, std::to_string(config.heads) + " attention heads cannot share " +
                                               std::to_string(config.kv_heads) +

@@ -21,6 +21,10 @@ namespace features {
 inline constexpr std::string_view kAttentionSoftCap = "soft-cap of attention logits";
 inline constexpr std::string_view kOutputSoftCap = "soft-cap of output logits";
 inline constexpr std::string_view kExperts = "mixture of experts";
+inline constexpr std::string_view kSharedExperts = "experts that every token uses";
+inline constexpr std::string_view kExpertGroups = "experts in groups";
+inline constexpr std::string_view kExpertScale = "scaled shares of experts";
+inline constexpr std::string_view kExpertGate = "shares of experts that are no softmax";
 inline constexpr std::string_view kParallelResidual = "parallel residual";
 inline constexpr std::string_view kAlibi = "ALiBi position bias";
 inline constexpr std::string_view kClamped = "clamped q, k and v";

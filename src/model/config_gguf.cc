@@ -23,11 +23,16 @@ using gguf::has_tensor;
 using gguf::Keys;
 
 // "<architecture>.<key>".
-constexpr std::array<ConfigFeature, 20> kFeatures{{
+constexpr std::array<ConfigFeature, 25> kFeatures{{
     {"attn_logit_softcapping", 0, features::kAttentionSoftCap},
     {"final_logit_softcapping", 0, features::kOutputSoftCap},
     {"expert_count", 0, features::kExperts},
     {"expert_used_count", 0, features::kExperts},
+    {"expert_shared_count", 0, features::kSharedExperts},
+    {"expert_shared_feed_forward_length", 0, features::kSharedExperts},
+    {"expert_group_count", 1, features::kExpertGroups},
+    {"expert_weights_scale", 1, features::kExpertScale},
+    {"expert_gating_func", 1, features::kExpertGate},
     {"use_parallel_residual", 0, features::kParallelResidual},
     {"attention.max_alibi_bias", 0, features::kAlibi},
     {"attention.clamp_kqv", 0, features::kClamped},
@@ -111,12 +116,30 @@ void read_features(const Keys& keys, const ModelFamily* family, ModelConfig& con
   }
 }
 
+Status read_experts(const Keys& keys, const ModelFamily& family, ModelConfig& config) {
+  if (family.default_experts == 0) return {};
+  HW_RETURN_IF_ERROR(store(keys.integer("expert_count", std::nullopt), config.experts));
+  HW_RETURN_IF_ERROR(store(keys.integer("expert_used_count", std::nullopt), config.experts_used));
+  // llama.cpp's rule for files without the key.
+  const int64_t width = config.ffn_width / std::max<int64_t>(config.experts_used, 1);
+  HW_RETURN_IF_ERROR(store(keys.integer("expert_feed_forward_length", width), config.expert_width));
+  const std::optional<bool> says = keys.file().boolean(keys.key("expert_weights_norm"));
+  config.shares_of_used = says.value_or(family.gguf_shares_of_used);
+  if (config.experts >= 1) return {};
+  return fail(ErrorCode::kInvalidInput, "the number of experts is " + std::to_string(config.experts) +
+                                            " (key " + keys.key("expert_count") + "); expected 1 or more");
+}
+
 // The numbers of `config` must be checked: layers are counted.
 Status read_layers(const Keys& keys, const ModelFamily& family, ModelConfig& config) {
   using Window = ModelFamily::Window;
   const int64_t step = family.no_rotary_interval;
   for (int64_t i = step - 1; step > 0 && i < config.layers; i += step) {
     config.layers_without_rotary.push_back(i);
+  }
+  for (int64_t i = 0; config.experts > 0 && i < config.layers; ++i) {
+    const TensorName* router = name_of(family.names, LayerTensor::kRouter);
+    if (!has_tensor(keys.file(), stored_name(*router, i, true))) config.layers_without_experts.push_back(i);
   }
   const bool pattern = family.gguf_window == Window::kPattern;
   auto window = keys.integer("attention.sliding_window", pattern ? family.default_window : 0);
@@ -201,6 +224,7 @@ Result<ModelConfig> config_from_gguf(const GgufFile& file) {
   HW_RETURN_IF_ERROR(read_dimensions(keys, config));
   HW_RETURN_IF_ERROR(gguf::read_rope(keys, *family, config));
   HW_RETURN_IF_ERROR(read_numbers(keys, *family, config));
+  HW_RETURN_IF_ERROR(read_experts(keys, *family, config));
   read_features(keys, family, config);
   config.qk_norm = family->qk_norm;
   config.permuted_qk = family->gguf_permuted_qk;

@@ -32,7 +32,7 @@ using hf::show;
 using hf::text;
 
 // null, false and a missing key never ask for anything.
-constexpr std::array<ConfigFeature, 31> kFeatures{{
+constexpr std::array<ConfigFeature, 33> kFeatures{{
     {"attn_logit_softcapping", 0, features::kAttentionSoftCap},
     {"attn_logit_softcap", 0, features::kAttentionSoftCap},
     {"final_logit_softcapping", 0, features::kOutputSoftCap},
@@ -40,6 +40,8 @@ constexpr std::array<ConfigFeature, 31> kFeatures{{
     {"num_experts", 0, features::kExperts},
     {"n_routed_experts", 0, features::kExperts},
     {"moe_intermediate_size", 0, features::kExperts},
+    {"n_shared_experts", 0, features::kSharedExperts},
+    {"shared_expert_intermediate_size", 0, features::kSharedExperts},
     {"parallel_attn", 0, features::kParallelResidual},
     {"use_parallel_residual", 0, features::kParallelResidual},
     {"alibi", 0, features::kAlibi},
@@ -111,6 +113,18 @@ Status read_numbers(const Json& json, const ModelFamily& family, ModelConfig& co
     HW_RETURN_IF_ERROR(store(real(json, key, number.missing), config.*number.field));
   }
   return {};
+}
+
+// transformers 5 writes num_local_experts, as 4 had num_experts.
+Status read_experts(const Json& json, const ModelFamily& family, ModelConfig& config) {
+  if (family.default_experts == 0) return {};
+  const char* count = find(json, "num_local_experts") != nullptr ? "num_local_experts" : "num_experts";
+  HW_RETURN_IF_ERROR(store(integer(json, count, family.default_experts), config.experts));
+  HW_RETURN_IF_ERROR(
+      store(integer(json, "num_experts_per_tok", family.default_experts_used), config.experts_used));
+  HW_RETURN_IF_ERROR(
+      store(integer(json, "moe_intermediate_size", family.default_expert_width), config.expert_width));
+  return store(boolean(json, "norm_topk_prob", false), config.shares_of_used);
 }
 
 // True for null, false, numbers at their inert value and empty containers.
@@ -204,6 +218,7 @@ Result<ModelConfig> config_from_hf(std::string_view config_json) {
   config.mlp_bias = family->reads_mlp_bias && *mlp_bias;
   config.qk_norm = family->qk_norm;
   HW_RETURN_IF_ERROR(read_numbers(json, *family, config));
+  HW_RETURN_IF_ERROR(read_experts(json, *family, config));
   read_features(json, family, config);
   HW_RETURN_IF_ERROR(check_config(config));
   // After the check: it counts layers.

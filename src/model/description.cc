@@ -88,8 +88,10 @@ MemoryCost cost_of(const ModelConfig& config, const ModelDescription& descriptio
     cost.largest_layer = std::max(cost.largest_layer, bytes);
     cost.float_weights += bytes;
   }
-  // Residual stream, queries, their mixed values, keys and values of a token (decoder/cpu/pass_scratch.h).
-  const int64_t values = values_in("C", config) + 2 * values_in("HD", config) + 2 * values_in("KD", config);
+  // Residual stream, queries, their mixed values, keys and values of a token, what enters and leaves its
+  // experts (decoder/cpu/pass_scratch.h).
+  int64_t values = values_in("C", config) + 2 * values_in("HD", config) + 2 * values_in("KD", config);
+  if (config.experts > 0) values += (1 + config.experts_used) * values_in("C", config);
   cost.per_1000_tokens = 1000 * float_size * values;
   return cost;
 }

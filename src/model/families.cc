@@ -12,13 +12,14 @@ namespace headwise {
 
 // Each in its file of families/.
 extern const ModelFamily kLlama, kMistral, kQwen2, kQwen3, kGemma2, kGemma3, kOlmo2, kSmolLM3, kGranite,
-    kPhi3;
+    kPhi3, kQwen3Moe;
 
 namespace {
 
 // In the order in which they are looked for and named.
-constexpr std::array<const ModelFamily*, 10> kFamilies{&kLlama,  &kMistral, &kQwen2,   &kQwen3,   &kGemma2,
-                                                       &kGemma3, &kOlmo2,   &kSmolLM3, &kGranite, &kPhi3};
+constexpr std::array<const ModelFamily*, 11> kFamilies{&kLlama,    &kMistral, &kQwen2,  &kQwen3,
+                                                       &kQwen3Moe, &kGemma2,  &kGemma3, &kOlmo2,
+                                                       &kSmolLM3,  &kGranite, &kPhi3};
 
 // The classes that share the decoder: what stands on top of it is not read.
 constexpr std::array<std::string_view, 3> kClassSuffixes{"ForCausalLM", "Model", "ForSequenceClassification"};

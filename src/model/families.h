@@ -36,6 +36,7 @@ struct ModelFamily {
   enum class Window {
     kIgnored,        // nothing: transformers' class does not read it
     kAllLayers,      // every layer, unless null
+    kIfUsed,         // every layer, with use_sliding_window
     kByLayer,        // with use_sliding_window: the layers from max_window_layers on, or as layer_types says
     kWithoutRotary,  // with use_sliding_window: the layers without rotary positions, or as layer_types says
     kPattern,        // every layer but each window_pattern-th, or as layer_types says
@@ -65,6 +66,13 @@ struct ModelFamily {
   bool partial_rotary = false;     // reads partial_rotary_factor
   bool longrope = false;           // reads rope scaling of type longrope
   Activation activation = Activation::kSilu;
+
+  // Of the layers whose MLP is several; 0 experts: the family has none. GGUF files do not say whether the
+  // used experts' shares add up to 1: llama.cpp knows it of the family.
+  int64_t default_experts = 0;
+  int64_t default_experts_used = 0;
+  int64_t default_expert_width = 0;
+  bool gguf_shares_of_used = false;
 
   Window gguf_window = Window::kIgnored;  // what the key means in GGUF files; kIgnored: it is refused
   bool gguf_permuted_qk;                  // GGUF files hold q and k rows in interleaved rotary order

@@ -4,6 +4,7 @@
 #include "model/hf_layers.h"
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -42,10 +43,37 @@ Status read_layers_without_rotary(const Json& json, const ModelFamily& family, M
   return {};
 }
 
+// Qwen3-MoE: every decoder_sparse_step-th layer has experts, those of mlp_only_layers excepted.
+Status read_layers_without_experts(const Json& json, ModelConfig& config) {
+  if (config.experts == 0) return {};
+  int64_t step = 0;
+  HW_RETURN_IF_ERROR(store(integer(json, "decoder_sparse_step", 1), step));
+  if (step < 1) return wrong_type("decoder_sparse_step", "a number above 0", Json(step));
+  std::set<int64_t> dense;
+  for (int64_t layer = 0; layer < config.layers; ++layer) {
+    if ((layer + 1) % step != 0) dense.insert(layer);
+  }
+  if (const Json* listed = find(json, "mlp_only_layers"); listed != nullptr) {
+    if (!listed->is_array()) return wrong_type("mlp_only_layers", "an array of numbers", *listed);
+    for (const Json& layer : *listed) {
+      if (!layer.is_number_integer()) return wrong_type("mlp_only_layers", "an array of numbers", *listed);
+      const auto index = layer.get<int64_t>();
+      if (index >= 0 && index < config.layers) dense.insert(index);
+    }
+  }
+  config.layers_without_experts.assign(dense.begin(), dense.end());
+  return {};
+}
+
+// Whether a window that is there is every layer's.
+bool everywhere(const ModelFamily& family) {
+  return family.window == Window::kAllLayers || family.window == Window::kIfUsed;
+}
+
 // Which layers have a window by the rule that holds where layer_types is silent.
 Result<std::vector<bool>> windowed_by_rule(const Json& json, const ModelFamily& family,
                                            const ModelConfig& config) {
-  std::vector<bool> windowed(static_cast<size_t>(config.layers), family.window == Window::kAllLayers);
+  std::vector<bool> windowed(static_cast<size_t>(config.layers), everywhere(family));
   if (family.window == Window::kByLayer) {
     int64_t first = 0;
     HW_RETURN_IF_ERROR(store(integer(json, "max_window_layers", 28), first));
@@ -64,7 +92,7 @@ Result<std::vector<bool>> windowed_by_rule(const Json& json, const ModelFamily& 
 }
 
 Result<std::vector<bool>> windowed_layers(const Json& json, const ModelFamily& family, ModelConfig& config) {
-  const Json* types = family.window == Window::kAllLayers ? nullptr : find(json, "layer_types");
+  const Json* types = everywhere(family) ? nullptr : find(json, "layer_types");
   if (types == nullptr) return windowed_by_rule(json, family, config);
   if (!types->is_array() || static_cast<int64_t>(types->size()) != config.layers) {
     return wrong_type("layer_types", "an array of " + std::to_string(config.layers) + " strings", *types);
@@ -81,7 +109,8 @@ Result<std::vector<bool>> windowed_layers(const Json& json, const ModelFamily& f
 
 Status read_windows(const Json& json, const ModelFamily& family, ModelConfig& config) {
   if (family.window == Window::kIgnored) return {};
-  if (family.window == Window::kByLayer || family.window == Window::kWithoutRotary) {
+  if (family.window == Window::kByLayer || family.window == Window::kWithoutRotary ||
+      family.window == Window::kIfUsed) {
     auto used = boolean(json, "use_sliding_window", false);
     HW_RETURN_IF_ERROR(used);
     if (!*used) return {};
@@ -106,6 +135,7 @@ Status read_windows(const Json& json, const ModelFamily& family, ModelConfig& co
 
 Status read_layers(const Json& json, const ModelFamily& family, ModelConfig& config) {
   HW_RETURN_IF_ERROR(read_layers_without_rotary(json, family, config));
+  HW_RETURN_IF_ERROR(read_layers_without_experts(json, config));
   return read_windows(json, family, config);
 }
 

@@ -3,6 +3,7 @@
 
 #include "model/layer_spec.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <functional>
@@ -17,13 +18,16 @@ namespace {
 // When the graph learns one, its row goes.
 using Feature = std::string (*)(const LayerSpec&, const ModelConfig&);
 
-constexpr std::array<Feature, 2> kNotTrained{{
+constexpr std::array<Feature, 3> kNotTrained{{
     [](const LayerSpec& s, const ModelConfig& c) -> std::string {
       if (s.window == 0 || s.window >= c.context) return "";
       return "sliding window of " + std::to_string(s.window) + " tokens";
     },
     [](const LayerSpec& s, const ModelConfig&) -> std::string {
       return s.soft_cap == 0.0 ? "" : "soft-cap of attention logits at " + show_number(s.soft_cap);
+    },
+    [](const LayerSpec& s, const ModelConfig&) -> std::string {
+      return s.routed() ? "mixture of " + std::to_string(s.experts) + " experts" : "";
     },
 }};
 
@@ -51,6 +55,13 @@ ModelSpec plain_spec(const ModelConfig& config) {
   for (size_t i = 0; i < config.windows.size() && i < spec.layers.size(); ++i) {
     spec.layers[i].window = config.windows[i];
     if (own_base && config.windows[i] != 0) spec.layers[i].rotary = 1;
+  }
+  const std::vector<int64_t>& dense = config.layers_without_experts;
+  for (size_t i = 0; i < spec.layers.size(); ++i) {
+    if (std::binary_search(dense.begin(), dense.end(), static_cast<int64_t>(i))) continue;
+    spec.layers[i].experts = config.experts;
+    spec.layers[i].experts_used = config.experts_used;
+    spec.layers[i].shares_of_used = config.shares_of_used;
   }
   for (const int64_t i : config.layers_without_rotary) {
     if (i < config.layers) spec.layers[static_cast<size_t>(i)].rotary = kNoRotary;

@@ -8,8 +8,9 @@
 //
 // Numbers are as the formulas have them, in double; who computes in fp32 rounds them once.
 // Thread rule: immutable once made. Sources: Touvron et al. 2023 (Llama), Yang et al. 2024 (Qwen2), Qwen team
-// 2025 (Qwen3: q/k norm), Gemma team 2024 and 2025 (norms after, soft-caps, windows), OLMo team 2024 (norms
-// after alone), Granite team 2024 (multipliers), Yang et al. 2025 (layers without positions).
+// 2025 (Qwen3: q/k norm, experts), Gemma team 2024 and 2025 (norms after, soft-caps, windows), OLMo team 2024
+// (norms after alone), Granite team 2024 (multipliers), Yang et al. 2025 (layers without positions), Shazeer
+// et al. 2017 and Fedus et al. 2021 (experts).
 #pragma once
 
 #include <cstdint>
@@ -52,6 +53,13 @@ struct LayerSpec {
 
   bool mlp_bias = false;
   Activation activation = Activation::kSilu;
+  // Above 0: in place of one MLP of width F there are that many of width M. A row goes through those whose
+  // router logits are the largest (of equal ones the first), each times its share: its part of the softmax
+  // over the logits of all experts, or of the used ones alone.
+  int64_t experts = 0;
+  int64_t experts_used = 0;
+  bool shares_of_used = false;
+  bool routed() const { return experts > 0; }
 
   double residual_multiplier = 1.0;  // on what attention and the MLP add to the residual stream
 };

@@ -4,6 +4,7 @@
 #include "model/stored_layer.h"
 
 #include <string>
+#include <utility>
 
 #include "base/check.h"
 
@@ -32,13 +33,36 @@ Result<TensorView> checked_tensor(const TensorFile& file, const std::string& nam
 }
 
 // Rows [first, first + shape[0]) of a stored tensor as one of its own.
-TensorView rows_of(const TensorView& stored, int64_t first, const std::vector<int64_t>& shape) {
+StoredTensor rows_of(const TensorView& stored, int64_t first, const std::vector<int64_t>& shape) {
   const size_t row_bytes = stored.bytes / static_cast<size_t>(stored.shape.front());
-  TensorView rows = stored;
+  StoredTensor rows{stored, {}};
   rows.shape = shape;
   rows.data = stored.data + static_cast<size_t>(first) * row_bytes;
   rows.bytes = static_cast<size_t>(shape.front()) * row_bytes;
   return rows;
+}
+
+// The experts' matrices of `shape` [E, outputs, inputs], in one tensor or in one each.
+Result<StoredTensor> find_experts(const TensorFile& file, const TensorName& name, const LayerPlace& place,
+                                  const std::vector<int64_t>& shape) {
+  const std::vector<int64_t> below{shape[0] * shape[1], shape[2]};
+  StoredTensor found;
+  if (!is_by_expert(name, place.gguf)) {
+    const auto stored = checked_tensor(file, stored_name(name, place.layer, place.gguf), shape);
+    HW_RETURN_IF_ERROR(stored);
+    found = {*stored, {}};
+    found.shape = below;
+    return found;
+  }
+  for (int64_t expert = 0; expert < shape[0]; ++expert) {
+    auto stored =
+        checked_tensor(file, stored_name(name, place.layer, place.gguf, expert), {shape[1], shape[2]});
+    HW_RETURN_IF_ERROR(stored);
+    found.experts.push_back(std::move(*stored));
+  }
+  static_cast<TensorView&>(found) = found.experts.front();
+  found.shape = below;
+  return found;
 }
 
 }  // namespace
@@ -57,6 +81,12 @@ Result<StoredLayer> find_layer(const TensorFile& file, TensorNames names, const 
                       "ignoring it would give wrong scores");
     }
     std::vector<int64_t> shape = shape_of(held.front(), config);
+    if (is_by_expert(held.front())) {
+      auto experts = find_experts(file, name, place, shape);
+      HW_RETURN_IF_ERROR(experts);
+      tensors[static_cast<size_t>(held.front())] = std::move(*experts);
+      continue;
+    }
     shape.front() = 0;
     for (const LayerTensor tensor : held) shape.front() += shape_of(tensor, config).front();
     const auto stored = checked_tensor(file, full_name, shape);

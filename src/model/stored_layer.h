@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <vector>
 
 #include "base/tensor.h"
 #include "formats/tensor_file.h"
@@ -16,9 +17,15 @@
 
 namespace headwise {
 
-// By LayerTensor; data is null where the layer has none. A tensor that the file holds together with others is
-// a view of its rows.
-using StoredLayer = std::array<TensorView, kLayerTensors>;
+// A tensor that the file holds together with others is a view of its rows. Matrices of experts stand below
+// each other: [E M, C], [E C, M]; where the file has each by itself, `experts` are those, and `data` is the
+// first one's.
+struct StoredTensor : TensorView {
+  std::vector<TensorView> experts;
+};
+
+// By LayerTensor; data is null where the layer has none.
+using StoredLayer = std::array<StoredTensor, kLayerTensors>;
 
 struct LayerPlace {
   int64_t layer = 0;

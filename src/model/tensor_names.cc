@@ -7,9 +7,15 @@
 
 namespace headwise {
 
-std::string stored_name(const TensorName& name, int64_t layer, bool gguf) {
-  return (gguf ? "blk." : "model.layers.") + std::to_string(layer) + "." +
-         std::string(gguf ? name.gguf : name.hugging_face);
+std::string stored_name(const TensorName& name, int64_t layer, bool gguf, int64_t expert) {
+  std::string full = (gguf ? "blk." : "model.layers.") + std::to_string(layer) + "." +
+                     std::string(gguf ? name.gguf : name.hugging_face);
+  const size_t star = full.find('*');
+  return star == std::string::npos ? full : full.replace(star, 1, std::to_string(expert));
+}
+
+bool is_by_expert(const TensorName& name, bool gguf) {
+  return (gguf ? name.gguf : name.hugging_face).find('*') != std::string_view::npos;
 }
 
 std::string_view module_of(const TensorName& name) {

@@ -34,13 +34,15 @@ class Stacked {
 
 struct TensorName {
   Stacked holds;
-  std::string_view hugging_face;  // after "model.layers.<n>."
+  std::string_view hugging_face;  // after "model.layers.<n>."; with a *, a tensor for each expert
   std::string_view gguf;          // after "blk.<n>."
 };
 using TensorNames = std::span<const TensorName>;
 
-// The name in a file.
-std::string stored_name(const TensorName& name, int64_t layer, bool gguf);
+// The name in a file; of an expert's tensor where each has its own.
+std::string stored_name(const TensorName& name, int64_t layer, bool gguf, int64_t expert = 0);
+// Whether each expert has a tensor of its own.
+bool is_by_expert(const TensorName& name, bool gguf);
 // "self_attn.q_proj": the module of a tensor, as PEFT names it; `name` without its last part.
 std::string_view module_of(const TensorName& name);
 // The row of a tensor of ours; null where the family has none.

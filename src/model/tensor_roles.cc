@@ -13,29 +13,40 @@ namespace {
 using Kind = TensorKind;
 using Spec = LayerSpec;
 
+template <bool Spec::*Member>
+bool says(const Spec& layer) {
+  return layer.*Member;
+}
+bool routed(const Spec& layer) { return layer.routed(); }
+bool dense(const Spec& layer) { return !layer.routed(); }
+
 constexpr std::array<TensorRole, kLayerTensors> kRoles{{
-    {LayerTensor::kAttentionNorm, "", "C", Kind::kNorm, false, false, &Spec::norm_before_attention},
+    {LayerTensor::kAttentionNorm, "", "C", Kind::kNorm, false, false, says<&Spec::norm_before_attention>},
     {LayerTensor::kQuery, "q", "HD C", Kind::kMatrix, true, true, nullptr, LayerTensor::kQueryBias},
     {LayerTensor::kKey, "k", "KD C", Kind::kMatrix, true, true, nullptr, LayerTensor::kKeyBias},
     {LayerTensor::kValue, "v", "KD C", Kind::kMatrix, true, false, nullptr, LayerTensor::kValueBias},
     {LayerTensor::kOutput, "o", "C HD", Kind::kMatrix, true, false, nullptr, LayerTensor::kOutputBias},
-    {LayerTensor::kQueryBias, "", "HD", Kind::kBias, false, true, &Spec::qkv_bias},
-    {LayerTensor::kKeyBias, "", "KD", Kind::kBias, false, true, &Spec::qkv_bias},
-    {LayerTensor::kValueBias, "", "KD", Kind::kBias, false, false, &Spec::qkv_bias},
-    {LayerTensor::kOutputBias, "", "C", Kind::kBias, false, false, &Spec::output_bias},
-    {LayerTensor::kQueryNorm, "", "D", Kind::kNorm, false, false, &Spec::qk_norm},
-    {LayerTensor::kKeyNorm, "", "D", Kind::kNorm, false, false, &Spec::qk_norm},
-    {LayerTensor::kFfnNorm, "", "C", Kind::kNorm, false, false, &Spec::norm_before_mlp},
-    {LayerTensor::kGate, "gate", "F C", Kind::kMatrix, true, false, nullptr, LayerTensor::kGateBias},
-    {LayerTensor::kUp, "up", "F C", Kind::kMatrix, true, false, nullptr, LayerTensor::kUpBias},
-    {LayerTensor::kDown, "down", "C F", Kind::kMatrix, true, false, nullptr, LayerTensor::kDownBias},
-    {LayerTensor::kGateBias, "", "F", Kind::kBias, false, false, &Spec::mlp_bias},
-    {LayerTensor::kUpBias, "", "F", Kind::kBias, false, false, &Spec::mlp_bias},
-    {LayerTensor::kDownBias, "", "C", Kind::kBias, false, false, &Spec::mlp_bias},
-    {LayerTensor::kAttentionPostNorm, "", "C", Kind::kNorm, false, false, &Spec::norm_after_attention},
-    {LayerTensor::kFfnPostNorm, "", "C", Kind::kNorm, false, false, &Spec::norm_after_mlp},
-    {LayerTensor::kQueryWideNorm, "", "HD", Kind::kNorm, false, true, &Spec::wide_qk_norm},
-    {LayerTensor::kKeyWideNorm, "", "KD", Kind::kNorm, false, true, &Spec::wide_qk_norm},
+    {LayerTensor::kQueryBias, "", "HD", Kind::kBias, false, true, says<&Spec::qkv_bias>},
+    {LayerTensor::kKeyBias, "", "KD", Kind::kBias, false, true, says<&Spec::qkv_bias>},
+    {LayerTensor::kValueBias, "", "KD", Kind::kBias, false, false, says<&Spec::qkv_bias>},
+    {LayerTensor::kOutputBias, "", "C", Kind::kBias, false, false, says<&Spec::output_bias>},
+    {LayerTensor::kQueryNorm, "", "D", Kind::kNorm, false, false, says<&Spec::qk_norm>},
+    {LayerTensor::kKeyNorm, "", "D", Kind::kNorm, false, false, says<&Spec::qk_norm>},
+    {LayerTensor::kFfnNorm, "", "C", Kind::kNorm, false, false, says<&Spec::norm_before_mlp>},
+    {LayerTensor::kGate, "gate", "F C", Kind::kMatrix, true, false, dense, LayerTensor::kGateBias},
+    {LayerTensor::kUp, "up", "F C", Kind::kMatrix, true, false, dense, LayerTensor::kUpBias},
+    {LayerTensor::kDown, "down", "C F", Kind::kMatrix, true, false, dense, LayerTensor::kDownBias},
+    {LayerTensor::kGateBias, "", "F", Kind::kBias, false, false, says<&Spec::mlp_bias>},
+    {LayerTensor::kUpBias, "", "F", Kind::kBias, false, false, says<&Spec::mlp_bias>},
+    {LayerTensor::kDownBias, "", "C", Kind::kBias, false, false, says<&Spec::mlp_bias>},
+    {LayerTensor::kAttentionPostNorm, "", "C", Kind::kNorm, false, false, says<&Spec::norm_after_attention>},
+    {LayerTensor::kFfnPostNorm, "", "C", Kind::kNorm, false, false, says<&Spec::norm_after_mlp>},
+    {LayerTensor::kQueryWideNorm, "", "HD", Kind::kNorm, false, true, says<&Spec::wide_qk_norm>},
+    {LayerTensor::kKeyWideNorm, "", "KD", Kind::kNorm, false, true, says<&Spec::wide_qk_norm>},
+    {LayerTensor::kRouter, "", "E C", Kind::kMatrix, false, false, routed},
+    {LayerTensor::kExpertGate, "", "E M C", Kind::kMatrix, false, false, routed},
+    {LayerTensor::kExpertUp, "", "E M C", Kind::kMatrix, false, false, routed},
+    {LayerTensor::kExpertDown, "", "E C M", Kind::kMatrix, false, false, routed},
 }};
 
 constexpr bool in_order() {
@@ -50,6 +61,10 @@ int64_t extent_of(char letter, const ModelConfig& config) {
   switch (letter) {
     case 'C':
       return config.width;
+    case 'E':
+      return config.experts;
+    case 'M':
+      return config.expert_width;
     case 'D':
       return config.head_width;
     case 'F':
@@ -89,7 +104,11 @@ LayerTensor bias_of(LayerTensor matrix) {
 
 bool has_tensor(const LayerSpec& layer, LayerTensor tensor) {
   const auto when = role_of(tensor).when;
-  return when == nullptr || layer.*when;
+  return when == nullptr || when(layer);
+}
+
+bool is_by_expert(LayerTensor tensor) {
+  return role_of(tensor).shape.starts_with("E ") && tensor != LayerTensor::kRouter;
 }
 
 std::vector<int64_t> shape_of(std::string_view letters, const ModelConfig& config) {
@@ -124,6 +143,13 @@ int64_t layer_values(const LayerSpec& layer, const ModelConfig& config) {
 
 int64_t matrix_values(const LayerSpec& layer, const ModelConfig& config) {
   return sum_values(layer, config, [](const TensorRole& role) { return role.kind == TensorKind::kMatrix; });
+}
+
+int64_t met_values(const LayerSpec& layer, const ModelConfig& config) {
+  const int64_t of_experts =
+      sum_values(layer, config, [](const TensorRole& role) { return is_by_expert(role.tensor); });
+  const int64_t met = layer.routed() ? of_experts / layer.experts * layer.experts_used : 0;
+  return matrix_values(layer, config) - of_experts + met;
 }
 
 }  // namespace headwise

@@ -115,15 +115,29 @@ kernels::LowRank ModelWeights::change(int64_t layer, LayerTensor tensor) const {
 }
 
 void ModelWeights::release(int64_t layer) const {
-  for (const TensorView& tensor : layers[static_cast<size_t>(layer)]) {
+  for (const StoredTensor& tensor : layers[static_cast<size_t>(layer)]) {
     if (tensor.data != nullptr) release_pages(tensor.data, tensor.bytes);
+    for (const TensorView& expert : tensor.experts) release_pages(expert.data, expert.bytes);
   }
 }
 
 void ModelWeights::stored_rows(int64_t layer, LayerTensor tensor, int64_t first, int64_t rows,
                                float* out) const {
-  const TensorView& view = layers[static_cast<size_t>(layer)][static_cast<size_t>(tensor)];
-  dequantize_rows(view, first, rows, view.shape[1], is_interleaved(tensor), config.head_width, out);
+  const StoredTensor& view = layers[static_cast<size_t>(layer)][static_cast<size_t>(tensor)];
+  const int64_t columns = view.shape[1];
+  if (view.experts.empty()) {
+    return dequantize_rows(view, first, rows, columns, is_interleaved(tensor), config.head_width, out);
+  }
+  const int64_t of_expert = view.experts.front().shape[0];
+  while (rows > 0) {
+    const int64_t in_expert = first % of_expert;
+    const int64_t count = std::min(rows, of_expert - in_expert);
+    dequantize_rows(view.experts[static_cast<size_t>(first / of_expert)], in_expert, count, columns, false,
+                    config.head_width, out);
+    first += count;
+    rows -= count;
+    out += count * columns;
+  }
 }
 
 void ModelWeights::embed(int32_t id, float* out) const {
@@ -136,12 +150,18 @@ uint64_t ModelWeights::hash() const {
   const int64_t shape[] = {config.layers, config.heads,     config.kv_heads,  config.head_width,
                            config.width,  config.ffn_width, config.vocabulary};
   hash.add(std::span<const int64_t>(shape));
+  if (config.experts > 0) {
+    const int64_t experts[] = {config.experts, config.experts_used, config.expert_width,
+                               config.shares_of_used ? 1 : 0};
+    hash.add(std::span<const int64_t>(experts));
+  }
   // One row of every matrix, another one in each layer: values, not bytes, so that the same weights in
   // another file (order, names, q and k rows permuted) count as the same model.
   std::vector<float> row;
   for (size_t layer = 0; layer < layers.size(); ++layer) {
-    for (LayerTensor tensor :
-         {LayerTensor::kQuery, LayerTensor::kKey, LayerTensor::kValue, LayerTensor::kDown}) {
+    for (LayerTensor tensor : {LayerTensor::kQuery, LayerTensor::kKey, LayerTensor::kValue,
+                               LayerTensor::kDown, LayerTensor::kRouter, LayerTensor::kExpertDown}) {
+      if (!has_tensor(spec.layers[layer], tensor)) continue;
       const TensorView& view = layers[layer][static_cast<size_t>(tensor)];
       row.resize(static_cast<size_t>(view.shape[1]));
       stored_rows(static_cast<int64_t>(layer), tensor, static_cast<int64_t>(layer * 7) % view.shape[0], 1,

@@ -59,7 +59,7 @@ struct ModelWeights {
   void stored_rows(int64_t layer, LayerTensor tensor, int64_t first, int64_t rows, float* out) const;
   // What an adapter adds to a matrix; rank 0 where it adds nothing.
   kernels::LowRank change(int64_t layer, LayerTensor tensor) const;
-  // Rows and columns of a matrix.
+  // Rows and columns of a matrix that the layer has; those of experts stand below each other.
   int64_t outputs(int64_t layer, LayerTensor matrix) const {
     return layers[static_cast<size_t>(layer)][static_cast<size_t>(matrix)].shape[0];
   }

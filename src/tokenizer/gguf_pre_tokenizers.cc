@@ -20,6 +20,13 @@ constexpr std::string_view kTekken =
     R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+)"
     R"(|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*)"
     R"(|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+// o200k: Phi-4-mini.
+constexpr std::string_view kGpt4o =
+    R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+)"
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)?)"
+    R"(|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*)"
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)?)"
+    R"(|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 // What llama.cpp calls "default".
 constexpr std::string_view kDefaultPunctuation = R"([\p{P}\$\+<=>\^~\|]+)";
 constexpr std::string_view kDigitRun = R"(\p{N}+)";
@@ -37,6 +44,10 @@ const std::vector<GgufPreTokenizer>& table() {
       {.name = "llama3", .patterns = {kLlama3}, .ignore_merges = true, .add_bos = true},
       {.name = "llama-v3", .patterns = {kLlama3}, .ignore_merges = true, .add_bos = true},
       {.name = "llama-bpe", .patterns = {kLlama3}, .ignore_merges = true, .add_bos = true},
+      // cl100k: Phi-4, OLMo 2.
+      {.name = "dbrx", .patterns = {kLlama3}},
+      {.name = "olmo", .patterns = {kGpt2}},
+      {.name = "gpt-4o", .patterns = {kGpt4o}},
       {.name = "tekken", .patterns = {kTekken}, .ignore_merges = true, .add_bos = true},
   };
   return rows;

@@ -319,7 +319,8 @@ TEST(CudaFailures, WhatIsNotThereIsNamed) {
 TEST(CudaFailures, WhatAModelAsksForAndIsNotThereIsNamed) {
   const std::pair<const char*, const char*> lacks[] = {{"tiny-phi3", "longrope positions"},
                                                        {"tiny-phi4", "longrope positions"},
-                                                       {"tiny-olmo2", "norms of all heads' queries"}};
+                                                       {"tiny-olmo2", "norms of all heads' queries"},
+                                                       {"tiny-qwen3moe", "a mixture of experts"}};
   for (const auto& [model, what] : lacks) {
     FakeDevice fake(device::FakeSettings{});
     const auto opened = Device::open(FakeDevice::table(), 0, nullptr);
@@ -334,7 +335,7 @@ TEST(CudaFailures, WhatAModelAsksForAndIsNotThereIsNamed) {
 // Another field and this does not compile: teach decoder/cuda/layer_on_device_pass.cc what it asks for, or
 // cuda_decoder.cc to refuse it.
 TEST(CudaLayers, EveryFieldOfALayerIsKnown) {
-  const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q] = LayerSpec{};
+  const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t] = LayerSpec{};
   const auto& [width, theta, scaling] = RotarySpec{};
   const auto& [layers, rotary, multiplier] = ModelSpec{};
   EXPECT_TRUE(a && c && layers.empty() && rotary.empty());

@@ -84,6 +84,22 @@ def run(model, prompt: Prompt, hidden_layers=(), rotary: str = "float64"):
         c, s = cos[:, None], sin[:, None]
         return torch.cat([first * c - second * s, second * c + first * s], dim=-1)
 
+    def experts(x: torch.Tensor, prefix: str) -> torch.Tensor:
+        """Row by row, expert by expert, as the formula has it."""
+        shares = torch.softmax(x @ weight(prefix + "gate.weight").T, dim=-1)
+        best, chosen = shares.topk(config.num_experts_per_tok, dim=-1)
+        if config.norm_topk_prob:
+            best = best / best.sum(-1, keepdim=True)
+        gate_up, down = weight(prefix + "experts.gate_up_proj"), weight(prefix + "experts.down_proj")
+        rows = []
+        for row in range(tokens):
+            total = torch.zeros_like(x[row])
+            for share, expert in zip(best[row], chosen[row]):
+                gate, up = (gate_up[expert] @ x[row]).chunk(2)
+                total += share * (down[expert] @ (torch.nn.functional.silu(gate) * up))
+            rows.append(total)
+        return torch.stack(rows)
+
     read: dict[str, list[np.ndarray]] = {name: [] for name in prompt.rows}
     hidden: dict[int, np.ndarray] = {}
     x = state["model.embed_tokens.weight"][prompt.ids].double()
@@ -106,8 +122,11 @@ def run(model, prompt: Prompt, hidden_layers=(), rotary: str = "float64"):
             mixed.append(probabilities @ v[:, kv])
         x = x + linear(torch.cat(mixed, dim=-1), prefix + "self_attn.o_proj")
         normed = norm(x, prefix + "post_attention_layernorm.weight")
-        gate = torch.nn.functional.silu(linear(normed, prefix + "mlp.gate_proj"))
-        x = x + linear(gate * linear(normed, prefix + "mlp.up_proj"), prefix + "mlp.down_proj")
+        if prefix + "mlp.gate.weight" in state:
+            x = x + experts(normed, prefix + "mlp.")
+        else:
+            gate = torch.nn.functional.silu(linear(normed, prefix + "mlp.gate_proj"))
+            x = x + linear(gate * linear(normed, prefix + "mlp.up_proj"), prefix + "mlp.down_proj")
         if layer in hidden_layers:
             hidden[layer] = x.numpy().copy()
     shape = (config.num_hidden_layers, heads, tokens)

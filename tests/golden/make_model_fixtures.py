@@ -48,6 +48,7 @@ GGUF_FILES = {
     "tiny-granite": (GGMLQuantizationType.BF16,),
     "tiny-phi3": (GGMLQuantizationType.BF16,),
     "tiny-phi4": (GGMLQuantizationType.F16,),
+    "tiny-qwen3moe": (GGMLQuantizationType.BF16,),
 }
 # Families whose pass is not written down in double_forward.py.
 NOT_IN_DOUBLE = ("mistral", "gemma2", "gemma3_text", "olmo2", "smollm3", "granite", "phi3")

@@ -19,10 +19,10 @@ namespace fs = std::filesystem;
 
 // By name, so that a fixture that is missing is noticed.
 constexpr const char* kTinyFixtures[] = {
-    "tiny-llama",          "tiny-llama-linear", "tiny-llama-llama3", "tiny-llama-yarn",
-    "tiny-mistral",        "tiny-qwen2",        "tiny-qwen3",        "tiny-llama-q8_0.gguf",
-    "tiny-mistral-window", "tiny-gemma2",       "tiny-gemma3",       "tiny-olmo2",
-    "tiny-smollm3",        "tiny-granite",      "tiny-phi3",         "tiny-phi4"};
+    "tiny-llama",  "tiny-llama-linear", "tiny-llama-llama3",    "tiny-llama-yarn",     "tiny-mistral",
+    "tiny-qwen2",  "tiny-qwen3",        "tiny-llama-q8_0.gguf", "tiny-mistral-window", "tiny-gemma2",
+    "tiny-gemma3", "tiny-olmo2",        "tiny-smollm3",         "tiny-granite",        "tiny-phi3",
+    "tiny-phi4",   "tiny-qwen3moe",     "tiny-qwen3moe-shares"};
 
 // The model files that hold the very numbers of the fixture.
 std::vector<fs::path> models_of(const Fixture& fixture) {
@@ -75,6 +75,10 @@ void set_in_layers(ModelSpec& spec) {
     layer.*Member = static_cast<Type>(Value);
   }
 }
+// As a router that is always sure of itself.
+void use_fewer_experts(ModelSpec& spec) {
+  for (LayerSpec& layer : spec.layers) layer.experts_used = 1;
+}
 void quarter_queries(ModelSpec& spec) {
   for (LayerSpec& layer : spec.layers) layer.query_scale = 0.25;
 }
@@ -93,6 +97,9 @@ constexpr Addition kAdditions[] = {
     {"Phi3_longrope", "tiny-phi3", [](ModelSpec& spec) { spec.rotary[0].scaling.original_context = 400; }},
     {"Phi4_attention_factor", "tiny-phi4",
      [](ModelSpec& spec) { spec.rotary[0].scaling.attention_factor = 1.0; }},
+    {"Qwen3Moe_experts_used", "tiny-qwen3moe", use_fewer_experts},
+    {"Qwen3Moe_shares_of_used", "tiny-qwen3moe", set_in_layers<&LayerSpec::shares_of_used, false>},
+    {"Qwen3Moe_shares_of_all", "tiny-qwen3moe-shares", set_in_layers<&LayerSpec::shares_of_used, true>},
 };
 
 class WhatFamiliesAdd : public ::testing::TestWithParam<Addition> {};

@@ -14,6 +14,7 @@
 #include "decoder/create.h"
 #include "golden/agreement.h"
 #include "kernels/linear.h"
+#include "model/layer_spec.h"
 #include "support/tolerance.h"
 
 namespace headwise::golden {
@@ -30,18 +31,32 @@ double norm(const float* x, int64_t count) {
   return std::sqrt(sum);
 }
 
-// Largest distance of a token's vector, relative to its norm.
-double hidden_distance(const PassResult& one, const PassResult& exact, int64_t width) {
-  double worst = 0.0;
+// Distances of tokens' vectors after each layer, relative to their norms.
+std::vector<double> hidden_distances(const PassResult& one, const PassResult& exact, int64_t width) {
+  std::vector<double> distances;
   for (size_t layer = 0; layer < exact.hidden.size(); ++layer) {
     const std::vector<float>& expected = exact.hidden[layer];
     std::vector<float> difference = one.hidden[layer];
     for (size_t i = 0; i < difference.size(); ++i) difference[i] -= expected[i];
     for (size_t at = 0; at < difference.size(); at += static_cast<size_t>(width)) {
-      worst = std::max(worst, norm(difference.data() + at, width) / norm(expected.data() + at, width));
+      distances.push_back(norm(difference.data() + at, width) / norm(expected.data() + at, width));
     }
   }
-  return worst;
+  return distances;
+}
+
+// Where two experts are almost equal, the smaller numbers may choose the other one, and the row makes a step:
+// then few rows may be further away than rounding takes them.
+constexpr double kRowsOfOtherExperts = 0.03;
+
+void expect_near(const std::vector<double>& distances, double allowed, bool routed) {
+  const double worst = *std::max_element(distances.begin(), distances.end());
+  const auto beyond =
+      std::count_if(distances.begin(), distances.end(), [&](double d) { return d > allowed; });
+  EXPECT_LE(static_cast<double>(beyond),
+            routed ? kRowsOfOtherExperts * static_cast<double>(distances.size()) : 0.0)
+      << "the worst of " << distances.size() << " is at " << worst;
+  EXPECT_GT(worst, 0.0) << "it computes fp32";
 }
 
 // Largest distance of a passage's attention, relative to the most that the head pays to one.
@@ -63,6 +78,9 @@ void expect_precisions(const Fixture& fixture, const std::filesystem::path& mode
   SCOPED_TRACE(model.filename().string() + " " + fixture.stem);
   const BuiltPrompt prompt = fixture.prompt(QueryRows::kAll);
   const auto weights = open_weights(model);
+  const std::vector<LayerSpec>& layers = weights->spec.layers;
+  const bool routed =
+      std::any_of(layers.begin(), layers.end(), [](const LayerSpec& layer) { return layer.routed(); });
   PassOptions options{.heads = {}, .threads = 2, .full_depth = true, .hidden = true};
   const PassResult exact = run_pass(weights, prompt, options);
   const kernels::KernelTable& table = **kernels::select_kernels();
@@ -78,11 +96,12 @@ void expect_precisions(const Fixture& fixture, const std::filesystem::path& mode
     options.full_depth = true;
     options.threads = 1;
     const PassResult found = run_pass(reduced, prompt, options);
-    const double hidden = hidden_distance(found, exact, weights->config.width);
     const double scores = score_distance(found, exact, prompt.spans.size());
-    EXPECT_LE(hidden, allowed.hidden) << word;
+    {
+      SCOPED_TRACE(word);
+      expect_near(hidden_distances(found, exact, weights->config.width), allowed.hidden, routed);
+    }
     EXPECT_LE(scores, allowed.score) << word;
-    EXPECT_GT(hidden, 0.0) << word << " computes fp32";
     options.hidden = false;
     options.full_depth = false;
     const auto expanded =

@@ -44,12 +44,15 @@ FAMILY_NAMES = {
     },
     "phi3": {"attn_qkv": "self_attn.qkv_proj", "ffn_up": "mlp.gate_up_proj"},
 }
+FAMILY_NAMES["qwen3moe"] = {
+    "attn_q_norm": "self_attn.q_norm", "attn_k_norm": "self_attn.k_norm", "ffn_gate_inp": "mlp.gate",
+}
 FAMILY_NAMES["gemma3"] = {**FAMILY_NAMES["gemma2"], "attn_q_norm": "self_attn.q_norm", "attn_k_norm": "self_attn.k_norm"}
 PERMUTED = ("llama", "smollm3", "granite")
 
 
 def architecture_of(config) -> str:
-    return {"gemma3_text": "gemma3", "mistral": "llama"}.get(config.model_type, config.model_type)
+    return {"gemma3_text": "gemma3", "mistral": "llama", "qwen3_moe": "qwen3moe"}.get(config.model_type, config.model_type)
 
 
 def add_family_keys(writer: gguf.GGUFWriter, config) -> None:
@@ -61,6 +64,10 @@ def add_family_keys(writer: gguf.GGUFWriter, config) -> None:
     if config.model_type == "gemma2":
         writer.add_attn_logit_softcapping(config.attn_logit_softcapping)
         writer.add_final_logit_softcapping(config.final_logit_softcapping)
+    if config.model_type == "qwen3_moe":
+        writer.add_expert_count(config.num_experts)
+        writer.add_expert_used_count(config.num_experts_per_tok)
+        writer.add_expert_feed_forward_length(config.moe_intermediate_size)
     if config.model_type == "granite":
         writer.add_attention_scale(config.attention_multiplier)
         writer.add_embedding_scale(config.embedding_multiplier)
@@ -104,7 +111,7 @@ def write(model, path: Path, weights: gguf.GGMLQuantizationType, tokenizer: dict
         for length in ("long", "short"):
             writer.add_tensor(f"rope_factors_{length}.weight", np.array(rope[f"{length}_factor"], dtype=np.float32))
     for name, values in tensors(model):
-        quantized = values.ndim == 2 and weights != gguf.GGMLQuantizationType.F32
+        quantized = values.ndim >= 2 and name.find("ffn_gate_inp") < 0 and weights != gguf.GGMLQuantizationType.F32
         data = gguf.quantize(values, weights) if quantized else values
         writer.add_tensor(name, data, raw_dtype=weights if quantized else None)
     writer.write_header_to_file()
@@ -132,6 +139,12 @@ def tensors(model):
                     continue
                 array = values.numpy() + (offset if "norm" in theirs else np.float32(0.0))
                 yield f"blk.{layer}.{theirs}.{suffix}", permute(array, permuted[theirs]) if theirs in permuted else array
+        experts = state.get(f"model.layers.{layer}.mlp.experts.gate_up_proj")
+        if experts is not None:
+            gate, up = experts.numpy().reshape(experts.shape[0], 2, -1, experts.shape[2]).swapaxes(0, 1)
+            yield f"blk.{layer}.ffn_gate_exps.weight", np.ascontiguousarray(gate)
+            yield f"blk.{layer}.ffn_up_exps.weight", np.ascontiguousarray(up)
+            yield f"blk.{layer}.ffn_down_exps.weight", state[f"model.layers.{layer}.mlp.experts.down_proj"].numpy()
 
 
 def add_tokenizer(writer: gguf.GGUFWriter, tokenizer: dict) -> None:
@@ -159,8 +172,8 @@ def quantize_in_place(model, weights: gguf.GGMLQuantizationType) -> None:
 @torch.no_grad()
 def check(model, path: Path) -> None:
     """transformers' own GGUF reader must find the same weights in the file, bit for bit. It does not know all families, and
-    reads Phi-3 only with the real vocabulary's padding token."""
-    if model.config.model_type in ("olmo2", "smollm3", "granite", "phi3"):
+    reads Phi-3 only with the real vocabulary's padding token, Qwen3-MoE only with experts of width 768 in every layer."""
+    if model.config.model_type in ("olmo2", "smollm3", "granite", "phi3", "qwen3_moe"):
         return
     read = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32).state_dict()
     for name, values in model.state_dict().items():

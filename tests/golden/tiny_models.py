@@ -20,7 +20,7 @@ import torch
 from tokenizers import Tokenizer
 from transformers import (
     AutoModelForCausalLM, Gemma2Config, Gemma3TextConfig, GraniteConfig, LlamaConfig, MistralConfig, Olmo2Config, Phi3Config, Qwen2Config, Qwen3Config,
-    SmolLM3Config,
+    Qwen3MoeConfig, SmolLM3Config,
 )
 
 from prompts import Segments
@@ -50,6 +50,8 @@ def longrope(original: int, pairs: int, **settings) -> dict:
     short, long = [1.0 + 0.1 * i for i in range(pairs)], [1.5 + 0.7 * i for i in range(pairs)]
     return {"original_max_position_embeddings": original, **rope("longrope", short_factor=short, long_factor=long, **settings)}
 
+
+EXPERTS = {"head_dim": 16, "moe_intermediate_size": 40}
 
 # Large norm epsilons, so that a wrong one shows. The original context is 64 so that a prompt of 300 tokens reaches all of the scaling.
 RECIPES = [
@@ -97,6 +99,15 @@ RECIPES = [
     ),
     Recipe("tiny-phi3", Phi3Config, 14, torch.bfloat16, settings=longrope(64, 8)),
     Recipe("tiny-phi4", Phi3Config, 15, torch.float16, settings=longrope(400, 6, partial_rotary_factor=0.75)),
+    # The layer in the middle has no experts. More experts than a row uses, by far; a width that no vector divides.
+    Recipe(
+        "tiny-qwen3moe", Qwen3MoeConfig, 16, torch.bfloat16, layers=4,
+        settings={"num_experts": 8, "num_experts_per_tok": 3, "norm_topk_prob": True, "mlp_only_layers": [1], **EXPERTS},
+    ),
+    Recipe(
+        "tiny-qwen3moe-shares", Qwen3MoeConfig, 17, torch.float16, layers=3, version_4_config=True,
+        settings={"num_experts": 6, "num_experts_per_tok": 2, "norm_topk_prob": False, "decoder_sparse_step": 2, **EXPERTS},
+    ),
 ]
 GEMMAS = (Gemma2Config, Gemma3TextConfig)
 
@@ -131,6 +142,8 @@ def version_4(config: dict) -> dict:
     kind = parameters.pop("rope_type", "default")
     config["rope_scaling"] = None if kind == "default" else {"type": kind, "rope_type": kind, **parameters}
     config["torch_dtype"] = config.pop("dtype", "float32")
+    if "num_local_experts" in config:
+        config["num_experts"] = config.pop("num_local_experts")
     config["transformers_version"] = "4.42.3"
     config.pop("layer_types", None)
     return config

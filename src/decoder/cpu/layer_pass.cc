@@ -34,7 +34,20 @@ void LayerPass::run(int layer, const LayerDemand& demand) {
       [&](const RowTile& tile, WorkerScratch& worker) { project_tile(demand, tile, worker); });
   if (!demand.whole) return;
   attend();
-  products_.for_each_tile([&](const RowTile& tile, WorkerScratch& worker) { finish_tile(tile, worker); });
+  if (!spec_->routed()) {
+    products_.for_each_tile([&](const RowTile& tile, WorkerScratch& worker) { finish_tile(tile, worker); });
+    return;
+  }
+  experts_.begin(*spec_);
+  products_.for_each_tile([&](const RowTile& tile, WorkerScratch& worker) {
+    experts_.choose(finish_attention(tile, worker, experts_.input_of(tile)), tile, worker);
+  });
+  experts_.run();
+  products_.for_each_tile([&](const RowTile& tile, WorkerScratch& worker) {
+    float* out = worker.normed.data();
+    experts_.sum(tile, out);
+    add_rows(out, LayerTensor::kFfnPostNorm, tile);
+  });
 }
 
 void LayerPass::norm_rows(LayerTensor norm, const RowTile& tile, float* out) {
@@ -205,29 +218,38 @@ void LayerPass::attend_task(int64_t kv_head, const AttendTask& task, WorkerScrat
   }
 }
 
-void LayerPass::finish_tile(const RowTile& tile, WorkerScratch& worker) {
+const float* LayerPass::finish_attention(const RowTile& tile, WorkerScratch& worker, float* normed) {
   const int64_t HD = config_.heads * config_.head_width;
   float* hidden = tools_.scratch.hidden_TC.data() + tile.begin * config_.width;
   const float* mixed = tools_.scratch.mixed_THD.data() + tile.begin * HD;
   add_to_hidden(mixed, LayerTensor::kOutput, LayerTensor::kAttentionPostNorm, tile, worker);
-  const float* x = hidden;
-  if (spec_->norm_before_mlp) {
-    norm_rows(LayerTensor::kFfnNorm, tile, worker.normed.data());
-    x = worker.normed.data();
-  }
+  if (!spec_->norm_before_mlp) return hidden;
+  norm_rows(LayerTensor::kFfnNorm, tile, normed);
+  return normed;
+}
+
+void LayerPass::finish_tile(const RowTile& tile, WorkerScratch& worker) {
+  const float* x = finish_attention(tile, worker, worker.normed.data());
   products_.multiply_gated(x, tile, spec_->activation, worker.gate.data(), worker);
   add_to_hidden(worker.gate.data(), LayerTensor::kDown, LayerTensor::kFfnPostNorm, tile, worker);
 }
 
 void LayerPass::add_to_hidden(const float* x, LayerTensor matrix, LayerTensor norm, const RowTile& tile,
                               WorkerScratch& worker) {
+  if (vector(norm).empty() && spec_->residual_multiplier == 1.0) {
+    float* hidden = tools_.scratch.hidden_TC.data() + tile.begin * config_.width;
+    return products_.add_product(x, tile, matrix, hidden, worker);
+  }
+  float* out = worker.normed.data();
+  products_.multiply_whole(x, tile, matrix, out, worker);
+  add_rows(out, norm, tile);
+}
+
+void LayerPass::add_rows(float* out, LayerTensor norm, const RowTile& tile) {
   const int64_t C = config_.width;
   float* hidden = tools_.scratch.hidden_TC.data() + tile.begin * C;
   const std::vector<float>& weights = vector(norm);
   const auto multiplier = static_cast<float>(spec_->residual_multiplier);
-  if (weights.empty() && multiplier == 1.0f) return products_.add_product(x, tile, matrix, hidden, worker);
-  float* out = worker.normed.data();
-  products_.multiply_whole(x, tile, matrix, out, worker);
   const auto epsilon = static_cast<float>(spec_->norm_epsilon);
   for (int64_t row = 0; row < tile.rows; ++row) {
     float* added = out + row * C;

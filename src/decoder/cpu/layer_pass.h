@@ -13,6 +13,7 @@
 #include "decoder/cpu/layer_products.h"
 #include "decoder/cpu/pass_plan.h"
 #include "decoder/cpu/pass_scratch.h"
+#include "decoder/cpu/routed_mlp.h"
 #include "kernels/kernels.h"
 #include "model/rotary.h"
 #include "model/weights.h"
@@ -23,7 +24,11 @@ class LayerPass {
  public:
   // `rotary` by place in ModelSpec::rotary, with room for every position of the plan.
   LayerPass(const ProductTools& tools, LayerProducts& products, const std::vector<RotaryTable>& rotary)
-      : tools_(tools), config_(tools.weights.config), products_(products), rotary_(rotary) {}
+      : tools_(tools),
+        config_(tools.weights.config),
+        products_(products),
+        rotary_(rotary),
+        experts_(tools, products) {}
 
   // Embeddings of all rows.
   void embed();
@@ -41,13 +46,17 @@ class LayerPass {
   void attend_task(int64_t kv_head, const AttendTask& task, WorkerScratch& worker);
   template <typename Visit>
   void for_each_query_row(int64_t kv_head, const AttendPart& part, const Visit& visit) const;
-  // Output projection and residual, norm, MLP and residual of a row tile.
+  // Output projection and residual of a row tile, and what its MLP reads, to `normed` where it is normed.
+  const float* finish_attention(const RowTile& tile, WorkerScratch& worker, float* normed);
+  // That, MLP and residual.
   void finish_tile(const RowTile& tile, WorkerScratch& worker);
   void norm_rows(LayerTensor norm, const RowTile& tile, float* out);
   // What a tile's rows give to the residual stream: x through `matrix`, the norm after it where the layer has
   // one, the layer's multiplier.
   void add_to_hidden(const float* x, LayerTensor matrix, LayerTensor norm, const RowTile& tile,
                      WorkerScratch& worker);
+  // The same of what is already computed: out [rows, C], which is changed.
+  void add_rows(float* out, LayerTensor norm, const RowTile& tile);
   // A head's q or k: norm where the model has one, rotation, scale.
   void rotate_rows(LayerTensor norm, int64_t begin, int64_t rows, float* x, float scale);
   void rotate_row(int64_t row, float* x, float scale);
@@ -66,6 +75,7 @@ class LayerPass {
   const ModelConfig& config_;
   LayerProducts& products_;
   const std::vector<RotaryTable>& rotary_;
+  RoutedMlp experts_;
   const LayerSpec* spec_ = nullptr;  // of the layer in hand
 };
 

@@ -39,12 +39,18 @@ class LayerProducts {
   // hidden [rows, C] += x W^T + bias.
   virtual void add_product(const float* x, const RowTile& tile, LayerTensor matrix, float* hidden,
                            WorkerScratch& worker) = 0;
-  // out [rows, C] = x W^T + bias.
+  // out [rows, outputs] = x W^T + bias: what the model's width comes out of, or the router.
   virtual void multiply_whole(const float* x, const RowTile& tile, LayerTensor matrix, float* out,
                               WorkerScratch& worker) = 0;
   // out [rows, F] = activation(x Wg^T + bias) * (x Wu^T + bias).
   virtual void multiply_gated(const float* x, const RowTile& tile, Activation activation, float* out,
                               WorkerScratch& worker) = 0;
+  // What follows is of experts, on the caller's thread, whose `worker` is.
+  // x [rows, C] = (activation(x Wg^T) * (x Wu^T)) Wd^T, any number of rows.
+  virtual void pass_expert(int64_t expert, float* x, int64_t rows, Activation activation,
+                           WorkerScratch& worker) = 0;
+  // How many rows of an expert are worth a call: all where each call reads its weights anew.
+  virtual int64_t rows_of_a_call() const = 0;
 };
 
 // What the products work with; all of it outlives them.

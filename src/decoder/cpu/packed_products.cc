@@ -28,6 +28,7 @@ class PackedProducts final : public WholeProducts {
         few_rows_(tools.pool.size() > 1 && tools.plan.rows() <= kFewRows * tools.pool.size()) {}
 
   void begin_layer(int layer, const LayerDemand& demand) override {
+    index_ = layer;
     layer_ = &layers_.layer(layer, demand, {tools_.ops, tools_.pool, tools_.scratch.workers},
                             tools_.scratch.packed);
   }
@@ -96,6 +97,30 @@ class PackedProducts final : public WholeProducts {
     });
   }
 
+  void pass_expert(int64_t expert, float* x, int64_t rows, Activation activation,
+                   WorkerScratch& worker) override {
+    const PackedExpert& packed = layers_.expert(index_, *layer_, expert, tools_.ops, worker);
+    const auto prepared = [&](const float* of, int64_t count, const kernels::PackedLinear& matrix) {
+      const kernels::PreparedRows made =
+          linear_.prepare(of, count, matrix.inputs(), matrix.type(), worker.prepared);
+      worker.finite = worker.finite && made.finite();
+      return made;
+    };
+    float* gate = worker.gate.data();
+    float* up = worker.projected.data();
+    for (int64_t first = 0; first < rows; first += kRowTile) {
+      const int64_t count = std::min(kRowTile, rows - first);
+      float* part = x + first * packed.gate.inputs();
+      const kernels::PreparedRows in = prepared(part, count, packed.gate);
+      linear_.multiply(in, packed.gate, gate);
+      linear_.multiply(in, packed.up, up);
+      pass_gate(activation, gate, up, count * packed.gate.outputs());
+      linear_.multiply(prepared(gate, count, packed.down), packed.down, part);
+    }
+  }
+
+  int64_t rows_of_a_call() const override { return layer_->experts.empty() ? INT64_MAX : kRowTile; }
+
  private:
   void multiply_all(const float* x, const RowTile& tile, std::span<const Product> products,
                     WorkerScratch& worker) override {
@@ -110,9 +135,7 @@ class PackedProducts final : public WholeProducts {
     }
   }
 
-  const std::vector<float>& bias(const Product& product) const {
-    return vectors().of(bias_of(product.matrix));
-  }
+  const std::vector<float>& bias(const Product& product) const { return vectors().bias_of(product.matrix); }
 
   OutputCut columns(int64_t outputs, int64_t rows) const {
     return {1, outputs, kMostColumns, kernels::kColumnGrain, rows, tools_.pool.size()};
@@ -126,18 +149,18 @@ class PackedProducts final : public WholeProducts {
     });
   }
 
-  // A product as wide as the model: take(place in the tile's rows, numbers, how many) for each row of a
+  // A whole matrix: take(place in the tile's rows, numbers, how many) for each row of a
   // piece.
   template <typename Take>
   void of_few_rows(const float* x, const RowTile& tile, LayerTensor matrix, WorkerScratch& worker,
                    const Take& take) {
     const Product product{matrix, -1, nullptr};
-    const int64_t C = tools_.weights.config.width;
+    const int64_t width = layer_->of(product).outputs();
     const kernels::PreparedRows rows = prepare(x, tile, product, worker);
-    for_each_piece(columns(C, tile.rows), [&](const OutputPiece& piece, WorkerScratch& own) {
+    for_each_piece(columns(width, tile.rows), [&](const OutputPiece& piece, WorkerScratch& own) {
       const float* part = multiply_piece(rows, product, piece, own.pieces.data());
       for (int64_t row = 0; row < piece.rows; ++row) {
-        take((piece.row + row) * C + piece.first, part + row * piece.outputs, piece.outputs);
+        take((piece.row + row) * width + piece.first, part + row * piece.outputs, piece.outputs);
       }
     });
   }
@@ -164,6 +187,7 @@ class PackedProducts final : public WholeProducts {
   PackedLayers& layers_;
   const kernels::Linear linear_;
   const bool few_rows_;
+  int64_t index_ = 0;
   const PackedLayer* layer_ = nullptr;
 };
 

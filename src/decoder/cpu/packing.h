@@ -3,7 +3,7 @@
 
 // What this file is: the packed form of a model's layers, which the products of many rows read: made once and
 // kept (smaller numbers than fp32, or ModelOptions::Weights::kFloat32), or made layer by layer in each pass
-// (kStored).
+// (kStored), and of experts one by one, so that no more of them are fp32 at once than there are threads.
 //
 // Thread rule: any number of passes at once; a kept layer is made once, under a lock.
 #pragma once
@@ -31,7 +31,14 @@ struct LayerVectors {
   std::array<std::vector<float>, kLayerTensors> values;
 
   const std::vector<float>& of(LayerTensor tensor) const { return values[static_cast<size_t>(tensor)]; }
+  const std::vector<float>& bias_of(LayerTensor matrix) const;
   void read(const ModelWeights& weights, int64_t layer);
+};
+
+struct PackedExpert {
+  kernels::PackedLinear gate;  // [M, C]
+  kernels::PackedLinear up;    // [M, C]
+  kernels::PackedLinear down;  // [C, M]
 };
 
 // One layer ready to multiply. q, k and v are cut by heads, so that a pass packs those alone that it reads of
@@ -45,6 +52,9 @@ struct PackedLayer {
   kernels::PackedLinear gate;    // [F, C]
   kernels::PackedLinear up;      // [F, C]
   kernels::PackedLinear down;    // [C, F]
+  // Of a layer with experts in the place of gate, up and down. The router is fp32 in every precision.
+  kernels::PackedLinear router;       // [E, C]
+  std::vector<PackedExpert> experts;  // none where each is packed when its rows come
   LayerVectors vectors;
 
   const kernels::PackedLinear& of(const Product& product) const;
@@ -65,6 +75,9 @@ class PackedLayers {
   // The kept layer, or what was asked of it made in `scratch`. The table has the model's precision.
   const PackedLayer& layer(int64_t index, const LayerDemand& demand, const PackingTools& tools,
                            PackedLayer& scratch);
+  // An expert of a layer that layer() gave: the layer's own, or made in `worker`, on the caller's thread.
+  const PackedExpert& expert(int64_t index, const PackedLayer& layer, int64_t expert,
+                             const kernels::KernelTable& ops, WorkerScratch& worker) const;
 
  private:
   struct KeptLayer {

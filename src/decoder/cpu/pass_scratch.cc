@@ -32,8 +32,8 @@ void PassScratch::prepare(const ModelConfig& config, const PromptLayout& prompt,
     reserve(worker.normed, kRowTile * C);
     reserve(worker.keys, config.kv_heads * kRowTile * D);
     reserve(worker.values, config.kv_heads * kRowTile * D);
-    reserve(worker.projected, kRowTile * std::max({C, F, HD}));
-    reserve(worker.gate, kRowTile * F);
+    reserve(worker.projected, kRowTile * std::max({C, F, HD, config.expert_width, config.experts}));
+    reserve(worker.gate, kRowTile * std::max(F, config.expert_width));
     reserve(worker.pieces, 2 * kRowTile * kMostColumns);
     reserve(worker.queries, 2 * kernels::kAttendRows * D);
     reserve(worker.attention, attention);

@@ -36,13 +36,26 @@ struct WorkerScratch {
   AlignedBuffer<float> normed;            // [64, C]
   AlignedBuffer<float> keys;              // [K, 64, D], before they are stored
   AlignedBuffer<float> values;            // [K, 64, D], likewise
-  AlignedBuffer<float> projected;         // [64, max(C, F, HD)]
-  AlignedBuffer<float> gate;              // [64, F]
+  AlignedBuffer<float> projected;         // [64, max(C, F, M, E, HD)]
+  AlignedBuffer<float> gate;              // [64, max(F, M)]
   AlignedBuffer<float> pieces;            // [2, 64, kMostColumns]: outputs before they are added or stored
   AlignedBuffer<float> queries;           // [2, kAttendRows, D]: queries of one call and what comes of them
   AlignedBuffer<float> attention;         // attend_scratch or read_scratch
   std::vector<kernels::QueryRows> parts;  // of the call in hand
   std::vector<Product> products;          // of the tile in hand
+  PackedExpert expert;                    // where the layer has not packed it
+};
+
+// Rows on their way through a layer's experts. A seat is a row's place with one of its experts; seats of an
+// expert stand together, in the order of rows.
+struct RoutedRows {
+  AlignedBuffer<float> input_TC;    // what enters the experts
+  AlignedBuffer<float> seats;       // [T * used, C]: what enters, then what leaves
+  std::vector<int32_t> expert_of;   // [T, used], ascending in a row
+  std::vector<float> share_of;      // [T, used]
+  std::vector<int32_t> seat_of;     // [T, used]
+  std::vector<int32_t> row_of;      // [T * used]: by seat
+  std::vector<int64_t> first_seat;  // [E + 1]
 };
 
 struct PassScratch {
@@ -51,6 +64,7 @@ struct PassScratch {
   AlignedBuffer<float> mixed_THD;  // attention output
   AlignedBuffer<float> sums;       // [read heads, groups, keys]
   KeyStore keys;
+  RoutedRows routed;
   PackedLayer packed;                      // of stored weights: the layer in hand
   LayerVectors vectors;                    // likewise, of a pass that packs nothing
   std::vector<AlignedBuffer<float>> thin;  // by LayerTensor: x A^T of an adapter's change

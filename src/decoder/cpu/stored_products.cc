@@ -26,8 +26,9 @@ class StoredProducts final : public WholeProducts {
   void begin_layer(int layer, const LayerDemand&) override {
     layer_ = layer;
     tools_.scratch.vectors.read(tools_.weights, layer);
+    const LayerSpec& spec = tools_.weights.spec.layers[static_cast<size_t>(layer)];
     for (const TensorRole& role : tensor_roles()) {
-      if (role.kind != TensorKind::kMatrix) continue;
+      if (role.kind != TensorKind::kMatrix || !has_tensor(spec, role.tensor)) continue;
       const ModelWeights& weights = tools_.weights;
       const LayerTensor matrix = role.tensor;
       matrices_[static_cast<size_t>(matrix)] = {
@@ -60,7 +61,34 @@ class StoredProducts final : public WholeProducts {
     });
   }
 
+  void pass_expert(int64_t expert, float* x, int64_t rows, Activation activation,
+                   WorkerScratch& worker) override {
+    const int64_t C = tools_.weights.config.width;
+    const int64_t M = tools_.weights.config.expert_width;
+    float* gate = worker.gate.data();
+    float* up = worker.projected.data();
+    for (int64_t first = 0; first < rows; first += kernels::kRowTile) {
+      const int64_t count = std::min(kernels::kRowTile, rows - first);
+      float* part = x + first * C;
+      multiply_expert(LayerTensor::kExpertGate, expert * M, M, {part, count}, worker, gate);
+      multiply_expert(LayerTensor::kExpertUp, expert * M, M, {part, count}, worker, up);
+      pass_gate(activation, gate, up, count * M);
+      multiply_expert(LayerTensor::kExpertDown, expert * C, C, {gate, count}, worker, part);
+    }
+  }
+
+  int64_t rows_of_a_call() const override { return INT64_MAX; }
+
  private:
+  // out [rows, outputs]: outputs [first, first + outputs) of an experts' matrix, which no adapter changes.
+  void multiply_expert(LayerTensor matrix, int64_t first, int64_t outputs, const kernels::StoredRows& rows,
+                       WorkerScratch& worker, float* out) const {
+    for (int64_t done = 0; done < outputs; done += kStoredOutputs) {
+      kernels::multiply_stored(tools_.ops, rows, matrices_[static_cast<size_t>(matrix)], first + done,
+                               std::min(kStoredOutputs, outputs - done), worker.stored, out + done, outputs);
+    }
+  }
+
   struct Piece {
     const Product* product;
     int64_t first;  // of its outputs
@@ -93,7 +121,7 @@ class StoredProducts final : public WholeProducts {
     kernels::multiply_stored(tools_.ops, rows_[matrix], matrices_[matrix], first, piece.outputs,
                              worker.stored, out, stride);
     add_bias(tools_.ops,
-             {vectors().of(bias_of(product.matrix)), first, piece.outputs, rows_[matrix].rows, out, stride});
+             {vectors().bias_of(product.matrix), first, piece.outputs, rows_[matrix].rows, out, stride});
   }
 
   int layer_ = 0;

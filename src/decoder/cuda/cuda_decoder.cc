@@ -92,6 +92,7 @@ class RotaryTables {
 std::string not_on_device(const ModelSpec& spec) {
   for (const LayerSpec& layer : spec.layers) {
     if (layer.wide_qk_norm) return "norms of all heads' queries and keys together";
+    if (layer.routed()) return "a mixture of experts";
   }
   for (const RotarySpec& rotary : spec.rotary) {
     if (rotary.scaling.kind == RopeScaling::Kind::kLongrope) return "longrope positions";

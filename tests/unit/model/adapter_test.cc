@@ -88,8 +88,25 @@ TEST(Adapter, AProjectionOfSeveralInOneIsRefusedByName) {
   EXPECT_TRUE(parse({{alone + ".lora_A.weight", {3, 32}}, {alone + ".lora_B.weight", {24, 3}}}, "", phi));
 }
 
+TEST(Adapter, ExpertsHaveNone) {
+  ModelConfig config = small();
+  config.architecture = "qwen3moe";
+  config.experts = 4;
+  config.experts_used = 2;
+  config.expert_width = 8;
+  config.layers_without_experts = {0};
+  const auto down = [&](int layer, const std::string& module) {
+    const std::string stem =
+        "base_model.model.model.layers." + std::to_string(layer) + ".mlp." + module + ".lora_";
+    return parse({{stem + "A.weight", {3, 40}}, {stem + "B.weight", {24, 3}}}, "", config);
+  };
+  EXPECT_TRUE(down(0, "down_proj"));
+  EXPECT_THAT(error_of(down(1, "down_proj")), HasSubstr("its MLP is a mixture of experts"));
+  EXPECT_THAT(error_of(down(1, "experts.2.down_proj")), HasSubstr("is no LoRA factor of a projection"));
+}
+
 TEST(Adapter, EveryFamilysProjectionsAreItsOwn) {
-  for (const char* family : {"gemma2", "gemma3", "olmo2", "smollm3", "granite"}) {
+  for (const char* family : {"gemma2", "gemma3", "olmo2", "smollm3", "granite", "qwen3moe"}) {
     ModelConfig config = small();
     config.architecture = family;
     const std::string query = std::string(kFront) + "self_attn.q_proj";

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -173,6 +174,57 @@ TEST(HfConfig, Phi3sLongrope) {
   const auto refused = config_from_hf(json.dump());
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().message(), HasSubstr("longrope has 1 factors; expected half of the 8"));
+}
+
+Json qwen3_moe() { return config_json::family("qwen3_moe", "Qwen3MoeForCausalLM"); }
+
+TEST(HfConfig, Qwen3MoesExperts) {
+  ModelConfig config = read(qwen3_moe());
+  EXPECT_EQ(config.architecture, "qwen3moe");
+  EXPECT_EQ(config.experts, 128);
+  EXPECT_EQ(config.experts_used, 8);
+  EXPECT_EQ(config.expert_width, 768);
+  EXPECT_FALSE(config.shares_of_used);
+  EXPECT_TRUE(config.qk_norm);
+  EXPECT_THAT(config.layers_without_experts, IsEmpty());
+  EXPECT_THAT(config.unsupported, IsEmpty());
+  // As transformers 4 and 5 write it.
+  Json json = with(with(qwen3_moe(), "num_experts", 16), "num_experts_per_tok", 3);
+  json["moe_intermediate_size"] = 40;
+  json["norm_topk_prob"] = true;
+  json["decoder_sparse_step"] = 10;
+  json["mlp_only_layers"] = {29, 99};
+  config = read(json);
+  EXPECT_EQ(config.experts, 16);
+  EXPECT_EQ(config.experts_used, 3);
+  EXPECT_EQ(config.expert_width, 40);
+  EXPECT_TRUE(config.shares_of_used);
+  EXPECT_THAT(config.layers_without_experts, SizeIs(28));  // all but 9 and 19
+  json["num_local_experts"] = json["num_experts"];
+  json.erase("num_experts");
+  EXPECT_EQ(read(json).experts, 16);
+  EXPECT_EQ(read(with(json, "num_local_experts", 0)).experts, 0);
+  // A window, if used, is every layer's.
+  EXPECT_THAT(windows_of(with(json, "sliding_window", 128)).first, IsEmpty());
+  json["use_sliding_window"] = true;
+  EXPECT_THAT(windows_of(with(json, "sliding_window", 128)), Pair(SizeIs(30), 128));
+}
+
+TEST(HfConfig, ExpertsThatCannotBeAreRefusedByName) {
+  const auto error = [](const char* key, const Json& value) {
+    const auto config = config_from_hf(with(qwen3_moe(), key, value).dump());
+    EXPECT_FALSE(config) << key;
+    return config ? std::string() : config.error().message();
+  };
+  EXPECT_THAT(error("num_experts_per_tok", 129), HasSubstr("that a token uses is 129; expected 1 to 128"));
+  EXPECT_THAT(error("num_experts", -1), HasSubstr("the number of experts is -1"));
+  EXPECT_THAT(error("moe_intermediate_size", 0), HasSubstr("the experts' width is 0"));
+  EXPECT_THAT(error("decoder_sparse_step", 0), HasSubstr("decoder_sparse_step"));
+  EXPECT_THAT(error("mlp_only_layers", "all"), HasSubstr("mlp_only_layers"));
+  EXPECT_THAT(read(with(qwen3_moe(), "shared_expert_intermediate_size", 64)).unsupported,
+              ElementsAre(HasSubstr("experts that every token uses")));
+  EXPECT_THAT(read(with(llama(), "num_local_experts", 8)).unsupported,
+              ElementsAre(HasSubstr("mixture of experts")));
 }
 
 }  // namespace

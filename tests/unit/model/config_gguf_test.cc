@@ -134,8 +134,9 @@ TEST(GgufConfig, NamesWhatIsNotSupported) {
     EXPECT_EQ(config.unsupported.size(), 1u);
     return config.unsupported.empty() ? std::string() : config.unsupported.front();
   };
-  EXPECT_THAT(only(gguf("falcon")),
-              HasSubstr("architecture 'falcon' (supported: llama, mistral, qwen2, qwen3, gemma2, "));
+  EXPECT_THAT(
+      only(gguf("falcon")),
+      HasSubstr("architecture 'falcon' (supported: llama, mistral, qwen2, qwen3, qwen3_moe, gemma2, "));
   EXPECT_EQ(only(gguf("llama").u32("llama.expert_count", 8)),
             "mixture of experts (key llama.expert_count = 8)");
   EXPECT_EQ(only(gguf("qwen2").u32("qwen2.attention.sliding_window", 4096)),
@@ -182,6 +183,31 @@ TEST(GgufConfig, FamiliesOfTheirOwnKeys) {
   config = read(gguf("phi3").u32("phi3.rope.dimension_count", 8));
   EXPECT_THAT(config.unsupported, IsEmpty());
   EXPECT_EQ(config.rotary_width, 8);
+}
+
+TEST(GgufConfig, Experts) {
+  const auto experts = [](int64_t used) {
+    GgufBytes bytes = gguf("qwen3moe");
+    bytes.u32("qwen3moe.expert_count", 8).u32("qwen3moe.expert_used_count", static_cast<uint32_t>(used));
+    return bytes;
+  };
+  ModelConfig config = read(experts(2).u32("qwen3moe.expert_feed_forward_length", 40));
+  EXPECT_THAT(config.unsupported, IsEmpty());
+  EXPECT_EQ(config.experts, 8);
+  EXPECT_EQ(config.experts_used, 2);
+  EXPECT_EQ(config.expert_width, 40);
+  EXPECT_TRUE(config.shares_of_used);                             // as llama.cpp has it
+  EXPECT_THAT(config.layers_without_experts, ElementsAre(0, 1));  // no router's tensor is there
+  EXPECT_EQ(read(experts(2)).expert_width, 48);                   // 96 shared by the used ones
+  EXPECT_FALSE(read(experts(2).flag("qwen3moe.expert_weights_norm", false)).shares_of_used);
+  EXPECT_THAT(read(experts(2).u32("qwen3moe.expert_gating_func", 1)).unsupported, IsEmpty());
+  EXPECT_THAT(read(experts(2).u32("qwen3moe.expert_gating_func", 2)).unsupported,
+              ElementsAre(HasSubstr("shares of experts that are no softmax")));
+  EXPECT_THAT(read(experts(2).u32("qwen3moe.expert_shared_count", 1)).unsupported,
+              ElementsAre(HasSubstr("experts that every token uses")));
+  EXPECT_FALSE(try_read(experts(9)));
+  EXPECT_FALSE(try_read(experts(0)));
+  EXPECT_FALSE(try_read(gguf("qwen3moe")));
 }
 
 TEST(GgufConfig, ArraysOfEqualValuesAreOneValue) {

@@ -111,6 +111,32 @@ TEST(LayerSpec, WhatTrainingHasNotIsNamedWithItsValueAndLayers) {
   EXPECT_THAT(not_trained(spec, small()), ElementsAre("longrope positions"));
 }
 
+TEST(LayerSpec, ExpertsAreOfTheLayersThatHaveThem) {
+  ModelConfig config = small();
+  config.experts = 16;
+  config.experts_used = 4;
+  config.expert_width = 24;
+  config.shares_of_used = true;
+  config.layers_without_experts = {1, 3};
+  const ModelSpec spec = plain_spec(config);
+  for (size_t i = 0; i < 4; ++i) {
+    const LayerSpec& layer = spec.layers[i];
+    EXPECT_EQ(layer.routed(), i % 2 == 0);
+    EXPECT_EQ(has_tensor(layer, LayerTensor::kRouter), layer.routed());
+    EXPECT_EQ(has_tensor(layer, LayerTensor::kExpertUp), layer.routed());
+    EXPECT_EQ(has_tensor(layer, LayerTensor::kDown), !layer.routed());
+  }
+  EXPECT_EQ(spec.layers[2].experts_used, 4);
+  EXPECT_TRUE(spec.layers[2].shares_of_used);
+  EXPECT_THAT(shape_of(LayerTensor::kExpertDown, config), ElementsAre(16, 40, 24));
+  EXPECT_THAT(not_trained(spec, config), ElementsAre("mixture of 16 experts in layers 0,2"));
+  // Of the experts' values a token meets a quarter, of all others each.
+  const int64_t attention = 2 * 48 * 40 + 2 * 16 * 40;
+  EXPECT_EQ(matrix_values(spec.layers[0], config), attention + 16 * 40 + 16 * 3 * 40 * 24);
+  EXPECT_EQ(met_values(spec.layers[0], config), attention + 16 * 40 + 4 * 3 * 40 * 24);
+  EXPECT_EQ(met_values(spec.layers[1], config), matrix_values(spec.layers[1], config));
+}
+
 TEST(TensorRoles, ShapesAreReadOffLetters) {
   const ModelConfig config = small();
   EXPECT_THAT(shape_of(LayerTensor::kQuery, config), ElementsAre(48, 40));
@@ -125,7 +151,8 @@ TEST(TensorRoles, ShapesAreReadOffLetters) {
 TEST(TensorRoles, EveryRoleIsOfOneKind) {
   for (const TensorRole& role : tensor_roles()) {
     const bool is_matrix = role.kind == TensorKind::kMatrix;
-    EXPECT_EQ(shape_of(role.tensor, small()).size(), is_matrix ? 2u : 1u) << role.shape;
+    const size_t extents = is_by_expert(role.tensor) ? 3 : is_matrix ? 2 : 1;
+    EXPECT_EQ(shape_of(role.tensor, small()).size(), extents) << role.shape;
     EXPECT_EQ(role.word.empty(), !role.adaptable) << role.shape;
     EXPECT_TRUE(is_matrix || !role.adaptable) << role.shape;
   }

@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <numeric>
 #include <string>
@@ -70,7 +71,15 @@ class TinyModel : public testing::TestWithParam<std::string> {
       for (const TensorName& name : family_->names) {
         const LayerTensor tensor = name.holds.tensors().front();
         if (!has_tensor(spec_.layers[static_cast<size_t>(layer)], tensor)) continue;
+        if (is_by_expert(name, gguf_)) {
+          const std::vector<int64_t> all = shape_of(tensor, config);
+          for (int64_t expert = 0; expert < all[0]; ++expert) {
+            shapes[stored_name(name, layer, gguf_, expert)] = {all[1], all[2]};
+          }
+          continue;
+        }
         std::vector<int64_t>& shape = shapes[stored_name(name, layer, gguf_)] = shape_of(tensor, config);
+        if (is_by_expert(tensor)) continue;
         shape.front() = 0;
         for (const LayerTensor held : name.holds.tensors()) shape.front() += shape_of(held, config).front();
       }
@@ -93,6 +102,7 @@ TEST_P(TinyModel, EveryTensorIsARowAndEveryRowATensor) {
 TEST_P(TinyModel, CountsAreSumsOverTheFilesTensors) {
   const ModelConfig& config = *model_.config;
   int64_t all_layers = 0;
+  int64_t largest = 0;
   for (int64_t layer = 0; layer < config.layers; ++layer) {
     const std::string front = (gguf_ ? "blk." : "model.layers.") + std::to_string(layer) + ".";
     int64_t values = 0;
@@ -100,14 +110,15 @@ TEST_P(TinyModel, CountsAreSumsOverTheFilesTensors) {
     for (const DescribedTensor& tensor : model_.tensors) {
       if (!tensor.name.starts_with(front)) continue;
       values += tensor.values;
-      if (tensor.shape.size() == 2) in_matrices += tensor.values;
+      if (tensor.shape.size() > 1) in_matrices += tensor.values;
     }
     const LayerSpec& spec = spec_.layers[static_cast<size_t>(layer)];
     EXPECT_EQ(layer_values(spec, config), values);
     EXPECT_EQ(matrix_values(spec, config), in_matrices);
-    EXPECT_EQ(model_.memory->largest_layer, 4 * values);
+    largest = std::max(largest, values);
     all_layers += values;
   }
+  EXPECT_EQ(model_.memory->largest_layer, 4 * largest);
   EXPECT_EQ(model_.memory->float_weights, 4 * all_layers);
 }
 
@@ -186,6 +197,62 @@ TEST(StoredLayer, TensorsOfOneStoredTensorAreViewsOfItsRows) {
   EXPECT_EQ(of(LayerTensor::kDown).data, nullptr);
 }
 
+constexpr TensorName kExperts[] = {
+    {LayerTensor::kExpertDown, "mlp.experts.*.down_proj.weight", "ffn_down_exps.weight"}};
+
+ModelConfig config_of_experts() {
+  ModelConfig config = made_up_config();
+  config.experts = 3;
+  config.experts_used = 2;
+  config.expert_width = 5;
+  return config;
+}
+
+TEST(StoredLayer, ExpertsStandBelowEachOtherInOneTensorOrInOneEach) {
+  const ModelConfig config = config_of_experts();
+  const LayerSpec spec = plain_spec(config).layers[0];
+  MadeUpFile together;
+  together.add("blk.0.ffn_down_exps.weight", {3, 4, 5});
+  auto layer = find_layer(together, kExperts, {0, true}, spec, config);
+  ASSERT_TRUE(layer) << layer.error().to_string();
+  const auto down = static_cast<size_t>(LayerTensor::kExpertDown);
+  EXPECT_THAT((*layer)[down].shape, ElementsAre(12, 5));
+  EXPECT_TRUE((*layer)[down].experts.empty());
+  MadeUpFile apart;
+  for (const char* name : {"0", "1", "2"}) {
+    apart.add("model.layers.0.mlp.experts." + std::string(name) + ".down_proj.weight", {4, 5});
+  }
+  layer = find_layer(apart, kExperts, {0, false}, spec, config);
+  ASSERT_TRUE(layer) << layer.error().to_string();
+  EXPECT_THAT((*layer)[down].shape, ElementsAre(12, 5));
+  ASSERT_EQ((*layer)[down].experts.size(), 3u);
+  EXPECT_EQ(first_value((*layer)[down].experts[2]), 300.0f);
+}
+
+TEST(StoredLayer, AnExpertThatIsMissingOrOfAnotherShapeIsNamed) {
+  const ModelConfig config = config_of_experts();
+  const LayerSpec spec = plain_spec(config).layers[0];
+  MadeUpFile file;
+  file.add("model.layers.0.mlp.experts.0.down_proj.weight", {4, 5});
+  const auto missing = find_layer(file, kExperts, {0, false}, spec, config);
+  ASSERT_FALSE(missing);
+  EXPECT_THAT(missing.error().message(),
+              HasSubstr("'model.layers.0.mlp.experts.1.down_proj.weight' of shape [4, 5] is missing"));
+  file.add("model.layers.0.mlp.experts.1.down_proj.weight", {5, 4});
+  const auto turned = find_layer(file, kExperts, {0, false}, spec, config);
+  ASSERT_FALSE(turned);
+  EXPECT_THAT(turned.error().message(), HasSubstr("should have shape [4, 5], found [5, 4]"));
+  const auto flat =
+      find_layer(MadeUpFile().add("blk.0.ffn_down_exps.weight", {12, 5}), kExperts, {0, true}, spec, config);
+  ASSERT_FALSE(flat);
+  EXPECT_THAT(flat.error().message(), HasSubstr("should have shape [3, 4, 5], found [12, 5]"));
+  LayerSpec dense = spec;
+  dense.experts = 0;
+  const auto silent = find_layer(file, kExperts, {0, false}, dense, config);
+  ASSERT_FALSE(silent);
+  EXPECT_EQ(silent.error().code(), ErrorCode::kUnsupported);
+}
+
 TEST(StoredLayer, AFusedTensorOfAnotherHeightIsRefused) {
   MadeUpFile file;
   file.add("model.layers.0.self_attn.qkv_proj.weight", {7, 4});
@@ -221,8 +288,12 @@ TEST(Families, EveryRoleThatAPlainLayerCanHaveHasOneName) {
     }
     ModelConfig config = made_up_config();
     config.qkv_bias = config.output_bias = config.mlp_bias = config.qk_norm = true;
+    config.layers = 2;
+    config.experts = family->default_experts;
+    config.layers_without_experts = {1};
+    const std::vector<LayerSpec> layers = family->spec(config).layers;
     for (const TensorRole& role : tensor_roles()) {
-      const bool wanted = has_tensor(family->spec(config).layers[0], role.tensor);
+      const bool wanted = has_tensor(layers[0], role.tensor) || has_tensor(layers[1], role.tensor);
       EXPECT_EQ(rows[role.tensor], wanted ? 1 : 0) << family->hf_model_type << " " << role.shape;
     }
   }
