@@ -81,6 +81,13 @@ def test_inspect_default_model(headwise, model):
     assert answer["rope"] == {"theta": 100000.0, "scaling": "none"}
 
 
+def test_inspect_tells_experts(headwise):
+    answer = json.loads(headwise.ok("inspect", MODELS / "tiny-qwen3moe", "--json"))
+    assert answer["experts"] == {"count": 8, "used": 3, "width": 40, "layers_without": [1]}
+    assert "8 of width 40, a token uses 3; none in layer 1" in headwise.ok("inspect", MODELS / "tiny-qwen3moe")
+    assert "experts" not in json.loads(headwise.ok("inspect", MODELS / "tiny-qwen3", "--json"))
+
+
 def test_inspect_says_what_is_not_supported(headwise, folder):
     config = json.loads((folder / "config.json").read_text())
     config["attn_logit_softcapping"] = 50.0

@@ -146,7 +146,7 @@ TEST(ExplainProperty, ScoresAreThoseOfRankAndPartsAddUp) { expect_scores_of_rank
 
 TEST(ExplainProperty, OfEveryFamily) {
   for (const char* name : {"tiny-mistral-window", "tiny-gemma2", "tiny-gemma3", "tiny-olmo2", "tiny-smollm3",
-                           "tiny-granite", "tiny-phi3", "tiny-phi4"}) {
+                           "tiny-granite", "tiny-phi3", "tiny-phi4", "tiny-qwen3moe"}) {
     SCOPED_TRACE(name);
     expect_scores_of_rank(Model::load(test_data() / "golden" / "models" / name, {}).value());
   }

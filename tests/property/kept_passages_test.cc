@@ -216,7 +216,7 @@ TEST_P(KeptPassages, KeepUntilIsOneImage) {
 INSTANTIATE_TEST_SUITE_P(Models, KeptPassages,
                          ::testing::Values("tiny-qwen3", "tiny-llama", "tiny-qwen2", "tiny-mistral",
                                            "tiny-mistral-window", "tiny-gemma2", "tiny-gemma3", "tiny-olmo2",
-                                           "tiny-smollm3", "tiny-granite"),
+                                           "tiny-smollm3", "tiny-granite", "tiny-qwen3moe"),
                          kModelName);
 
 }  // namespace

@@ -137,7 +137,8 @@ INSTANTIATE_TEST_SUITE_P(Models, KeptRequests,
                          ::testing::Values("tiny-qwen3", "tiny-llama", "tiny-llama-llama3",
                                            "tiny-llama-linear-f32.gguf", "tiny-llama-yarn", "tiny-qwen2",
                                            "tiny-mistral", "tiny-mistral-window", "tiny-gemma2",
-                                           "tiny-gemma3", "tiny-olmo2", "tiny-smollm3", "tiny-granite"),
+                                           "tiny-gemma3", "tiny-olmo2", "tiny-smollm3", "tiny-granite",
+                                           "tiny-qwen3moe"),
                          kModelName);
 
 // Its positions turn otherwise in long prompts: what was kept in a short one would be wrong there.

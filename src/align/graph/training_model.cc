@@ -95,7 +95,7 @@ Result<TrainingModel> TrainingModel::create(const Model& model, const TrainingMo
     std::string list;
     for (const std::string& phrase : missing) list += (list.empty() ? "" : "; ") + phrase;
     return fail(ErrorCode::kUnsupported,
-                "this model cannot be trained here, its attention has what training has not: " + list +
+                "this model cannot be trained here, its layers have what training has not: " + list +
                     "; train another model (ranking with this one works)");
   }
   TrainingModel made;

@@ -63,7 +63,8 @@ TEST(TrainingModel, WhatItHasNotIsRefusedByName) {
        {std::pair{"tiny-gemma3", "sliding window of 100 tokens in layers 0,2"},
         std::pair{"tiny-gemma2", "soft-cap of attention logits at 2 in layers 0-1"},
         std::pair{"tiny-mistral-window", "sliding window of 100 tokens in layers 0-1"},
-        std::pair{"tiny-phi4", "longrope positions"}}) {
+        std::pair{"tiny-phi4", "longrope positions"},
+        std::pair{"tiny-qwen3moe", "mixture of 8 experts in layers 0,2-3"}}) {
     const auto model = Model::load(kModels / name, {});
     ASSERT_TRUE(model) << model.error().to_string();
     TrainingModelOptions options;
