@@ -110,7 +110,7 @@ Result<Passage> parse_passage(const Json& value, size_t place) {
     return bad(where + " must be a string or an object with \"text\", found " + value.type_name());
   const Json* text = record_member(value, RecordMember::kText);
   const Json* title = record_member(value, RecordMember::kTitle);
-  if (text == nullptr && title == nullptr) {
+  if (!has_text_member(value) && title == nullptr) {
     return bad(where + " has neither a title nor " + names_of(RecordMember::kText));
   }
   const struct {
