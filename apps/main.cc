@@ -193,6 +193,7 @@ int run(int argc, char** argv) {
       return start_program(program, argv, place);
     }
   }
+  keep_typed_words(std::span(argv, static_cast<size_t>(argc)));
   AppContext context;
   CLI::App root("headwise: re-rank passages by reading the attention heads of a language model");
   root.name("headwise");

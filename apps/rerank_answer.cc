@@ -10,6 +10,7 @@
 #include "common/output.h"
 #include "common/terminal.h"
 #include "engine/statistics_json.h"
+#include "headwise/engine.h"
 #include "rerank_modes.h"
 
 namespace headwise {
@@ -78,6 +79,12 @@ std::string empty_note(int64_t empty, int64_t passages) {
   if (empty == 0) return {};
   return std::to_string(empty) + " of " + std::to_string(passages) +
          (empty == 1 ? " passages is empty and stands last" : " passages are empty and stand last");
+}
+
+std::string none_left_note(const EngineSettings& settings, const Ranking& ranking, size_t passages) {
+  if (!settings.min_score || passages == 0 || !ranking.passages.empty()) return {};
+  return "no passage of " + std::to_string(passages) + " scores " + option_text(settings, "min-score") +
+         " or more (--min-score)";
 }
 
 AnswerFormat answer_format(const RerankFlags& flags, AnswerFormat otherwise) {

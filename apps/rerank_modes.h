@@ -55,6 +55,8 @@ void add_reading(nlohmann::ordered_json& result, bool truncated, bool empty,
                  const std::optional<PassageWindow>& window);
 // "2 of 20 passages are empty and stand last"; empty where none is.
 std::string empty_note(int64_t empty, int64_t passages);
+// "no passage of 20 scores 0.5 or more (--min-score)", or nothing.
+std::string none_left_note(const EngineSettings& settings, const Ranking& ranking, size_t passages);
 
 Result<std::string> format_answer(const Answer& answer, AnswerFormat format);
 // The table for a person: rank, change against the given order, score, bar, text.

@@ -42,6 +42,9 @@ Status rerank_one(const RerankFlags& flags, const AppContext& context) {
       !note.empty()) {
     print_note(context.verb, context.quiet, note);
   }
+  if (const std::string note = none_left_note(flags.engine, *ranking, passages.size()); !note.empty()) {
+    print_note(context.verb, context.quiet, note);
+  }
   const Answer answer{.query_id = flags.query_id.empty() ? "1" : flags.query_id,
                       .query = flags.query,
                       .passages = passages,

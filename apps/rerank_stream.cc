@@ -6,6 +6,7 @@
 //
 //   {"query": "who wrote Emma?", "documents": ["...", {"id": "d2", "title": "...", "text": "..."}]}
 //
+// A request may have an instruction, a kind of score, a least one and a number of passages of its own.
 // A bad request is answered by a line with "error" and the stream goes on; the exit status tells at the end.
 #include <poll.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #include <chrono>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
 
 #include "base/check.h"
@@ -25,6 +27,8 @@
 #include "common/progress_bar.h"
 #include "common/signals.h"
 #include "formats/record_names.h"
+#include "headwise/engine.h"
+#include "headwise/score_kind.h"
 #include "rerank_modes.h"
 
 namespace headwise {
@@ -37,6 +41,11 @@ struct Request {
   std::string query_id;
   std::string query;
   std::vector<Passage> passages;
+  // What this request asks beside the flags.
+  std::string instruction{};
+  std::optional<ScoreKind> score{};
+  std::optional<double> min_score{};
+  size_t top_k = 0;  // 0: all
 };
 
 constexpr int kLookEvery = 100;  // milliseconds
@@ -110,7 +119,7 @@ Result<Passage> parse_passage(const Json& value, size_t place) {
     return bad(where + " must be a string or an object with \"text\", found " + value.type_name());
   const Json* text = record_member(value, RecordMember::kText);
   const Json* title = record_member(value, RecordMember::kTitle);
-  if (text == nullptr && title == nullptr) {
+  if (!has_text_member(value) && title == nullptr) {
     return bad(where + " has neither a title nor " + names_of(RecordMember::kText));
   }
   const struct {
@@ -131,6 +140,31 @@ Result<Passage> parse_passage(const Json& value, size_t place) {
     passage.first_stage_score = score->get<double>();
   }
   return passage;
+}
+
+// What is not as the flags say.
+Status parse_wishes(const Json& json, Request& request) {
+  if (const Json* instruction = field(json, {"instruction"})) {
+    if (!instruction->is_string())
+      return bad(std::string("\"instruction\" must be a string, found ") + instruction->type_name());
+    request.instruction = instruction->get<std::string>();
+  }
+  if (const Json* score = field(json, {"score", "score_scale"})) {
+    const auto kind = parse_score_kind(score->is_string() ? score->get<std::string>() : score->dump());
+    if (!kind) return bad("\"score\": " + kind.error().message());
+    request.score = *kind;
+  }
+  if (const Json* least = field(json, {"min_score"})) {
+    if (!least->is_number())
+      return bad(std::string("\"min_score\" must be a number, found ") + least->type_name());
+    request.min_score = least->get<double>();
+  }
+  if (const Json* top = field(json, {"top_k", "top_n"})) {
+    if (!top->is_number_unsigned())
+      return bad("\"top_k\" must be a whole number of 0 (all) or more, found " + top->dump());
+    request.top_k = top->get<size_t>();
+  }
+  return {};
 }
 
 // Fills in what can be read even when the request is refused, so that the answer can carry its id.
@@ -166,7 +200,8 @@ Status parse_request(const std::string& line, Request& request) {
     if (!passage) return fail(std::move(passage.error()));
     request.passages.push_back(std::move(*passage));
   }
-  return check_ids(request.passages);
+  HW_RETURN_IF_ERROR(check_ids(request.passages));
+  return parse_wishes(json, request);
 }
 
 std::string error_line(const Request& request, int64_t line, const Error& error) {
@@ -180,8 +215,13 @@ std::string error_line(const Request& request, int64_t line, const Error& error)
 Result<std::string> answer_request(Engine& engine, const Request& request, AnswerFormat format) {
   StopOnly stop;
   const auto begun = std::chrono::steady_clock::now();
-  const auto ranking = engine.rank(request.query, request.passages, &stop);
+  RankRequest asked{.query = request.query, .passages = request.passages};
+  asked.instruction = request.instruction;
+  asked.score = request.score;
+  asked.min_score = request.min_score;
+  auto ranking = engine.rank(asked, &stop);
   if (!ranking) return fail(ranking.error());
+  if (request.top_k > 0 && ranking->passages.size() > request.top_k) ranking->passages.resize(request.top_k);
   return format_answer({.query_id = request.query_id,
                         .query = request.query,
                         .passages = request.passages,
@@ -195,7 +235,10 @@ Result<std::string> answer_request(Engine& engine, const Request& request, Answe
 
 Status rerank_stream(const RerankFlags& flags, const AppContext& context) {
   const AnswerFormat format = answer_format(flags, AnswerFormat::kJsonl);
-  auto engine = load_engine(flags.engine);
+  EngineSettings settings = flags.engine;
+  const auto usual_top = static_cast<size_t>(settings.top_k.value_or(0));
+  settings.top_k = 0;  // a request may ask for more than --top-k
+  auto engine = load_engine(settings);
   if (!engine) return fail(std::move(engine.error()));
   const StopSignals signals;
   const bool to_file = !flags.output.empty() && flags.output != "-";
@@ -210,7 +253,7 @@ Status rerank_stream(const RerankFlags& flags, const AppContext& context) {
     ++line_number;
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     ++requests;
-    Request request{.query_id = std::to_string(line_number), .query = {}, .passages = {}};
+    Request request{.query_id = std::to_string(line_number), .query = {}, .passages = {}, .top_k = usual_top};
     Status parsed = parse_request(line, request);
     if (parsed) rank_by_place(flags.engine, request.passages);
     Result<std::string> text = parsed ? answer_request(*engine, request, format)

@@ -13,6 +13,7 @@
 #include "base/utf8.h"
 #include "common/diagnostics.h"
 #include "common/output.h"
+#include "common/program.h"
 #include "common/progress_bar.h"
 #include "common/signals.h"
 #include "common/terminal.h"
@@ -53,8 +54,11 @@ Status check_flags(const SearchFlags& flags) {
         "--queries writes a first-stage run: add --no-rerank, then re-rank it with `headwise rerank "
         "--dataset DIR --run FILE`, which goes on where it stopped");
   }
-  const bool scored = flags.engine.score || flags.engine.min_score || !flags.engine.instruction.empty();
-  if (flags.no_rerank && scored) {
+  const bool scored = is_typed("--score") || is_typed("--min-score");
+  if (explained && scored) {
+    return contradiction("--score and --min-score are for rankings; an explanation splits raw scores");
+  }
+  if (flags.no_rerank && (scored || is_typed("--instruction"))) {
     return contradiction(
         "--score, --min-score and --instruction are for the engine's ranking; leave --no-rerank out");
   }
@@ -198,6 +202,9 @@ Status run_search(const SearchFlags& flags, const AppContext& context) {
     bar.finish();
     if (!ranked) return fail(std::move(ranked.error()));
     ranking = std::move(*ranked);
+    if (const std::string note = none_left_note(flags.engine, ranking, passages->size()); !note.empty()) {
+      print_note(context.verb, context.quiet, note);
+    }
     heads = engine->describe_heads(ranking.heads);
   }
   const Answer answer{.query_id = flags.query_id.empty() ? "1" : flags.query_id,

@@ -20,6 +20,7 @@
 #include "common/signals.h"
 #include "common/value_checks.h"
 #include "engine/options.h"
+#include "rerank/answer.h"
 #include "search/index.h"
 #include "serve/model_engine.h"
 #include "serve/service.h"
@@ -137,6 +138,9 @@ Status run_serve(const ServeFlags& flags, const AppContext& context) {
         "--score relevance: the heads that are read (" + (*engine)->card().heads +
             ") have no fit of it; take raw, softmax or minmax, or fit it with `headwise heads calibrate`");
   }
+  // What other people's clients get where nobody asks.
+  const ScoreKind usual = (*engine)->card().has_relevance ? ScoreKind::kRelevance : ScoreKind::kRaw;
+  HW_RETURN_IF_ERROR(check_min_score(flags.engine.min_score, flags.engine.score.value_or(usual)));
   if (!flags.no_warm_up) HW_RETURN_IF_ERROR(warm_up(**engine));
 
   std::unique_ptr<serve::HttpTransport> transport;

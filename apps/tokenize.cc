@@ -13,6 +13,7 @@
 #include "common/app.h"
 #include "common/model_path.h"
 #include "common/output.h"
+#include "common/program.h"
 #include "common/signals.h"
 #include "headwise/tokenizer.h"
 
@@ -31,7 +32,11 @@ struct TokenizeOptions {
 constexpr size_t kWriteAt = size_t{1} << 16;
 
 Result<Tokenizer> load(const TokenizeOptions& options) {
-  if (!options.tokenizer.empty()) return Tokenizer::load(options.tokenizer);
+  const bool model_typed = is_typed("--model"), tokenizer_typed = is_typed("--tokenizer");
+  if (model_typed && tokenizer_typed) {
+    return fail(ErrorCode::kUsage, "--tokenizer stands in place of --model: give one of the two");
+  }
+  if (!options.tokenizer.empty() && !model_typed) return Tokenizer::load(options.tokenizer);
   const Result<std::filesystem::path> model = resolve_model(options.model);
   HW_RETURN_IF_ERROR(model);
   return Tokenizer::load(*model);
@@ -94,10 +99,9 @@ Status tokenize_lines(const Tokenizer& tokenizer, const TokenizeOptions& options
 
 Action add_tokenize(CLI::App& verb, AppContext&) {
   auto options = std::make_shared<TokenizeOptions>();
-  CLI::Option* model = verb.add_option("--model", options->model, model_help());
+  verb.add_option("--model", options->model, model_help());
   verb.add_option("--tokenizer", options->tokenizer,
-                  "A tokenizer.json, a folder that holds one, or a .gguf file, in place of --model")
-      ->excludes(model);
+                  "A tokenizer.json, a folder that holds one, or a .gguf file, in place of --model");
   verb.add_flag(
       "--special", options->special,
       "Special tokens that stand in the text, such as <|im_end|>, become their ids; without it they are "

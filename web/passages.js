@@ -30,7 +30,9 @@ function member(value, names) {
 function document_of(value) {
   if (typeof value === "string") return { text: value };
   if (value === null || typeof value !== "object" || Array.isArray(value)) return "is no object with a text";
-  const [id, title, text] = [NAMES.id, NAMES.title, NAMES.text].map((names) => member(value, names));
+  const [id, title, known] = [NAMES.id, NAMES.title, NAMES.text].map((names) => member(value, names));
+  const named = Object.keys(value).some((key) => NAMES.text.includes(key.toLowerCase()));
+  const text = known ?? (named || title !== undefined ? "" : undefined); // null: an empty passage
   if (text === undefined) return `has no "text" (it has ${Object.keys(value).join(", ") || "nothing"})`;
   if (typeof text !== "string") return "has a text that is no string";
   if (title !== undefined && typeof title !== "string") return "has a title that is no string";

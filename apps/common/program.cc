@@ -3,10 +3,12 @@
 
 #include "common/program.h"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <exception>
 #include <new>
+#include <vector>
 
 #include "common/diagnostics.h"
 #include "common/settings_file.h"
@@ -37,6 +39,11 @@ std::string plain_words(const std::string& message) {
          wrong_text("a number", message.substr(between + kBetween.size()));
 }
 
+std::vector<std::string>& typed_words() {
+  static std::vector<std::string> words;
+  return words;
+}
+
 // " (from HEADWISE_TOP_K)" where the flag that a message begins with was given by that variable; nothing
 // where it was given on the command line.
 std::string origin_of(const std::string& message, std::span<char* const> words) {
@@ -55,6 +62,14 @@ std::string origin_of(const std::string& message, std::span<char* const> words) 
 }
 
 }  // namespace
+
+void keep_typed_words(std::span<char* const> words) { typed_words().assign(words.begin(), words.end()); }
+
+bool is_typed(std::string_view flag) {
+  return std::any_of(typed_words().begin(), typed_words().end(), [flag](std::string_view word) {
+    return word == flag || (word.starts_with(flag) && word.substr(flag.size()).starts_with('='));
+  });
+}
 
 int report_parse_end(const CLI::App& root, std::string_view verb, const CLI::ParseError& end,
                      std::span<char* const> words) {

@@ -34,19 +34,25 @@ def is_number(value: object) -> bool:
     return hasattr(value, "__float__") and not isinstance(value, (bool, str, bytes))
 
 
+def _missing(value: object) -> bool:
+    """None, and what a data frame has where a cell is empty: NaN, and pandas' NA and NaT."""
+    return value is None or (isinstance(value, float) and value != value) or type(value).__name__ in ("NAType", "NaTType")
+
+
 @lru_cache(maxsize=1024)
 def _meaning(key: str) -> tuple[str, int]:
     return _core.record_key(key)
 
 
 def members(document: Mapping[Any, Any]) -> dict[str, Any]:
-    """The keys that say id, title, text and score: the winner of each by the engine's table of names; None counts as absent."""
+    """The keys that say id, title, text and score: the winner of each by the engine's table of names; None and NaN count as
+    absent, and a text that is one of them as an empty one."""
     best: dict[str, tuple[bool, int, str]] = {}
     for key, value in document.items():
         if not isinstance(key, str) or not key.isascii():
             continue
         member, place = _meaning(key)
-        found = (value is None, place, key)
+        found = (_missing(value), place, key)
         if member and (member not in best or found < best[member]):
             best[member] = found
     return {member: key for member, (_, _, key) in best.items()}
@@ -82,10 +88,9 @@ def read_documents(documents: Iterable[Document], scores: Sequence[float] | None
         if isinstance(document, Mapping):
             found_keys = members(document)
             identity, text, title, score = (document[found_keys[name]] if name in found_keys else None for name in ("id", "text", "title", "score"))
-            if text is None and title is None:
+            if "text" not in found_keys and _missing(title):
                 keys = ", ".join(sorted(map(repr, document))) or "none"
                 raise DataError(f"documents[{index}]: expected {_core.TEXT_NAMES}, or a title; found the keys {keys}")
-            text, title = "" if text is None else text, "" if title is None else title
         elif isinstance(document, tuple):
             if len(document) == 2:
                 identity, text = document
@@ -93,10 +98,12 @@ def read_documents(documents: Iterable[Document], scores: Sequence[float] | None
                 identity, title, text = document
             else:
                 raise DataError(f"documents[{index}]: expected (id, text) or (id, title, text), found {len(document)} values")
+        if text is not document:  # one cell of a record; a document that is None is none
+            text, title, score = "" if _missing(text) else text, "" if _missing(title) else title, None if _missing(score) else score
         if not isinstance(text, str) or not isinstance(title, str):
             what, value = ("text", text) if not isinstance(text, str) else ("title", title)
             raise DataError(f"documents[{index}]: expected str as {what}, found {type(value).__name__}")
-        read.ids.append(str(index) if identity is None else identity)
+        read.ids.append(str(index) if _missing(identity) else identity)
         read.texts.append(text)
         titles.append(title)
         if score is not None and not is_number(score):

@@ -61,6 +61,8 @@ Result<CandidateHit> read_hit(const json& value, const JsonPlace& place) {
     if (!text->is_string())
       return place.fail("the text of candidate " + in_quotes(hit.id) + " is not a string");
     hit.text = text->get<std::string>();
+  } else if (has_text_member(holder)) {
+    hit.text = "";
   }
   if (const json* mark = first_member(value, {"is_supporting"})) {
     hit.relevant = mark->is_boolean() ? mark->get<bool>() : mark->is_number() && mark->get<double>() > 0;

@@ -42,8 +42,12 @@ class RecordReader final : public nlohmann::json_sax<json> {
   Found id, title, text;
   std::string problem;
   bool unwanted = false;
+  bool null_text = false;
 
-  bool null() override { return depth_ > 0 || not_an_object(); }  // absent
+  bool null() override {  // absent
+    null_text = null_text || (depth_ == 1 && key_.member == RecordMember::kText);
+    return depth_ > 0 || not_an_object();
+  }
   bool boolean(bool) override { return wrong_type("true or false"); }
   bool number_integer(number_integer_t value) override { return number(std::to_string(value)); }
   bool number_unsigned(number_unsigned_t value) override { return number(std::to_string(value)); }
@@ -134,6 +138,7 @@ Result<std::optional<JsonRecord>> parse_json_record(std::string_view line,
   for (const Found* found : {&reader.id, &reader.title, &reader.text}) {
     if (!found->problem.empty()) return fail(ErrorCode::kInvalidInput, found->problem);
   }
+  if (!reader.text.value && reader.null_text) reader.text.value = "";
   return std::optional<JsonRecord>(JsonRecord{
       std::move(reader.id.value), std::move(reader.title.value).value_or(""), std::move(reader.text.value)});
 }

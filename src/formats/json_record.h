@@ -15,7 +15,7 @@
 
 namespace headwise {
 
-// What each member is called: formats/record_names.h.
+// What each member is called: formats/record_names.h. A text that is null is there and empty.
 struct JsonRecord {
   std::optional<std::string> id;
   std::string title;

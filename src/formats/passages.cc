@@ -41,7 +41,7 @@ Result<Document> passage_of(const json& value, const JsonPlace& place) {
   }
   const json* text = record_member(value, RecordMember::kText);
   const json* title = record_member(value, RecordMember::kTitle);
-  if (!value.is_object() || (text == nullptr && title == nullptr)) {
+  if (!has_text_member(value) && title == nullptr) {
     return place.fail("expected text, or an object with " + names_of(RecordMember::kText) +
                       ", and optionally '_id' or 'id' and 'title'");
   }

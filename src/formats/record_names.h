@@ -53,4 +53,15 @@ const Json* record_member(const Json& object, RecordMember member) {
   return best;
 }
 
+// Whether the object has a text, be it null: a record whose cell is empty is an empty passage, one that has
+// no member of any such name says nothing of the kind.
+template <typename Json>
+bool has_text_member(const Json& object) {
+  if (!object.is_object()) return false;
+  for (auto at = object.begin(); at != object.end(); ++at) {
+    if (record_key(at.key()).member == RecordMember::kText) return true;
+  }
+  return false;
+}
+
 }  // namespace headwise

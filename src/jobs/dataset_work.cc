@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/fingerprint.h"
 #include "base/near_word.h"
+#include "formats/text_lines.h"
 #include "headwise/dataset.h"
 #include "headwise/qrels.h"
 #include "headwise/run.h"
@@ -86,6 +87,10 @@ Result<DatasetRequest> make_request(const RunQuery& candidates, const Queries& q
   if (query == nullptr) {
     return fail(ErrorCode::kInvalidInput,
                 "query '" + candidates.id + "' of the run is not in the data set's queries");
+  }
+  if (is_blank(query->text)) {  // told before the first of the others is asked, not hours later
+    return fail(ErrorCode::kInvalidInput,
+                "query '" + candidates.id + "' of the run has an empty text: leave it out of the run");
   }
   DatasetRequest request{.number = number, .id = candidates.id, .query = query->text, .passages = {}};
   for (const RunEntry& entry : candidates.entries) {

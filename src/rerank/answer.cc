@@ -4,6 +4,7 @@
 #include "rerank/answer.h"
 
 #include <cmath>
+#include <sstream>
 #include <utility>
 
 #include "base/check.h"
@@ -48,12 +49,26 @@ std::vector<int> best_first(const RerankerOptions& options, std::span<const Scor
   return order;
 }
 
+Status check_min_score(std::optional<double> least, ScoreKind kind) {
+  if (!least) return {};
+  std::ostringstream shown;
+  shown << *least;
+  if (!std::isfinite(*least)) {
+    return fail(ErrorCode::kUsage, "--min-score must be a number; found " + shown.str());
+  }
+  if (kind == ScoreKind::kRaw || *least <= 1.0) return {};
+  return fail(ErrorCode::kUsage, "--min-score: expected 1 or less with --score " +
+                                     std::string(to_string(kind)) + ", whose scores are from 0 to 1; found " +
+                                     shown.str());
+}
+
 Result<AnswerWishes> answer_wishes(const RerankerOptions& options, const RankRequest& request) {
-  HW_RETURN_IF_ERROR(check_min_score(request.min_score));
   if (request.score == ScoreKind::kRelevance && !options.relevance) return relevance_unknown();
-  return AnswerWishes{.score = request.score.value_or(options.score),
-                      .min_score = request.min_score ? request.min_score : options.min_score,
-                      .top_k = options.top_k};
+  const AnswerWishes wishes{.score = request.score.value_or(options.score),
+                            .min_score = request.min_score ? request.min_score : options.min_score,
+                            .top_k = options.top_k};
+  HW_RETURN_IF_ERROR(check_min_score(wishes.min_score, wishes.score));
+  return wishes;
 }
 
 Result<AnswerRules> answer_rules(const RerankerOptions& options, const RankRequest& request) {

@@ -26,13 +26,17 @@ std::vector<int> best_first(const RerankerOptions& options, std::span<const Scor
 // What is said where relevance is asked for and there is no fit: kUsage.
 tl::unexpected<Error> relevance_unknown();
 
+// Of RerankerOptions or RankRequest: kUsage for what is no number, and for more than any score of the kind
+// can be, which would leave nothing.
+Status check_min_score(std::optional<double> least, ScoreKind kind);
+
 // What a request asks of its answer.
 struct AnswerWishes {
   ScoreKind score = ScoreKind::kRaw;
   std::optional<double> min_score;
   int top_k = 0;
 };
-// kUsage for a least score that is no number.
+// kUsage as check_min_score().
 Result<AnswerWishes> answer_wishes(const RerankerOptions& options, const RankRequest& request);
 
 // What an answer is made by beside the scores of the pass. What is wrong with a request is said here, before

@@ -47,11 +47,6 @@ std::vector<int> prompt_order(const RerankerOptions& options, size_t passages, s
   return order;
 }
 
-Status check_min_score(std::optional<double> least) {
-  if (!least || std::isfinite(*least)) return {};
-  return fail(ErrorCode::kUsage, "--min-score must be a number; found " + std::to_string(*least));
-}
-
 Status check_options(const RerankerOptions& options) {
   if (options.filter_after_sum && options.calibration != Calibration::kNa) {
     return fail(ErrorCode::kUsage,
@@ -72,7 +67,7 @@ Status check_options(const RerankerOptions& options) {
   }
   if (!std::isfinite(options.fusion_weight))
     return fail(ErrorCode::kUsage, "the weight of --fuse must be a number");
-  HW_RETURN_IF_ERROR(check_min_score(options.min_score));
+  HW_RETURN_IF_ERROR(check_min_score(options.min_score, options.score));
   HW_RETURN_IF_ERROR(check_relevance(options));
   return check_keep_options(options);
 }

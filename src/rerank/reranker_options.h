@@ -17,8 +17,6 @@ namespace headwise {
 
 // kUsage names both flags.
 Status check_options(const RerankerOptions& options);
-// Of RerankerOptions or RankRequest: kUsage for what is no number.
-Status check_min_score(std::optional<double> least);
 // The request's index of the i-th passage in the prompt.
 std::vector<int> prompt_order(const RerankerOptions& options, size_t passages, std::string_view query);
 

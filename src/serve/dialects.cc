@@ -71,8 +71,9 @@ std::string_view dialect_path_at_end_of(std::string_view path) {
 std::string in_words_of(const Dialect& dialect, std::string_view message) {
   const auto field_of = [&](std::string_view flag) -> std::string {
     if (flag == "instruction") return "instruction";
+    if (flag == "min-score") return "min_score";
+    if (flag == "score") return dialect.takes_options ? "score" : "score_scale";
     if (!dialect.takes_options) return {};
-    if (flag == "score" || flag == "min-score") return flag == "score" ? "score" : "min_score";
     const Option* option = find_option(flag);
     return option != nullptr && option->client ? client_field(*option) : std::string();
   };

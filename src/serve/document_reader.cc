@@ -43,6 +43,13 @@ const ParsedJson* named_field(const ParsedJson& object, const std::string& name)
   return nullptr;
 }
 
+bool has_field(const ParsedJson& object, const std::string& name) {
+  for (auto at = object.begin(); at != object.end(); ++at) {
+    if (same_but_for_case(at.key(), name)) return true;
+  }
+  return false;
+}
+
 // Documents of one list.
 class DocumentReader {
  public:
@@ -88,7 +95,7 @@ class DocumentReader {
   void read_record(const ParsedJson& value, const std::string& place, Passage& passage) {
     const ParsedJson* text = record_member(value, RecordMember::kText);
     const ParsedJson* title = record_member(value, RecordMember::kTitle);
-    if (text == nullptr && title == nullptr) {
+    if (!has_text_member(value) && title == nullptr) {
       return complain(place, " has none of " + names_of(RecordMember::kText) + ", " +
                                  names_of(RecordMember::kTitle) + "; name its fields in \"rank_fields\"");
     }
@@ -105,9 +112,9 @@ class DocumentReader {
   void read_ranked_fields(const ParsedJson& value, const std::string& place, Passage& passage) {
     bool found = false;
     for (const std::string& name : rules_.fields) {
+      found = found || has_field(value, name);
       const ParsedJson* field = named_field(value, name);
       if (field == nullptr) continue;
-      found = true;
       passage.text += (passage.text.empty() ? "" : "\n") + field_text(*field);
     }
     if (!found) complain(place, " has none of the \"rank_fields\"");

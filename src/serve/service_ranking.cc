@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/stopwatch.h"
+#include "rerank/answer.h"
 #include "serve/dialects.h"
 #include "serve/json.h"
 #include "serve/service.h"
@@ -70,10 +71,13 @@ Status settle_score(const Dialect& dialect, const RerankAnswer& answer, RerankRe
     request.score =
         dialect.usual_score == ScoreKind::kRelevance && !known ? ScoreKind::kRaw : dialect.usual_score;
   }
-  if (*request.score != ScoreKind::kRelevance || known) return {};
-  return fail(
-      ErrorCode::kInvalidInput,
-      "relevance is not known: the heads that were read have no fit of it; ask for raw, softmax or minmax");
+  if (*request.score == ScoreKind::kRelevance && !known) {
+    return fail(
+        ErrorCode::kInvalidInput,
+        "relevance is not known: the heads that were read have no fit of it; ask for raw, softmax or minmax");
+  }
+  const Status least = check_min_score(request.min_score, *request.score);
+  return least ? Status{} : fail(least.error().code(), in_words_of(dialect, least.error().message()));
 }
 
 std::string cut_message(const RerankAnswer& answer, const CutRefusal& refusal) {

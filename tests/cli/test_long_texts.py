@@ -79,6 +79,37 @@ def test_the_table_says_what_was_read(headwise):
     assert "[b, cut] Sentence 0" in cut and "1 passage was cut" in cut
 
 
+@pytest.mark.parametrize("record", [{"text": None}, {"text": ""}, {"title": None, "contents": None}, {"Title": " ", "TEXT": None},
+                                    {"text": None, "url": "x"}, {"text": None, "body": None}])
+def test_a_record_with_nothing_in_it_fails_no_other(headwise, record):
+    """In every reader of documents: what a table has where a cell is empty comes as null."""
+    folder = headwise.folder
+    rows = [{"_id": "a", "text": FACTS[1]}, {"_id": "b", **record}]
+    (folder / "corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "queries.jsonl").write_text(json.dumps({"_id": "q", "text": "who wrote Emma?"}) + "\n")
+    (folder / "run").write_text("q Q0 b 1 9 x\nq Q0 a 2 8 x\n")
+    (folder / "candidates.jsonl").write_text(json.dumps({"qid": "q", "query": "who wrote Emma?", "candidates": rows}) + "\n")
+    answers = [headwise(*QUERY, "--documents", "corpus.jsonl", "--format", "trec"), headwise("rerank", "--dataset", ".", "--run", "run"),
+               headwise("rerank", "--run", "candidates.jsonl")]
+    for done in answers:
+        assert done.returncode == 0, done.stderr
+        assert [line.split()[2] for line in done.stdout.splitlines()] == ["a", "b"]
+        assert "1 of 2 passages is empty" in done.stderr
+    assert ask(headwise, [record, FACTS[1]])[0]["empty"]
+    assert json.loads(headwise.ok("search", "--corpus", "corpus.jsonl", "--query", "Emma", "--json"))["results"][0]["id"] == "a"
+    assert "2 passages" in headwise("passages", "build", "--corpus", "corpus.jsonl", "--keep", "kept").stderr
+
+
+@pytest.mark.parametrize("text", ["", " ", None, "\t \t", "\n"])
+def test_a_query_with_nothing_in_it_is_told_before_the_others_run(headwise, collection, text):
+    path = headwise.folder / "set" / "queries.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps({**row, "text": text} if row["_id"] == "q5" else row) + "\n" for row in rows))
+    said = headwise.fails(3, "rerank", *collection)
+    assert "query 'q5' of the run has an empty text: leave it out of the run" in said
+    assert headwise.ok("rerank", *collection, "--queries", "3")  # nobody asks it
+
+
 def test_an_empty_record_does_not_end_a_run(headwise):
     folder = headwise.folder
     (folder / "corpus.jsonl").write_text("".join(json.dumps({"_id": name, "text": text}) + "\n"

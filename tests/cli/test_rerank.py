@@ -260,6 +260,41 @@ def test_a_number_that_no_double_holds_is_the_lines_error(headwise, number):
     assert answers[0]["line"] == 1 and "number overflow" in answers[0]["error"]["message"]
 
 
+@pytest.mark.parametrize("wishes, flags", [
+    ({"instruction": "Find what contradicts the claim."}, ["--instruction", "Find what contradicts the claim."]),
+    ({"score": "minmax"}, ["--score", "minmax"]),
+    ({"score_scale": "softmax", "top_n": 3}, ["--score", "softmax", "--top-k", "3"]),
+    ({"score": "minmax", "min_score": 0.5}, ["--score", "minmax", "--min-score", "0.5"]),
+    ({"top_k": 2, "instruction": None, "min_score": None}, ["--top-k", "2"]),
+])
+def test_a_request_of_a_stream_has_wishes_of_its_own(headwise, wishes, flags):
+    body = {"query": "who wrote Emma?", "documents": FACTS}
+    lines = "".join(json.dumps({**body, **more}) + "\n" for more in (wishes, {}))
+    own, plain = (json.loads(line)["results"] for line in headwise.ok("rerank", "--top-k", "4", stdin=lines).splitlines())
+    asked = json.loads(headwise.ok("rerank", *(["--top-k", "4"] if "--top-k" not in flags else []), *flags, stdin=json.dumps(body)))["results"]
+    assert own == asked != plain and len(plain) == 4
+    [every] = headwise.ok("rerank", "--top-k", "4", stdin=json.dumps({**body, "top_k": 0})).splitlines()
+    assert len(json.loads(every)["results"]) == len(FACTS)
+
+
+@pytest.mark.parametrize("wishes, says", [
+    ({"instruction": 3}, '"instruction" must be a string, found number'),
+    ({"instruction": " "}, "instruction is blank"),
+    ({"score": "percent"}, '"score": expected one of raw, relevance, softmax, minmax; found \'percent\''),
+    ({"score": 0.5}, "found '0.5'"),
+    ({"score": "relevance"}, "relevance needs heads that have a fit of it"),
+    ({"min_score": "0.5"}, '"min_score" must be a number, found string'),
+    ({"min_score": 3, "score": "minmax"}, "expected 1 or less"),
+    ({"top_k": -1}, '"top_k" must be a whole number of 0 (all) or more, found -1'),
+    ({"top_k": 1.5}, "found 1.5"),
+])
+def test_wrong_wishes_are_their_lines_error(headwise, wishes, says):
+    body = {"query": "bees", "documents": FACTS[:2]}
+    done = headwise("rerank", stdin=json.dumps({**body, **wishes}) + "\n" + json.dumps(body) + "\n")
+    first, second = (json.loads(line) for line in done.stdout.splitlines())
+    assert done.returncode == 3 and says in first["error"]["message"] and len(second["results"]) == 2
+
+
 @pytest.mark.parametrize("document, title, text", [
     ({"title": "Emma"}, "Emma", ""),
     ({"Title": "Emma", "Content": "by Austen"}, "Emma", "by Austen"),

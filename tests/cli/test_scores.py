@@ -38,8 +38,10 @@ def test_a_least_score_is_of_the_kind_asked_for(headwise):
     assert hits(headwise, "--min-score", "-1e9") == raw
     assert [hit[0] for hit in hits(headwise, "--score", "minmax", "--min-score", "1")] == [raw[0][0]]
     assert hits(headwise, "--min-score", "1e9") == []
-    table = headwise.ok(*QUERY[:-1], "--min-score", "1e9", stdin=LINES)  # a table without a line is one
-    assert table.splitlines()[0] == "who wrote Emma?"
+    table = headwise(*QUERY[:-1], "--min-score", "1e9", stdin=LINES)  # a table without a line is one, and says why
+    assert table.returncode == 0 and table.stdout.splitlines()[0] == "who wrote Emma?"
+    assert "no passage of 6 scores 1e+09 or more (--min-score)" in table.stderr
+    assert headwise(*QUERY, "--min-score", "-1e9", stdin=LINES).stderr == ""
 
 
 @pytest.mark.parametrize("flags, says", [
@@ -48,6 +50,8 @@ def test_a_least_score_is_of_the_kind_asked_for(headwise):
     (["--min-score", "1,5"], "--min-score: expected a number; found '1,5'"),
     (["--min-score", ""], "--min-score: expected a value; found none"),
     (["--min-score", "0x10"], "--min-score: expected a number; found '0x10'"),
+    (["--score", "softmax", "--min-score", "1.01"], "--min-score: expected 1 or less with --score softmax, whose scores are from 0 to 1; found 1.01"),
+    (["--min-score", "50", "--score", "minmax"], "--min-score: expected 1 or less with --score minmax"),
     (["--score", "percent"], "--score: expected one of raw, relevance, softmax, minmax; found 'percent'"),
     (["--score", "SOFTMAX"], "--score: expected one of raw, relevance, softmax, minmax; found 'SOFTMAX'"),
     (["--score", "relevance"], "relevance needs heads that have a fit of it"),  # nobody fitted the tiny model

@@ -287,6 +287,14 @@ def test_a_question_that_nothing_answers(headwise, facts):
         assert "no document has a word of the query" in done.stderr
 
 
+@pytest.mark.parametrize("variables", [{"HEADWISE_SCORE": "minmax"}, {"HEADWISE_MIN_SCORE": "0.5"}, {"HEADWISE_INSTRUCTION": "Find."}])
+def test_what_is_set_for_every_run_contradicts_nothing(headwise, facts, variables):
+    asked = ["search", "--corpus", facts, "--query", "moon", "--model", TINY]
+    assert found(headwise, "--corpus", facts, "--query", "moon")
+    for more in (["--no-rerank"], ["--explain"]):
+        assert headwise.ok(*asked, *more, env=variables)
+
+
 def test_odd_text(headwise, tmp_path):
     texts = ["Ünïcödé NAÏVE 漢字 🐝", "x" * 5000 + " bee", "nul\0byte bee", "under_score"]
     (tmp_path / "odd.jsonl").write_text("".join(json.dumps({"id": str(place), "text": text}) + "\n" for place, text in enumerate(texts)))
@@ -302,6 +310,8 @@ def test_odd_text(headwise, tmp_path):
     (2, ["--corpus", "facts.txt", "--queries", "q.tsv"], ["--no-rerank", "headwise rerank"]),
     (2, ["--corpus", "facts.txt", "--query", "a", "--no-rerank", "--explain"], ["--explain and --report need the engine"]),
     (2, ["--corpus", "facts.txt", "--query", "a", "--explain", "--format", "trec"], ["--format is for rankings"]),
+    (2, ["--corpus", "facts.txt", "--query", "a", "--explain", "--score", "minmax"], ["--score and --min-score are for rankings"]),
+    (2, ["--corpus", "facts.txt", "--query", "a", "--report", "p.html", "--min-score", "0"], ["an explanation splits raw scores"]),
     (2, ["--corpus", "facts.txt", "--query", "a", "--depth", "0"], ["--depth"]),
     (3, ["--corpus", "nowhere", "--query", "a"], ["there is no file or folder 'nowhere'"]),
     (3, ["--corpus", "empty", "--query", "a"], ["neither corpus.jsonl nor a text file"]),

@@ -4,7 +4,7 @@
 import json
 
 import pytest
-from where import ROOT
+from where import ROOT, TINY
 
 FIXTURES = ROOT / "tests" / "data" / "tokenizer"
 LLAMA = FIXTURES / "llama2" / "tokenizer.json"
@@ -85,4 +85,17 @@ def test_bad_files(headwise, tmp_path):
 
 
 def test_tokenizer_and_model_exclude_each_other(headwise):
-    assert "--model" in headwise.fails(2, "tokenize", "--tokenizer", LLAMA, "--model", "x", stdin="")
+    said = headwise.fails(2, "tokenize", "--tokenizer", LLAMA, "--model=x", stdin="")
+    assert "--tokenizer stands in place of --model: give one of the two" in said
+
+
+def test_what_is_set_for_every_run_excludes_nothing(headwise, tmp_path):
+    """The word of the command line counts, wherever the other one comes from."""
+    typed = ["tokenize", "--tokenizer", LLAMA]
+    ids = headwise.ok(*typed, stdin="Licensed\n")
+    assert headwise.ok(*typed, stdin="Licensed\n", env={"HEADWISE_MODEL": "no/such"}) == ids
+    (tmp_path / "settings.toml").write_text('model = "no/such"\n')
+    assert headwise.ok(*typed, "--config", "settings.toml", stdin="Licensed\n") == ids
+    assert headwise.ok("tokenize", stdin="Licensed\n", env={"HEADWISE_MODEL": "no/such", "HEADWISE_TOKENIZER": LLAMA}) == ids
+    other = headwise.ok("tokenize", "--model", TINY, stdin="Licensed\n", env={"HEADWISE_TOKENIZER": LLAMA})
+    assert other == headwise.ok("tokenize", "--tokenizer", TINY, stdin="Licensed\n") != ids

@@ -85,6 +85,8 @@ def test_a_broken_line_is_named_and_chosen(tiny, open_page, passages, says, chos
 @pytest.mark.parametrize("passages, titles", [
     ('[{"text": "Emma", "title": "A"}, {"id": "c", "_id": "b", "contents": "Moon"}, "bees"]', {"A", "b", "Passage 3"}),
     ('{"page_content": "Emma", "Title": "A"}\n{"text": null, "body": "Moon", "docno": "m"}', {"A", "m"}),
+    ('{"Title": "A"}\n{"text": null, "id": "b"}\n{"text": "Emma", "id": "c", "title": null}', {"A", "b", "c"}),
+    ('[{"title": "A", "text": null}, {"BODY": null, "id": "b"}, "Emma"]', {"A", "b", "Passage 3"}),
     ("{x | x > 0} is a set\n[1] is a reference\n{\"text\": \"Emma\", \"id\": 7}", {"Passage 1", "Passage 2", "7"}),
 ])
 def test_what_is_json_and_what_only_looks_like_it(tiny, open_page, passages, titles):

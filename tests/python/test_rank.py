@@ -4,9 +4,11 @@
 import json
 import pickle
 import subprocess
+from unittest.mock import ANY
 
 import headwise
 import numpy
+import pandas
 import pytest
 from conftest import ENVIRONMENT, FACTS, LOW, ROOT
 
@@ -179,6 +181,14 @@ def test_passages_are_kept_and_scores_stay(model):
     ({"title": "a title alone"}, "0", "a title alone", "", {}),
     ({"id": None, "docno": 7, "text": None, "page_content": "x", "lang": "en"}, 7, "", "x", {"id": None, "text": None, "lang": "en"}),
     ({"ID": "upper", "docid": "lower", "body": "x", 5: "five"}, "lower", "", "x", {"ID": "upper", 5: "five"}),
+    # A cell with nothing in it, as records of a data frame have it.
+    ({"id": "a", "text": None}, "a", "", "", {}),
+    ({"id": "a", "text": float("nan"), "score": float("nan")}, "a", "", "", {}),
+    ({"docno": "a", "title": float("nan"), "text": "x"}, "a", "", "x", {}),
+    ({"docno": numpy.nan, "text": numpy.float64("nan"), "body": "x"}, "0", "", "x", {"text": ANY}),
+    ({"docno": pandas.NA, "title": pandas.NaT, "contents": pandas.NA}, "0", "", "", {}),
+    (("a", None), "a", "", "", {}),
+    (("a", float("nan"), "x"), "a", "", "x", {}),
 ])
 def test_the_names_of_all_readers(reranker, document, hit_id, title, text, metadata):
     hit = min(reranker.rank("a question", [document, "another"]), key=lambda hit: hit.index)

@@ -164,6 +164,25 @@ TEST(Answer, ARequestsOwnWishesWin) {
   const AnswerWishes asked = answer_wishes(options, request).value();
   EXPECT_EQ(asked.score, ScoreKind::kRaw);
   EXPECT_EQ(asked.min_score, -2.0);
+  // More than any score of the kind can be, whoever says which.
+  request.min_score = 1.5;
+  EXPECT_TRUE(answer_wishes(options, request)) << "raw";
+  for (const ScoreKind kind : {ScoreKind::kSoftmax, ScoreKind::kMinmax}) {
+    request.score = kind;
+    const auto refused = answer_wishes(options, request);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code(), ErrorCode::kUsage);
+    EXPECT_EQ(refused.error().message(), "--min-score: expected 1 or less with --score " +
+                                             std::string(to_string(kind)) +
+                                             ", whose scores are from 0 to 1; found 1.5");
+  }
+  request.score.reset();
+  EXPECT_FALSE(answer_wishes(options, request)) << "softmax, as the options say";
+  request.score = ScoreKind::kMinmax;
+  for (const double least : {1.0, 0.0, -3.0}) {
+    request.min_score = least;
+    EXPECT_TRUE(answer_wishes(options, request)) << least;
+  }
   for (const double wrong : {std::nan(""), HUGE_VAL, -HUGE_VAL}) {
     request.min_score = wrong;
     const auto refused = answer_wishes(options, request);

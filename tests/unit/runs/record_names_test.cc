@@ -38,6 +38,12 @@ constexpr Case kCases[] = {
      "later in the alphabet is earlier"},
     {R"({"TEXT":"earlier","id":"i","Text":"x"})", "i", "", "earlier"},
     {R"({"id":"i","Title":"only a title"})", "i", "only a title", ""},
+    // A text that is null is there and empty: what a table has where a cell is missing.
+    {R"({"id":"i","text":null})", "i", "", ""},
+    {R"({"CONTENTS":null,"id":"i"})", "i", "", ""},
+    {R"({"id":"i","title":null,"text":null,"body":null})", "i", "", ""},
+    {R"({"id":"i","t\u0065xt":null,"metadata":{"text":"no"}})", "i", "", ""},
+    {R"({"id":"i","text":null,"title":"T"})", "i", "T", ""},
 };
 
 TEST(RecordNames, ALineOfACollection) {
@@ -97,6 +103,20 @@ TEST(RecordNames, OnlyTheWinnersTypeCounts) {
   EXPECT_THAT(problem(R"({"id":1.5,"text":"x"})"), HasSubstr("under 'id', found a fraction"));
   EXPECT_THAT(problem(R"({"id":1e400,"text":"x"})"), HasSubstr("number overflow"));
   EXPECT_EQ(problem(R"({"_id":"i","id":{"$oid":"507f"},"text":"x","body":7})"), "no error");
+}
+
+// Nothing under any name for the text is another matter: its maker calls it otherwise.
+TEST(RecordNames, ATextUnderNoKnownNameIsToldAndNotEmpty) {
+  for (const char* line : {R"({"id":"i"})", R"({"id":"i","title":null})", R"({"id":"i","abstract":null})",
+                           R"({"id":"i","metadata":{"text":null}})", R"({"id":"i","passages":[null]})"}) {
+    const auto record = parse_json_record(line, std::nullopt);
+    ASSERT_TRUE(record && *record) << line;
+    EXPECT_FALSE((*record)->text) << line;
+    EXPECT_FALSE(parse_passages(line, "x.jsonl")) << line;
+    EXPECT_FALSE(
+        parse_candidates(R"({"qid":"q","query":"who?","candidates":[)" + std::string(line) + "]}", "x.jsonl"))
+        << line;
+  }
 }
 
 TEST(RecordNames, ForMessages) {

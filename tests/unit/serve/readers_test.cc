@@ -106,6 +106,9 @@ TEST(Documents, MayBeRecordsOfAnyMaker) {
       {R"([{"page_content": "b", "metadata": {"source": 1}}])", "", "b"},
       {R"([{"TEXT": "b", "TITLE": null}])", "", "b"},
       {R"([{"text": null, "contents": "b"}])", "", "b"},
+      {R"([{"text": null}])", "", ""},
+      {R"([{"Content": null, "title": "t"}])", "t", ""},
+      {R"([{"text": null, "title": null, "id": "1"}])", "", ""},
       {R"([{"content": [{"type": "text", "text": "b"}, {"type": "text", "text": "c"}]}])", "", "b\nc"},
   };
   for (const auto& row : rows) {
@@ -133,7 +136,8 @@ TEST(Documents, RankFieldsChooseAndOrder) {
               {{"author", "title"}, "Austen\nEmma"},
               {{"AUTHOR", "none", "missing"}, "Austen"},
               {{"year", "title"}, "1815\nEmma"},
-              {{"words"}, "a\nb"}};
+              {{"words"}, "a\nb"},
+              {{"missing", "none"}, ""}};
   for (const auto& row : rows) {
     const auto read = documents(kBook, row.names);
     ASSERT_TRUE(read) << row.text << read.error().message();

@@ -194,6 +194,17 @@ TEST(Service, LeavesOutWhatScoresLess) {
       results(
           R"({"query": "q", "documents": ["a", "bbb", "cc"], "min_score": 0.5, "score_scale": "minmax"})"),
       2U);
+  const auto refused = [&](const char* body, const char* path) {
+    return service.handle(post(body, path)).body;
+  };
+  EXPECT_NE(refused(R"({"query": "q", "documents": ["a"], "min_score": 1.5, "score_scale": "softmax"})",
+                    "/v1/rerank")
+                .find(R"(\"min_score\": expected 1 or less with \"score_scale\" softmax)"),
+            std::string::npos);
+  EXPECT_NE(refused(R"({"query": "q", "documents": ["a"], "score": "minmax"})", "/v1/headwise/rerank")
+                .find(R"(\"min_score\": expected 1 or less with \"score\" minmax)"),
+            std::string::npos)
+      << "the server's own";
   // Pairs are all answered.
   EXPECT_EQ(results(R"({"text_1": "q", "text_2": ["a", "bbb", "cc"]})", "/score"), 3U);
 }
