@@ -161,7 +161,7 @@ def main() -> None:
     fixture = json.loads(FIXTURE.read_text())
     ids = fixture["query"]["ids"][: arguments.tokens]
     report = {
-        "task": "one prefill, SmolLM2-135M-Instruct Q4_1, one query with 20 passages, list, full depth",
+        "task": f"one prefill, {arguments.gguf.stem}, one query with 20 passages, list, full depth",
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"), "commit": text_of(["git", "describe", "--always", "--dirty", "--abbrev=12"]),
         "machine": machine(arguments.threads), "python": platform.python_version(), "system_compiler": text_of(["c++", "--version"]).split("\n")[0],
         "rounds": arguments.rounds, "prompt_tokens": len(ids), "left_out": {}, "contenders": {},
