@@ -39,7 +39,7 @@ Status check_experts(const ModelConfig& config) {
     int64_t largest;
   } bounds[] = {{"the number of experts", config.experts, 1024},
                 {"the number of experts that a token uses", config.experts_used, config.experts},
-                {"the experts' width", config.expert_width, int64_t{1} << 17}};
+                {"the experts' width", config.expert_width, int64_t{1} << 16}};
   for (const auto& [what, value, largest] : bounds) {
     if (value >= 1 && value <= largest) continue;
     return fail(ErrorCode::kInvalidInput, std::string(what) + " is " + std::to_string(value) +

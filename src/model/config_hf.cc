@@ -124,6 +124,7 @@ Status read_experts(const Json& json, const ModelFamily& family, ModelConfig& co
       store(integer(json, "num_experts_per_tok", family.default_experts_used), config.experts_used));
   HW_RETURN_IF_ERROR(
       store(integer(json, "moe_intermediate_size", family.default_expert_width), config.expert_width));
+  if (config.experts == 0) config.experts_used = config.expert_width = 0;
   return store(boolean(json, "norm_topk_prob", false), config.shares_of_used);
 }
 

@@ -14,6 +14,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (config->heads < 1 || config->kv_heads < 1 || config->heads % config->kv_heads != 0) std::abort();
   if (__builtin_mul_overflow(config->vocabulary, config->width, &product)) std::abort();
   if (__builtin_mul_overflow(config->ffn_width * config->width, config->layers * 64, &product)) std::abort();
+  const int64_t in_experts = config->experts * config->expert_width * config->width;
+  if (__builtin_mul_overflow(in_experts, config->layers * 64, &product)) std::abort();
+  if (config->experts_used > config->experts) std::abort();
   if (!(config->norm_epsilon > 0) || !(config->rope_theta > 0) || !(config->rope_scaling.factor > 0))
     std::abort();
   return 0;

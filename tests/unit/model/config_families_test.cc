@@ -203,7 +203,9 @@ TEST(HfConfig, Qwen3MoesExperts) {
   json["num_local_experts"] = json["num_experts"];
   json.erase("num_experts");
   EXPECT_EQ(read(json).experts, 16);
-  EXPECT_EQ(read(with(json, "num_local_experts", 0)).experts, 0);
+  config = read(with(json, "num_local_experts", 0));
+  EXPECT_EQ(config.experts, 0);
+  EXPECT_EQ(config.expert_width, 0);
   // A window, if used, is every layer's.
   EXPECT_THAT(windows_of(with(json, "sliding_window", 128)).first, IsEmpty());
   json["use_sliding_window"] = true;
