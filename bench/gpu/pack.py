@@ -43,7 +43,7 @@ def main() -> None:
     out: Path = arguments.out
     shutil.rmtree(out, ignore_errors=True)
     (out / "lib").mkdir(parents=True)
-    copied(BUILD / "bench" / "headwise_gpu", out / "headwise_gpu")
+    copied(BUILD / "headwise_gpu", out / "headwise_gpu")
     listed = subprocess.run(["ldd", str(out / "headwise_gpu")], capture_output=True, text=True, check=True).stdout
     for name, path in re.findall(r"^\s*(\S+) => (\S+)", listed, re.MULTILINE):
         if not OF_THE_SYSTEM.match(name):

@@ -41,7 +41,7 @@ struct PassWish {
   std::span<const HeadId> heads;
   bool full_depth = false;
   bool keep = false;
-  std::span<const GivenSegment> given;
+  std::span<const GivenSegment> given{};
 };
 // Throws std::runtime_error with the decoder's words.
 PassOutcome run_pass(Decoder& decoder, const Request& request, const PassWish& wish);

@@ -59,7 +59,8 @@ else
   fi
 fi
 
-step check 120 "$gpu" check "${families[@]}" ${dry:-"$pack/smollm2-12.gguf"}
+[ -n "$dry" ] || families+=("$pack/smollm2-12.gguf")
+step check 120 "$gpu" check "${families[@]}"
 if [ -z "$dry" ] && command -v compute-sanitizer > /dev/null; then
   for tool in memcheck racecheck; do
     step "$tool" 60 compute-sanitizer --tool "$tool" --error-exitcode 9 "$gpu" check "$models/tiny-qwen3"

@@ -32,7 +32,8 @@ def test_a_device_ranks_as_the_processor_does(headwise, model):
 
 def test_what_leaves_the_bits_alone(headwise):
     bits = results(headwise, "--device", "cuda")
-    for flags in (["--device", "cuda:0"], ["--precision", "bf16"], ["--precision", "auto"], ["--threads", "1"], ["--full-depth"],
+    assert results(headwise, "--device", "cuda:0") == bits
+    for flags in (["--precision", "bf16"], ["--precision", "auto"], ["--threads", "1"], ["--full-depth"],
                   ["--weights", "fp32"], ["--keep-memory", "64M"]):
         assert results(headwise, "--device", "cuda", *flags) == bits, flags
     assert results(headwise, env={"HEADWISE_DEVICE": "cuda"}) == bits
@@ -76,7 +77,7 @@ def test_a_model_that_does_not_fit_is_refused_with_figures(headwise):
 
 def test_a_lost_device(headwise, tmp_path):
     (tmp_path / "failure").write_text("lost")
-    said = refused(headwise, 1, "--device", "cuda", env={"HEADWISE_FAKE_FAILURE": tmp_path / "failure"})
+    said = refused(headwise, 3, "--device", "cuda", env={"HEADWISE_FAKE_FAILURE": tmp_path / "failure"})
     assert "does not answer any more: start headwise again" in said
 
 
