@@ -75,7 +75,11 @@ int report_parse_end(const CLI::App& root, std::string_view verb, const CLI::Par
                      std::span<char* const> words) {
   if (dynamic_cast<const CLI::Success*>(&end) != nullptr) return root.exit(end);
   if (dynamic_cast<const CLI::FileError*>(&end) != nullptr) {
-    return report_error(verb, Error(ErrorCode::kNotFound, std::string("--config: ") + end.what()));
+    const std::string what = end.what();
+    const std::string file = what.substr(0, what.find(" was not readable"));
+    return report_error(verb, Error(ErrorCode::kNotFound, "--config: cannot read '" + file +
+                                                              "': expected a file of settings such as "
+                                                              "top-k = 3"));
   }
   const std::string message = plain_words(end.what());
   const bool of_a_value = dynamic_cast<const CLI::ValidationError*>(&end) != nullptr ||

@@ -192,7 +192,8 @@ def test_a_bad_settings_file_names_the_line(headwise, tmp_path, text, message):
 
 
 def test_a_missing_settings_file(headwise):
-    assert "nowhere.toml" in headwise.fails(3, "rerank", "--config", "nowhere.toml")
+    said = headwise.fails(3, "rerank", "--config", "nowhere.toml")
+    assert said.startswith("headwise rerank: --config: cannot read 'nowhere.toml': expected a file of settings such as top-k = 3")
     assert "nowhere.toml" in headwise.fails(3, "rerank", env={"HEADWISE_CONFIG": "nowhere.toml"})
 
 
