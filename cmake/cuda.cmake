@@ -45,3 +45,4 @@ set_target_properties(headwise_cuda PROPERTIES LINKER_LANGUAGE CXX LIBRARY_OUTPU
                                                INSTALL_RPATH "$ORIGIN/../nvidia/cu13/lib")
 target_link_libraries(headwise_cuda PRIVATE ${HEADWISE_CUDART} ${HEADWISE_CUBLASLT})
 target_link_options(headwise_cuda PRIVATE -Wl,--no-undefined)
+install(TARGETS headwise_cuda LIBRARY DESTINATION lib/headwise COMPONENT cuda)

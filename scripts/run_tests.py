@@ -209,6 +209,7 @@ def pytest(name: str, *arguments: str, interpreter: str = sys.executable, jobs: 
 
 
 INSTALL_FILES = ("tests/e2e/test_install.py", "tests/e2e/test_packages.py", "tests/e2e/test_scripts.py")
+CUDA_FILE = "tests/e2e/test_cuda_library.py"
 
 
 def command_line_tests() -> Counts:
@@ -226,11 +227,24 @@ def client_tests() -> Counts:
 
 
 def peer_tests() -> Counts:
-    return pytest("peers", "tests/e2e", *(f"--ignore={name}" for name in INSTALL_FILES))
+    return pytest("peers", "tests/e2e", *(f"--ignore={name}" for name in (*INSTALL_FILES, CUDA_FILE)))
 
 
 def install_tests() -> Counts:
     return pytest("install", *INSTALL_FILES)
+
+
+def cuda_tests() -> Counts:
+    """The library for cards, compiled and linked where no card is; nvcc is fetched where there is none."""
+    began = time.monotonic()
+    built = (shutil.which("nvcc") is not None or logged("cuda-fetch", sys.executable, "scripts/fetch_cuda.py")) \
+        and logged("cuda-configure", "cmake", "-G", "Ninja", "-B", "build/cuda-library", "-DCMAKE_BUILD_TYPE=Release", "-DHEADWISE_CUDA=ON", "-DHEADWISE_ALIGN=OFF") \
+        and logged("cuda-build", "ninja", "-C", "build/cuda-library", "headwise_cuda") and build("release", "headwise_cli")
+    if not built:
+        return Counts(failed=1, notes=["failed: building libheadwise_cuda.so"])
+    counts = Counts(passed=1, building=time.monotonic() - began)
+    counts.add(pytest("cuda", CUDA_FILE, jobs="0"))
+    return counts
 
 
 SCALE_FILES = ("tests/python/test_scale_ray.py", "tests/python/test_scale_spark.py", "tests/python/test_scale_slurm.py")
@@ -305,6 +319,7 @@ SECTIONS = [
     Section("python", "pytest: the Python package and its adapters against the binary", python_tests, "default"),
     # Ray gives its workers a low priority: beside compilers they would stand still.
     Section("scale-out", "pytest: Ray, Spark and Slurm on loopback write the file of one process", scale_out_tests, "slow"),
+    Section("cuda", "libheadwise_cuda.so compiles and links for sm_80, sm_90 and sm_100, and says where there is no driver", cuda_tests, "slow"),
     Section("clients", "pytest: other people's clients, schemathesis and a browser against the server", client_tests, "slow", "waiting"),
     Section("asan", "the same tests under AddressSanitizer and UndefinedBehaviorSanitizer", sanitizer_tests("dev"), "slow", "compiling"),
     Section("tsan", "the same tests under ThreadSanitizer", sanitizer_tests("tsan"), "slow", "compiling"),

@@ -30,6 +30,7 @@ PUBLIC_STRATUM = {
     "tokenizer.h": "tokenizer",
     "model.h": "model",
     "decoder_description.h": "decoder",
+    "device_choice.h": "base",
     "head_selection.h": "model",
     "reranker.h": "rerank",
     "score_kind.h": "rerank",

@@ -11,9 +11,10 @@
 namespace headwise {
 
 struct DecoderDescription {
-  std::string backend;          // "cpu"
-  std::string precision;        // of the linear products: "fp32"
-  std::string instruction_set;  // "scalar", "avx2", "avx512"
+  std::string backend;    // "cpu", "cuda"
+  std::string precision;  // of the linear products: "fp32"
+  // "scalar", "avx2", "avx512"; of a card its name, architecture, driver and library of products.
+  std::string instruction_set;
   // Raised whenever the bits of a backend's results change: what another one kept or wrote is not gone on
   // with.
   int arithmetic = 2;

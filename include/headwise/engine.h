@@ -22,6 +22,7 @@
 #include <string_view>
 #include <vector>
 
+#include "headwise/device_choice.h"
 #include "headwise/error.h"
 #include "headwise/explanation.h"
 #include "headwise/home.h"
@@ -55,6 +56,7 @@ struct EngineSettings {
   std::string adapter{};  // a folder with a LoRA adapter (heads.json in it is its default set), "none",
                           // "default": the one that ships; empty: that one with its own heads alone
   std::optional<ModelOptions::Weights> weights{};
+  std::optional<DeviceChoice> device{};
   std::optional<Precision> precision{};
   std::optional<int> threads{};
   std::string heads{};   // "default", "all", "8..11", "13-18,14-2", a file, or a name of the catalogue

@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "headwise/decoder_description.h"
+#include "headwise/device_choice.h"
 #include "headwise/error.h"
 #include "headwise/head_selection.h"
 #include "headwise/keep.h"
@@ -76,6 +77,7 @@ struct RerankerOptions {
   std::optional<RelevanceFit> relevance;  // of these heads and how they are read; not with a fusion
   int top_k = 0;                          // passages returned, 0: all
   int threads = 0;                        // 0: the usable cores
+  DeviceChoice device;                    // where passes run
   bool full_depth = false;        // run every layer even when the heads read lie lower; for tests and timings
   int64_t max_prompt_tokens = 0;  // 0: the model's context
   KeepOptions keep;               // of passages between requests; with kBlocks alone

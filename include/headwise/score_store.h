@@ -50,7 +50,7 @@ struct StoreManifest {
   std::optional<int> max_tokens{};
   std::optional<std::string> long_passages{};  // "cut", "chunk"
   std::optional<int> max_windows{};            // of a passage, with "chunk"
-  std::optional<std::string> precision{};      // of the linear layers: "fp32"
+  std::optional<std::string> precision{};      // of the linear layers: "fp32"; "cuda bf16" of a card
   int depth = 0;
   std::string dataset;   // folder's name, for people
   std::string headwise;  // version that wrote it

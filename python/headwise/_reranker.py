@@ -50,7 +50,7 @@ class Reranker:
                  min_score: float | None = None, keep_memory: int | str | None = None, keep: Path | None = None,
                  keep_store_bytes: int | str | None = None, keep_second_sight: bool = False, keep_type: str | None = None,
                  keep_budget: float | str | None = None, threads: int | None = None, weights: str | None = None, precision: str | None = None,
-                 full_depth: bool = False) -> None:
+                 device: str | None = None, full_depth: bool = False) -> None:
         given = {
             "model": model, "heads": heads, "router": router, "adapter": adapter, "encoding": encoding,
             "calibration": calibration, "token_filter": token_filter, "filter_after_sum": filter_after_sum, "rows": rows,
@@ -59,7 +59,8 @@ class Reranker:
             "max_prompt_tokens": max_prompt_tokens, "block_span": block_span, "instruction": instruction, "score": score,
             "min_score": min_score, "keep_memory": keep_memory, "keep": keep, "keep_store_bytes": keep_store_bytes,
             "keep_second_sight": keep_second_sight, "keep_type": keep_type,
-            "keep_budget": keep_budget, "threads": threads, "weights": weights, "precision": precision, "full_depth": full_depth,
+            "keep_budget": keep_budget, "threads": threads, "weights": weights, "precision": precision,
+            "device": device, "full_depth": full_depth,
         }
         self._start({name: setting(name, value) for name, value in given.items() if value is not None})
 

@@ -16,7 +16,7 @@ from ._values import text
 # Keyword -> (values that ask for nothing, what is said of others; "": nothing). Constructor, predict and rank alike.
 _QUIET: tuple[Any, ...] = (None, False, "", {}, [])
 _SAID: dict[str, tuple[tuple[Any, ...], str]] = {
-    "device": ((*_QUIET, "cpu"), "headwise runs on the CPU"),
+    "device": ((*_QUIET, "cpu"), "headwise runs on the CPU; for a card pass Reranker(model, device=\"cuda\") in the place of the model"),
     "backend": ((*_QUIET, "torch"), "headwise has an engine of its own"),
     "model_kwargs": (_QUIET, "the file says what the model is; `weights` chooses its precision"),
     "automodel_args": (_QUIET, "the file says what the model is; `weights` chooses its precision"),

@@ -134,4 +134,27 @@ std::string write_fusion(const FusionChoice& choice) {
   return write_number(choice.weight);
 }
 
+Result<DeviceChoice> read_device(const Option& option, std::string_view text) {
+  constexpr std::string_view kCuda = "cuda";
+  DeviceChoice choice;
+  if (text == "cpu") return choice;
+  choice.kind = DeviceChoice::Kind::kCuda;
+  if (text == kCuda) return choice;
+  if (!text.starts_with(kCuda) || text[kCuda.size()] != ':')
+    return wrong_value(option, option.expected, text);
+  const std::string_view number = text.substr(kCuda.size() + 1);
+  const bool digits = !number.empty() && number.find_first_not_of("0123456789") == std::string_view::npos;
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), choice.ordinal);
+  if (!digits || error != std::errc()) return wrong_value(option, option.expected, text);
+  return choice;
+}
+
+std::string device_kind(const DeviceChoice& choice) {
+  return choice.kind == DeviceChoice::Kind::kCpu ? "cpu" : "cuda";
+}
+
+std::string write_device(const DeviceChoice& choice) {
+  return device_kind(choice) + (choice.ordinal > 0 ? ":" + std::to_string(choice.ordinal) : "");
+}
+
 }  // namespace headwise

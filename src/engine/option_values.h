@@ -40,6 +40,11 @@ std::string write_budget(const KeepBudget& budget);
 std::string write_size(uint64_t bytes);
 Result<FusionChoice> read_fusion(const Option& option, std::string_view text);
 std::string write_fusion(const FusionChoice& choice);
+// "cpu", "cuda", "cuda:1".
+Result<DeviceChoice> read_device(const Option& option, std::string_view text);
+std::string write_device(const DeviceChoice& choice);
+// Of what decides: no number.
+std::string device_kind(const DeviceChoice& choice);
 std::vector<std::string> fusion_words();
 
 template <typename T>
@@ -116,6 +121,19 @@ struct ValueType<FusionChoice> {
   }
   static std::string write(const FusionChoice& value) { return write_fusion(value); }
   static nlohmann::ordered_json json(const FusionChoice& value) { return write_fusion(value); }
+};
+
+template <>
+struct ValueType<DeviceChoice> {
+  static constexpr OptionKind kind = OptionKind::kText;
+  static constexpr const char* type = "TEXT";
+  // Examples: a card has any number.
+  static std::vector<std::string> words() { return {"cpu", "cuda", "cuda:1"}; }
+  static Result<DeviceChoice> read(const Option& option, std::string_view text) {
+    return read_device(option, text);
+  }
+  static std::string write(const DeviceChoice& value) { return write_device(value); }
+  static nlohmann::ordered_json json(const DeviceChoice& value) { return device_kind(value); }
 };
 
 // Choices of a table of words.

@@ -77,14 +77,25 @@ constexpr Option kOptions[] = {
      .value = value_of<&S::weights>(),
      .fallback = "stored",
      .help = "Keep the weights as 'stored' (less memory) or as 'fp32' (faster); scores are the same"},
+    // The number of a card changes nothing: its name stands in headers.
+    {.name = "device",
+     .group = kModel,
+     .value = value_of<&S::device, &R::device>(),
+     .fallback = "cpu",
+     .expected = "cpu, cuda or cuda:N, N being a card's number",
+     .decides = Decides::kChangedValue,
+     .help = "Where passes run: cpu, or cuda[:N], an NVIDIA card (N: its number, 0 unless said), which needs "
+             "libheadwise_cuda.so; scores of the two differ a little and are never mixed"},
     // A header has what the decoder came to beside it: auto is not the same everywhere.
     {.name = "precision",
      .group = kModel,
      .value = value_of<&S::precision>(),
      .fallback = "fp32",
      .decides = Decides::kChangedValue,
-     .help = "What the linear layers multiply: fp32; bf16 or int8, which are faster, take less memory and "
-             "change scores a little; auto: the fastest that this processor has and that ranks as fp32 does"},
+     .help =
+         "What the linear layers multiply: fp32; bf16 or int8, which are faster, take less memory and "
+         "change scores a little; auto: the fastest that this processor has and that ranks as fp32 does, and "
+         "on a card bf16, which is its default"},
     {.name = "threads",
      .group = kModel,
      .value = value_of<&S::threads, &R::threads>(),

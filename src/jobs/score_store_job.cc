@@ -33,7 +33,8 @@ StoreManifest make_manifest(const Engine& engine, const DatasetChoice& choice) {
   manifest.max_tokens = options.max_tokens;
   manifest.long_passages = option_text(engine.settings, "long");
   if (options.long_passages == LongPassages::kChunk) manifest.max_windows = options.max_windows;
-  manifest.precision = engine.reranker.decoder().precision;
+  const DecoderDescription decoder = engine.reranker.decoder();
+  manifest.precision = (decoder.backend == "cpu" ? "" : decoder.backend + " ") + decoder.precision;
   manifest.depth = choice.depth;
   manifest.dataset = dataset_name(choice);
   manifest.headwise = job_version();

@@ -39,7 +39,7 @@ Result<FormReader> FormReader::create(std::shared_ptr<const Model> model, Rerank
   HW_RETURN_IF_ERROR(rules);
   rules->leave_out_empty = true;
   rules->content_free = options.calibration != Calibration::kNone;
-  auto decoder = create_decoder(model, {.threads = options.threads});
+  auto decoder = create_decoder(model, {.threads = options.threads, .device = options.device});
   HW_RETURN_IF_ERROR(decoder);
   FormReader reader(std::move(model), std::move(options), std::move(*heads), std::move(*rules),
                     std::move(*decoder));

@@ -235,9 +235,10 @@ Result<Reranker> Reranker::create(std::shared_ptr<const Model> model, RerankerOp
   auto rules = prompt_rules(*model, options);
   HW_RETURN_IF_ERROR(rules);
   rules->leave_out_empty = true;
-  auto decoder = create_decoder(model, {.threads = options.threads});
+  auto decoder = create_decoder(model, {.threads = options.threads, .device = options.device});
   HW_RETURN_IF_ERROR(decoder);
   const int deepest = std::max_element(heads->begin(), heads->end())->layer;
+  HW_RETURN_IF_ERROR((*decoder)->prepare(options.full_depth ? static_cast<int>(config.layers) : deepest + 1));
   auto keeper = PassageKeeper::open(model, options, *rules, deepest, **decoder);
   HW_RETURN_IF_ERROR(keeper);
   return Reranker(std::make_unique<Impl>(std::move(model), std::move(options), std::move(*heads),

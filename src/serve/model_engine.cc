@@ -151,6 +151,7 @@ ModelEngine::ModelEngine(EngineSettings settings, Engine first, std::optional<Se
   card_.id = name.extension() == ".gguf" ? name.stem().string() : name.filename().string();
   card_.fingerprint = model_->fingerprint();
   const DecoderDescription decoder = first.reranker.decoder();
+  card_.backend = decoder.backend;
   card_.precision = decoder.precision;
   card_.instruction_set = decoder.instruction_set;
   card_.context = config.context;

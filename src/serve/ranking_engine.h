@@ -21,6 +21,7 @@ namespace headwise::serve {
 struct ModelCard {
   std::string id;
   std::string fingerprint;
+  std::string backend;          // "cpu", "cuda"
   std::string precision;        // of its linear layers: "fp32"
   std::string instruction_set;  // "avx512"
   int64_t context = 0;

@@ -108,6 +108,7 @@ HttpResponse Service::models() {
   model["created"] = std::chrono::duration_cast<std::chrono::seconds>(started_.time_since_epoch()).count();
   model["owned_by"] = "headwise";
   model["fingerprint"] = card.fingerprint;
+  model["backend"] = card.backend;
   model["precision"] = card.precision;
   model["context"] = card.context;
   model["layers"] = card.layers;
@@ -130,8 +131,8 @@ HttpResponse Service::models() {
 HttpResponse Service::metrics() {
   const JobQueue::Load load = queue_.load();
   const ModelCard& card = engine_.card();
-  const std::string computes =
-      "precision=\"" + card.precision + "\",instruction_set=\"" + card.instruction_set + "\"";
+  const std::string computes = "backend=\"" + card.backend + "\",precision=\"" + card.precision +
+                               "\",instruction_set=\"" + card.instruction_set + "\"";
   HttpResponse response;
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
   const auto started = std::chrono::duration<double>(started_.time_since_epoch()).count();

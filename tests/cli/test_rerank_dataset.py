@@ -8,6 +8,7 @@ import signal
 
 import pytest
 from conftest import stop, wait_for
+from where import FAKE_CUDA
 
 pytestmark = pytest.mark.usefixtures("tiny")
 
@@ -153,10 +154,11 @@ def test_a_partial_file_cut_at_any_byte_is_good_enough(headwise, collection, tmp
     (["--json"], 'format was "trec", now "jsonl"'),
     (["--max-words", "5"], "flags.max-words was 300, now 5"),
     (["--precision", "int8"], 'precision was "fp32", now "int8"'),
+    (["--device", "cuda", "--precision", "fp32"], 'backend was "cpu", now "cuda"'),
 ])
 def test_a_partial_file_of_other_settings_is_refused(headwise, collection, tmp_path, flags, difference):
     content = killed_half_way(headwise, collection, tmp_path)
-    stderr = headwise.fails(2, "rerank", *collection, "--output", "out.trec", *flags)
+    stderr = headwise.fails(2, "rerank", *collection, "--output", "out.trec", *flags, env={"HEADWISE_CUDA_LIBRARY": FAKE_CUDA})
     assert "'out.trec.partial' was begun with other settings" in stderr
     assert difference in stderr and "--restart" in stderr
     assert (tmp_path / "out.trec.partial").read_bytes() == content

@@ -30,10 +30,10 @@ using device::Device;
 using device::FakeDevice;
 using device::NumberType;
 
-constexpr const char* kModels[] = {"tiny-llama",           "tiny-llama-llama3",   "tiny-llama-yarn",
-                                   "tiny-mistral",         "tiny-qwen2",          "tiny-qwen3",
-                                   "tiny-llama-q8_0.gguf", "tiny-mistral-window", "tiny-gemma2",
-                                   "tiny-gemma3",          "tiny-smollm3",        "tiny-granite"};
+constexpr const char* kModels[] = {
+    "tiny-llama",   "tiny-llama-llama3",    "tiny-llama-yarn",     "tiny-mistral", "tiny-qwen2",
+    "tiny-qwen3",   "tiny-llama-q8_0.gguf", "tiny-mistral-window", "tiny-gemma2",  "tiny-gemma3",
+    "tiny-smollm3", "tiny-granite",         "tiny-olmo2",          "tiny-phi3",    "tiny-phi4"};
 
 std::shared_ptr<const ModelWeights> weights_of(const Fixture& fixture) {
   return open_weights(golden_folder() / "models" / fixture.json["model"].get<std::string>());
@@ -137,18 +137,20 @@ struct Sums {
 };
 
 Result<Sums> run_slots(Decoder& decoder, const ModelConfig& config, std::span<const GivenSegment> given,
-                       bool keep) {
+                       bool keep, int more_slots = 0) {
   PromptLayout layout;
   layout.add_segment({11, 12, 13, 14, 15}, 0, {});
   std::vector<int32_t> passage;
   for (int32_t token = 0; token < 70; ++token) passage.push_back((7 * token + 3) % 90);
   layout.add_segment(passage, 5, {0});
-  passage.resize(9);
-  layout.add_segment(passage, 5, {0});
-  const int query = layout.add_segment({3, 1, 4, 1, 5, 9}, 75, {0, 1, 2});
+  std::vector<int> seen{0, 1, 2};
+  std::vector<int32_t> shorter = passage;
+  shorter.resize(9);
+  layout.add_segment(shorter, 5, {0});
+  for (int i = 0; i < more_slots; ++i) seen.push_back(layout.add_segment(passage, 5, {0}));
+  const int query = layout.add_segment({3, 1, 4, 1, 5, 9}, 75, seen);
   const RowGroup groups[] = {
       {layout.segment(query).token_begin + 1, 4}, {0, 0}, {layout.segment(query).token_begin, 6}};
-  const int kept[] = {0, 1, 2};
   const std::vector<HeadId> heads = all_heads(config);
   Sums sums;
   DecodeRequest request;
@@ -156,7 +158,7 @@ Result<Sums> run_slots(Decoder& decoder, const ModelConfig& config, std::span<co
   request.heads = heads;
   request.rows = groups;
   request.given = given;
-  if (keep) request.keep = kept;
+  if (keep) request.keep = seen;
   request.on_layer = [&](const LayerAttention& attention) {
     const auto count = static_cast<int64_t>(attention.heads.size()) * attention.groups;
     for (int64_t i = 0; i < count; ++i) {
@@ -198,6 +200,25 @@ TEST_P(CudaOnFake, KeptSegmentsHaveTheBitsOfFreshOnes) {
     EXPECT_EQ(fake.used(), with_copies);  // they were there
   }
   expect_kept(fake);
+}
+
+// So many that the query attends in parts.
+TEST(CudaOnFakeManySlots, AgreeWithTheCpuAndKeptOnesHaveTheBitsOfFreshOnes) {
+  constexpr int kMore = 32;
+  for (const char* model : {"tiny-qwen3", "tiny-mistral-window"}) {
+    const auto weights = weights_of(fixtures_of(model).front());
+    const auto cpu = create_decoder(weights, {.threads = 1}).value();
+    const Sums expected = run_slots(*cpu, weights->config, {}, false, kMore).value();
+    FakeDevice fake;
+    {
+      const auto decoder = on_fake(weights, device::kFloat);
+      const Sums fresh = run_slots(*decoder, weights->config, {}, true, kMore).value();
+      expect_close(fresh.values, expected.values);
+      EXPECT_EQ(run_slots(*decoder, weights->config, given_of(fresh.kept), false, kMore).value().values,
+                fresh.values);
+    }
+    expect_kept(fake);
+  }
 }
 
 TEST_P(CudaOnFake, ReducedSegmentsAgreeWithTheCpu) {
@@ -317,15 +338,16 @@ TEST(CudaFailures, WhatIsNotThereIsNamed) {
 }
 
 TEST(CudaFailures, WhatAModelAsksForAndIsNotThereIsNamed) {
-  const std::pair<const char*, const char*> lacks[] = {{"tiny-phi3", "longrope positions"},
-                                                       {"tiny-phi4", "longrope positions"},
-                                                       {"tiny-olmo2", "norms of all heads' queries"},
-                                                       {"tiny-qwen3moe", "a mixture of experts"}};
-  for (const auto& [model, what] : lacks) {
+  const auto both = open_changed(golden_folder() / "models" / "tiny-olmo2",  // no family has both
+                                 [](ModelSpec& spec) { spec.layers.front().qkv_bias = true; });
+  const std::pair<std::shared_ptr<const ModelWeights>, const char*> lacks[] = {
+      {both, "norms of all heads' queries together, with biases"},
+      {open_weights(golden_folder() / "models" / "tiny-qwen3moe"), "a mixture of experts"}};
+  for (const auto& [weights, what] : lacks) {
     FakeDevice fake(device::FakeSettings{});
     const auto opened = Device::open(FakeDevice::table(), 0, nullptr);
-    const auto decoder = create_cuda_decoder(open_weights(golden_folder() / "models" / model), {}, *opened);
-    ASSERT_FALSE(decoder) << model;
+    const auto decoder = create_cuda_decoder(weights, {}, *opened);
+    ASSERT_FALSE(decoder) << what;
     EXPECT_EQ(decoder.error().code(), ErrorCode::kUnsupported);
     EXPECT_NE(decoder.error().message().find(what), std::string::npos) << decoder.error().message();
     EXPECT_NE(decoder.error().message().find("use --device cpu"), std::string::npos);

@@ -105,7 +105,7 @@ def test_the_whole_constructor(model):
 
 
 @pytest.mark.parametrize("settings, says", [
-    ({"device": "cuda"}, "device='cuda' has no effect: headwise runs on the CPU"),
+    ({"device": "cuda"}, "device='cuda' has no effect: headwise runs on the CPU; for a card pass"),
     ({"backend": "onnx"}, "engine of its own"),
     ({"model_kwargs": {"torch_dtype": "float16"}}, "`weights` chooses"),
     ({"tokenizer_kwargs": {"padding_side": "left"}}, "tokenizer"),

@@ -13,6 +13,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("HEADWISE_BINARY", ROOT / "build" / "release" / "headwise")).resolve()
+# What --device cuda runs on where there is no card: HEADWISE_CUDA_LIBRARY names it.
+FAKE_CUDA = Path(os.environ.get("HEADWISE_BUILD", ROOT / "build" / "release")).resolve() / "tests" / "libheadwise_cuda_fake.so"
 SHARED = Path(os.environ.get("HEADWISE_SHARED", ROOT.parent / "shared"))
 DEFAULT_MODEL = (Path(os.environ.get("HEADWISE_HOME") or Path.home() / ".cache" / "headwise") / "models" /
                  "SmolLM2-135M-Instruct.Q4_1.gguf")

@@ -9,6 +9,7 @@
 
 #include "decoder/create.h"
 #include "decoder/cuda/device.h"
+#include "headwise/model.h"
 
 namespace headwise {
 
@@ -17,6 +18,9 @@ struct CudaOptions {
   device::NumberType type = device::kBfloat16;  // of weights and activations; kFloat to compare with the CPU
   uint64_t kept_bytes = 0;  // kept passages on the device between passes; 0: a quarter of it
 };
+
+// What --precision asks of a card: fp32, or bf16 for that and auto; kUnsupported for int8.
+Result<device::NumberType> number_type(Precision precision);
 
 // kNotFound says what is missing: the library, the driver, the device. kUnsupported as create_decoder.
 Result<std::unique_ptr<Decoder>> create_cuda_decoder(std::shared_ptr<const ModelWeights> weights,

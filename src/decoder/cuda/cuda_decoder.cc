@@ -14,6 +14,7 @@
 
 #include "base/check.h"
 #include "base/stopwatch.h"
+#include "decoder/cuda/attend_parts.h"
 #include "decoder/cuda/create.h"
 #include "decoder/cuda/keep_rows.h"
 #include "decoder/cuda/kept_on_device.h"
@@ -43,14 +44,24 @@ int64_t tile_rows_of(const Device& on, const ModelConfig& config, NumberType typ
 class RotaryTables {
  public:
   explicit RotaryTables(const ModelSpec& spec) {
-    for (const RotarySpec& rotary : spec.rotary) tables_.push_back({RotaryTable(rotary), rotary.width / 2});
+    for (const RotarySpec& rotary : spec.rotary) {
+      const bool two = rotary.scaling.kind == RopeScaling::Kind::kLongrope;
+      tables_.push_back({RotaryTable(rotary), rotary.width / 2, two ? rotary.scaling.original_context : 0});
+    }
     places_.resize(tables_.size());
   }
   Status bring(Device& on, int64_t positions) {
-    if (positions <= positions_) return {};
+    const bool others = std::any_of(tables_.begin(), tables_.end(), [&](const Table& table) {
+      return is_long(table, positions) != is_long(table, positions_);
+    });
+    if (positions <= positions_ && !others) return {};
     positions_ = 0;
     int64_t rows = 1024;
     while (rows < positions) rows *= 2;
+    // No row of a short prompt's that only a long one has.
+    for (const Table& table : tables_) {
+      if (table.longer > 0 && !is_long(table, positions)) rows = std::min(rows, table.longer);
+    }
     uint64_t bytes = 0;
     for (const Table& table : tables_) bytes += 2 * bytes_of_table(table, rows);
     bytes = std::max<uint64_t>(bytes, 1);
@@ -78,7 +89,11 @@ class RotaryTables {
   struct Table {
     RotaryTable angles;
     int64_t half;
+    int64_t longer;  // prompts of more positions have other angles (longrope); 0: none
   };
+  static bool is_long(const Table& table, int64_t positions) {
+    return table.longer > 0 && positions > table.longer;
+  }
   static uint64_t bytes_of_table(const Table& table, int64_t rows) {
     return static_cast<uint64_t>(rows * table.half) * sizeof(float);
   }
@@ -91,11 +106,8 @@ class RotaryTables {
 // What the operations do not compute of what a spec can say; empty: all is computed.
 std::string not_on_device(const ModelSpec& spec) {
   for (const LayerSpec& layer : spec.layers) {
-    if (layer.wide_qk_norm) return "norms of all heads' queries and keys together";
+    if (layer.wide_qk_norm && layer.qkv_bias) return "norms of all heads' queries together, with biases";
     if (layer.routed()) return "a mixture of experts";
-  }
-  for (const RotarySpec& rotary : spec.rotary) {
-    if (rotary.scaling.kind == RopeScaling::Kind::kLongrope) return "longrope positions";
   }
   return {};
 }
@@ -122,6 +134,11 @@ class CudaDecoder final : public Decoder {
   }
   // Of the host: the device does the work.
   int threads() const override { return 1; }
+
+  Status prepare(int layers) override {
+    const auto lock = device_->lock();
+    return brought_->bring(layers);
+  }
 
   Result<DecodeResult> run(const DecodeRequest& request) override {
     const auto lock = device_->lock();
@@ -201,13 +218,14 @@ Result<DecodeResult> CudaDecoder::run_layers(const DecodeRequest& request) {
   HW_RETURN_IF_ERROR(given);
   int64_t kept_rows = 0;
   for (const int segment : request.keep) kept_rows = std::max(kept_rows, plan->segment(segment).rows);
-  HW_RETURN_IF_ERROR(memory_->reserve(*device_, config, *plan, type_, kept_rows));
-  HW_RETURN_IF_ERROR(
-      rotary_.bring(*device_, 1 + *std::max_element(plan->positions.begin(), plan->positions.end())));
+  const AttendParts parts(request, *plan);
+  HW_RETURN_IF_ERROR(memory_->reserve(*device_, config, *plan, type_, kept_rows, parts.rows));
+  const std::vector<int32_t>& positions = request.prompt->positions;  // also of what is given
+  HW_RETURN_IF_ERROR(rotary_.bring(*device_, 1 + *std::max_element(positions.begin(), positions.end())));
   const FreshKeys fresh{
       static_cast<const std::byte*>(memory_->heads), (config.heads + 2 * config.kv_heads) * config.head_width,
       config.heads * config.head_width, (config.heads + config.kv_heads) * config.head_width, type_};
-  PassTables tables(request, *plan, config, *given, fresh, tile_rows_);
+  PassTables tables(request, *plan, config, *given, fresh, tile_rows_, parts);
   HW_RETURN_IF_ERROR(memory_->tables.reserve(*device_, tables.bytes(), false, "a pass's tables"));
   HW_RETURN_IF_ERROR(memory_->host_tables.reserve(*device_, tables.bytes(), true, "a pass's tables"));
   Queue queue(*device_);
@@ -256,6 +274,21 @@ Result<DecodeResult> CudaDecoder::run_queue(const DecodeRequest& request, const 
 }
 
 }  // namespace
+
+Result<NumberType> number_type(Precision precision) {
+  switch (precision) {
+    case Precision::kFloat32:
+      return kFloat;
+    case Precision::kBfloat16:
+    case Precision::kAuto:
+      return kBfloat16;
+    case Precision::kInt8:
+      break;
+  }
+  return fail(ErrorCode::kUnsupported,
+              "--precision int8: there are no products of it with --device cuda, which has fp32 and bf16; "
+              "take one of these, or auto, or use --device cpu");
+}
 
 Result<std::unique_ptr<Decoder>> create_cuda_decoder(std::shared_ptr<const ModelWeights> weights,
                                                      const CudaOptions& options,

@@ -16,7 +16,7 @@
 namespace headwise::device {
 
 // Raised with every change of this file or of the operations' arguments (ops/): both sides must agree.
-inline constexpr uint32_t kTableVersion = 1;
+inline constexpr uint32_t kTableVersion = 3;
 inline constexpr char kTableSymbol[] = "headwise_device_table";
 
 enum Outcome : int {

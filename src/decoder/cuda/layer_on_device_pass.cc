@@ -90,7 +90,23 @@ void LayerOnDevicePass::add(const Branch& branch, int64_t first, int64_t rows) {
                         .multiplier = multiplier});
 }
 
+void LayerOnDevicePass::norm_wide(LayerTensor weights, int64_t first, int64_t width) {
+  queue_.launch(
+      kWideNorm, tools_.type,
+      WideNormArgs{.x = static_cast<std::byte*>(tools_.memory.heads) + first * bytes_of(tools_.type),
+                   .weights = vector(weights),
+                   .rows = tools_.plan.rows(),
+                   .stride = heads_width(),
+                   .width = width,
+                   .epsilon = static_cast<float>(spec_->norm_epsilon)});
+}
+
 void LayerOnDevicePass::finish_heads() {
+  if (spec_->wide_qk_norm) {
+    const int64_t HD = config_.heads * config_.head_width;
+    norm_wide(LayerTensor::kQueryWideNorm, 0, HD);
+    norm_wide(LayerTensor::kKeyWideNorm, HD, config_.kv_heads * config_.head_width);
+  }
   HeadsArgs args{.heads = tools_.memory.heads,
                  .bias = layer_->qkv_bias,
                  .q_norm = vector(LayerTensor::kQueryNorm),
@@ -135,7 +151,18 @@ void LayerOnDevicePass::attend(int index, bool whole) {
   args.out = whole ? tools_.memory.mixed : nullptr;
   args.out_stride = config_.heads * config_.head_width;
   args.log_sums = tools_.memory.log_sums;
+  args.parts = tools_.memory.parts;
   queue_.launch(kAttend, tools_.type, args);
+  CombineArgs combine{.rows = nullptr,
+                      .parts = args.parts,
+                      .row_count = 0,
+                      .query_heads = config_.heads,
+                      .width = config_.head_width,
+                      .out = args.out,
+                      .out_stride = args.out_stride,
+                      .log_sums = args.log_sums};
+  tools_.tables.set_rows(combine, !whole);
+  if (combine.row_count > 0) queue_.launch(kCombine, tools_.type, combine);
 }
 
 void LayerOnDevicePass::feed_forward() {

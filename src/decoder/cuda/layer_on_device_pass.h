@@ -64,6 +64,8 @@ class LayerOnDevicePass {
   };
   void add(const Branch& branch, int64_t first, int64_t rows);
   void finish_heads();
+  // The norm of all heads' queries, or keys, `first` numbers into a row.
+  void norm_wide(LayerTensor weights, int64_t first, int64_t width);
   KeysSeen seen(int index) const;
   void attend(int index, bool whole);
   void feed_forward();

@@ -26,6 +26,7 @@ std::vector<std::string> places() {
     const std::filesystem::path own = std::filesystem::absolute(info.dli_fname, error).parent_path();
     found.push_back((own / kFile).string());
     found.push_back((own.parent_path() / "lib" / "headwise" / kFile).string());
+    found.push_back((own.parent_path() / "headwise_cuda" / kFile).string());  // of headwise[cuda]
   }
   found.emplace_back(kFile);
   return found;

@@ -17,8 +17,9 @@ struct DeviceLibrary {
 };
 
 // The file that HEADWISE_CUDA_LIBRARY names, or libheadwise_cuda.so beside this code's own file, in
-// lib/headwise beside that file's folder, or where the system looks for libraries. kNotFound says where it
-// was looked for and what to install; kUnsupported when it is of another version than this build.
+// lib/headwise or headwise_cuda beside that file's folder, or where the system looks for libraries. kNotFound
+// says where it was looked for and what to install; kUnsupported when it is of another version than this
+// build.
 Result<DeviceLibrary> load_device_library();
 
 }  // namespace headwise::device

@@ -60,7 +60,7 @@ std::shared_ptr<PassMemory> PassMemory::of(const Device& device) {
 }
 
 Status PassMemory::reserve(Device& on, const ModelConfig& config, const PassPlan& plan, NumberType type,
-                           int64_t kept_rows) {
+                           int64_t kept_rows, int64_t part_rows) {
   const int64_t rows = plan.rows();
   const int64_t number = bytes_of(type);
   const int64_t HD = config.heads * config.head_width;
@@ -75,6 +75,7 @@ Status PassMemory::reserve(Device& on, const ModelConfig& config, const PassPlan
   const uint64_t at_gate_up = places.take(piece_rows * 2 * config.ffn_width, number);
   const uint64_t at_gated = places.take(piece_rows * config.ffn_width, number);
   const uint64_t at_log_sums = places.take(rows * config.heads, 4);
+  const uint64_t at_parts = places.take(part_rows * config.heads * (config.head_width + 2), 4);
   const uint64_t at_taken = places.take(kept_rows * 2 * KD, 4);
   uint64_t at_sums[kReadSlots];
   for (uint64_t& place : at_sums) place = places.take(most_sums(plan), 4);
@@ -89,6 +90,7 @@ Status PassMemory::reserve(Device& on, const ModelConfig& config, const PassPlan
   gate_up = memory.at(at_gate_up);
   gated = memory.at(at_gated);
   log_sums = memory.at<float>(at_log_sums);
+  parts = part_rows == 0 ? nullptr : memory.at<float>(at_parts);
   taken = memory.at<float>(at_taken);
   const auto sum_bytes = static_cast<uint64_t>(most_sums(plan)) * sizeof(float);
   HW_RETURN_IF_ERROR(host.reserve(on, std::max<uint64_t>(kReadSlots * sum_bytes, 1), true, what));

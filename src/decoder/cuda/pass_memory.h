@@ -49,6 +49,7 @@ struct PassMemory {
   void* gate_up = nullptr;    // [piece rows, 2F] of T
   void* gated = nullptr;      // [piece rows, F] of T
   float* log_sums = nullptr;  // [rows, H]
+  float* parts = nullptr;     // [part rows, H, D + 2]; null where there are none
   float* taken = nullptr;     // [kept rows, 2 K D]
   float* sums[kReadSlots]{};  // [heads, groups, keys]
   float* host_sums[kReadSlots]{};
@@ -56,9 +57,9 @@ struct PassMemory {
 
   // Of a device, shared by its decoders.
   static std::shared_ptr<PassMemory> of(const Device& device);
-  // `kept_rows`: most rows of a segment that is kept.
+  // `kept_rows`: most rows of a segment that is kept; `part_rows`: of attention in parts.
   Status reserve(Device& device, const ModelConfig& config, const PassPlan& plan, NumberType type,
-                 int64_t kept_rows);
+                 int64_t kept_rows, int64_t part_rows);
 };
 
 }  // namespace headwise::device

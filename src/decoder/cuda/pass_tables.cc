@@ -5,17 +5,18 @@
 
 #include <algorithm>
 #include <iterator>
+#include <tuple>
 
 namespace headwise::device {
 
 PassTables::PassTables(const DecodeRequest& request, const PassPlan& plan, const ModelConfig& config,
                        const std::vector<const SegmentOnDevice*>& given, const FreshKeys& fresh,
-                       int64_t tile_rows)
+                       int64_t tile_rows, const AttendParts& parts)
     : plan_(plan) {
   ids_ = add(plan.ids);
   positions_ = add(plan.positions);
   add_segments(request);
-  add_attend_tasks(config, tile_rows);
+  add_attend_tasks(config, tile_rows, parts);
   const int layers = static_cast<int>(plan.demands.size());
   for (int layer = 0; layer < layers; ++layer) {
     const std::vector<KeyRun> runs = runs_of(layer, request, given, fresh);
@@ -69,26 +70,50 @@ std::vector<KeyRun> PassTables::runs_of(int layer, const DecodeRequest& request,
   return runs;
 }
 
-void PassTables::add_attend_tasks(const ModelConfig& config, int64_t tile_rows) {
+bool PassTables::is_read(size_t segment, int64_t first_row, int64_t end_row) const {
+  return std::any_of(plan_.groups.begin(), plan_.groups.end(), [&](const ReadRows& group) {
+    return group.segment == static_cast<int>(segment) && group.first_row < end_row &&
+           first_row < group.first_row + group.rows;
+  });
+}
+
+void PassTables::add_attend_tasks(const ModelConfig& config, int64_t tile_rows, const AttendParts& parts) {
   const int64_t heads = config.heads / config.kv_heads;
   std::vector<AttendTask> all;
+  std::vector<SplitRow> split;
+  std::vector<SplitRow> read_split;
   for (size_t s = 0; s < plan_.segments.size(); ++s) {
     const int64_t rows = plan_.segments[s].rows * heads;
     for (int64_t first = 0; first < rows; first += tile_rows) {
-      all.push_back({static_cast<int32_t>(s), static_cast<int32_t>(first),
-                     static_cast<int32_t>(std::min(tile_rows, rows - first))});
+      const AttendTask task{static_cast<int32_t>(s), static_cast<int32_t>(first),
+                            static_cast<int32_t>(std::min(tile_rows, rows - first))};
+      if (parts.runs[s].empty()) all.push_back(task);
+      for (size_t p = 0; p < parts.runs[s].size(); ++p) {
+        AttendTask part = task;
+        std::tie(part.run_begin, part.run_end) = parts.runs[s][p];
+        part.part_row =
+            static_cast<int32_t>(parts.first_row[s] + static_cast<int64_t>(p) * plan_.segments[s].rows);
+        all.push_back(part);
+      }
+    }
+    for (int64_t row = 0; !parts.runs[s].empty() && row < plan_.segments[s].rows; ++row) {
+      const SplitRow combined{
+          static_cast<int32_t>(plan_.segments[s].row + row), static_cast<int32_t>(parts.first_row[s] + row),
+          static_cast<int32_t>(plan_.segments[s].rows), static_cast<int32_t>(parts.runs[s].size())};
+      split.push_back(combined);
+      if (is_read(s, row, row + 1)) read_split.push_back(combined);
     }
   }
   std::reverse(all.begin(), all.end());  // rows that see most come first: the tail is short
   std::vector<AttendTask> read;
   std::copy_if(all.begin(), all.end(), std::back_inserter(read), [&](const AttendTask& task) {
-    return std::any_of(plan_.groups.begin(), plan_.groups.end(), [&](const ReadRows& group) {
-      return group.segment == task.segment && group.first_row * heads < task.first + task.rows &&
-             task.first < (group.first_row + group.rows) * heads;
-    });
+    return is_read(static_cast<size_t>(task.segment), task.first / heads,
+                   (task.first + task.rows - 1) / heads + 1);
   });
   all_tasks_ = add(all);
   read_rows_tasks_ = add(read);
+  all_split_rows_ = add(split);
+  read_split_rows_ = add(read_split);
 }
 
 std::vector<ReadTask> PassTables::read_tasks(const std::vector<KeyRun>& runs) const {
@@ -129,6 +154,12 @@ void PassTables::set_tasks(AttendArgs& args, bool read_rows_alone) const {
   const Array& tasks = read_rows_alone ? read_rows_tasks_ : all_tasks_;
   args.tasks = at<AttendTask>(tasks);
   args.task_count = tasks.count;
+}
+
+void PassTables::set_rows(CombineArgs& args, bool read_rows_alone) const {
+  const Array& rows = read_rows_alone ? read_split_rows_ : all_split_rows_;
+  args.rows = at<SplitRow>(rows);
+  args.row_count = rows.count;
 }
 
 void PassTables::set_tasks(ReadArgs& args, int layer) const {

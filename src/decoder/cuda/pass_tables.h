@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "decoder/cpu/pass_plan.h"
+#include "decoder/cuda/attend_parts.h"
 #include "decoder/cuda/device.h"
 #include "decoder/cuda/kept_on_device.h"
 #include "headwise/error.h"
@@ -48,7 +49,8 @@ class PassTables {
  public:
   // `given` by place in the request; `tile_rows`: query rows of a task.
   PassTables(const DecodeRequest& request, const PassPlan& plan, const ModelConfig& config,
-             const std::vector<const SegmentOnDevice*>& given, const FreshKeys& fresh, int64_t tile_rows);
+             const std::vector<const SegmentOnDevice*>& given, const FreshKeys& fresh, int64_t tile_rows,
+             const AttendParts& parts);
 
   uint64_t bytes() const { return tables_.bytes().size(); }
   // Starts the copy; `host` is pinned, and both have bytes(). From then on places are of `there`.
@@ -60,6 +62,8 @@ class PassTables {
   KeysSeen seen(int layer) const;
   // Tasks of all rows that run, and of those that are read.
   void set_tasks(AttendArgs& args, bool read_rows_alone) const;
+  // Rows to combine after them; row_count is 0 where nothing was in parts.
+  void set_rows(CombineArgs& args, bool read_rows_alone) const;
   // Groups, heads and tasks of a layer that is read.
   void set_tasks(ReadArgs& args, int layer) const;
   // By segment, of a layer.
@@ -81,7 +85,8 @@ class PassTables {
   void add_segments(const DecodeRequest& request);
   std::vector<KeyRun> runs_of(int layer, const DecodeRequest& request,
                               const std::vector<const SegmentOnDevice*>& given, const FreshKeys& fresh) const;
-  void add_attend_tasks(const ModelConfig& config, int64_t tile_rows);
+  void add_attend_tasks(const ModelConfig& config, int64_t tile_rows, const AttendParts& parts);
+  bool is_read(size_t segment, int64_t first_row, int64_t end_row) const;
   std::vector<ReadTask> read_tasks(const std::vector<KeyRun>& runs) const;
 
   const PassPlan& plan_;
@@ -97,6 +102,8 @@ class PassTables {
   Array groups_;
   Array all_tasks_;
   Array read_rows_tasks_;
+  Array all_split_rows_;
+  Array read_split_rows_;
   std::vector<Array> runs_;        // by layer
   std::vector<Array> heads_;       // by layer; empty where none is read
   std::vector<Array> read_tasks_;  // likewise

@@ -30,6 +30,7 @@ struct Case {
   int64_t tile_rows = 16;
   int64_t window = 0;
   double soft_cap = 0.0;
+  int32_t part_runs = 0;  // the last segment attends in parts of so many runs; 0: at once
 };
 
 // Numbers of a pass, and its views: segments in order, the last one's rows are read.
@@ -142,11 +143,29 @@ std::vector<AttendTask> attend_tasks(const Case& c, const Pass& pass) {
     if (pass.runs[s].tokens != nullptr) continue;
     const int64_t rows = pass.rows_of[s] * (c.query_heads / c.kv_heads);
     for (int64_t first = 0; first < rows; first += c.tile_rows) {
-      tasks.push_back({static_cast<int32_t>(s), static_cast<int32_t>(first),
-                       static_cast<int32_t>(std::min(c.tile_rows, rows - first))});
+      AttendTask task{static_cast<int32_t>(s), static_cast<int32_t>(first),
+                      static_cast<int32_t>(std::min(c.tile_rows, rows - first))};
+      if (c.part_runs == 0 || s + 1 < pass.views.size()) tasks.push_back(task);
+      for (task.part_row = 0;
+           c.part_runs > 0 && s + 1 == pass.views.size() && task.run_begin <= pass.views[s].contexts;
+           task.run_begin += c.part_runs, task.part_row += static_cast<int32_t>(c.rows)) {
+        task.run_end = task.run_begin + c.part_runs;
+        tasks.push_back(task);
+      }
     }
   }
   return tasks;
+}
+
+// The last segment's, where it attends in parts.
+std::vector<SplitRow> split_rows(const Case& c, const Pass& pass) {
+  std::vector<SplitRow> rows;
+  const int32_t runs = pass.views.back().contexts + 1;
+  for (int32_t row = 0; c.part_runs > 0 && row < static_cast<int32_t>(c.rows); ++row) {
+    rows.push_back({pass.views.back().row + row, row, static_cast<int32_t>(c.rows),
+                    (runs + c.part_runs - 1) / c.part_runs});
+  }
+  return rows;
 }
 
 // Of all keys that the last segment sees.
@@ -165,34 +184,57 @@ std::vector<ReadTask> read_tasks(const Pass& pass) {
   return tasks;
 }
 
+// As an operation works with them; what is expected is of the same.
 template <typename T>
-void expect_attention(const Case& c, double tolerance, bool threads) {
-  SCOPED_TRACE(c.name + (sizeof(T) == 2 ? " bf16" : " fp32"));
-  Pass pass(c);
+std::vector<T> rounded_numbers(Pass& pass) {
   std::vector<T> numbers;
   for (float& number : pass.numbers) {
     numbers.push_back(rounded<T>(number));
     number = to_float(numbers.back());
   }
+  return numbers;
+}
+
+template <typename Body>
+void run_blocks(const Body& body, bool threads) {
+  if (threads) return run_on_threads(body);
+  std::vector<char> memory(static_cast<size_t>(body.shared()) + 128);
+  for (int64_t block = 0; block < body.blocks(); ++block) body.run(block, OneThread(memory.data()));
+}
+
+template <typename T>
+void expect_attention(const Case& c, double tolerance, bool threads) {
+  SCOPED_TRACE(c.name + (sizeof(T) == 2 ? " bf16" : " fp32"));
+  Pass pass(c);
+  const std::vector<T> numbers = rounded_numbers<T>(pass);
   pass.point(c, numbers);
   const int64_t group = c.query_heads / c.kv_heads;
   const std::vector<AttendTask> tasks = attend_tasks(c, pass);
   std::vector<T> out(static_cast<size_t>(pass.rows * c.query_heads * c.width), rounded<T>(NAN));
   std::vector<float> log_sums(static_cast<size_t>(pass.rows * c.query_heads), -7.0f);
-  AttendArgs args{
-      seen_of(c, pass, numbers), tasks.data(),   static_cast<int64_t>(tasks.size()), c.tile_rows, out.data(),
-      c.query_heads * c.width,   log_sums.data()};
-  const auto run = [&](const auto& body) {
-    if (threads) return run_on_threads(body);
-    std::vector<char> memory(static_cast<size_t>(body.shared()) + 128);
-    for (int64_t block = 0; block < body.blocks(); ++block) body.run(block, OneThread(memory.data()));
+  const std::vector<SplitRow> split = split_rows(c, pass);
+  const size_t part_rows = split.empty() ? 0 : static_cast<size_t>(split.front().step * split.front().parts);
+  std::vector<float> parts(part_rows * static_cast<size_t>(c.query_heads * (c.width + 2)), NAN);
+  AttendArgs args{seen_of(c, pass, numbers),
+                  tasks.data(),
+                  static_cast<int64_t>(tasks.size()),
+                  c.tile_rows,
+                  out.data(),
+                  c.query_heads * c.width,
+                  log_sums.data(),
+                  parts.data()};
+  const auto run = [&](const auto& body) { run_blocks(body, threads); };
+  const auto attend = [&] {
+    run(Attend<T>{args});
+    run(Combine<T>{{split.data(), args.parts, static_cast<int64_t>(split.size()), c.query_heads, c.width,
+                    args.out, args.out_stride, args.log_sums}});
   };
-  run(Attend<T>{args});
+  attend();
   // The logs alone: the same bits.
   std::vector<float> alone(log_sums.size(), -7.0f);
   args.out = nullptr;
   args.log_sums = alone.data();
-  run(Attend<T>{args});
+  attend();
   EXPECT_EQ(alone, log_sums);
 
   const size_t last = pass.views.size() - 1;
@@ -252,6 +294,8 @@ std::vector<Case> cases() {
       {.name = "no groups", .query_heads = 2, .kv_heads = 2, .slots = {2, 12}, .rows = 3, .tile_rows = 64},
       {.name = "window", .slots = {5, 70, 9}, .list = true, .rows = 40, .window = 16},
       {.name = "window of one", .slots = {5}, .rows = 70, .window = 1},
+      {.name = "parts", .slots = {5, 20, 70, 9, 33}, .rows = 9, .part_runs = 2},
+      {.name = "parts, window", .slots = {5, 70, 9}, .list = true, .rows = 20, .window = 16, .part_runs = 1},
       {.name = "soft-cap", .slots = {4, 20}, .rows = 6, .soft_cap = 2.0},
       {.name = "kept in part", .slots = {4, 70, 10}, .kept = {{}, every_third}, .rows = 6},
       {.name = "kept, window",

@@ -38,6 +38,8 @@ std::string some_value(const Option& option) {
     case OptionKind::kWord:
       return option.value.words().back();
     case OptionKind::kText:
+      if (option.value.words != nullptr) return option.value.words().back();
+      break;
     case OptionKind::kPath:
       break;
   }
@@ -105,6 +107,7 @@ TEST(Options, WrongValuesAreNamedWithWhatIsExpected) {
        "--max-words: expected a number that fits, at most 2147483647; found '2147483648'"},
       {"seed", "18446744073709551616",
        "--seed: expected a number that fits, at most 18446744073709551615; found '18446744073709551616'"},
+      {"device", "cuda:", "--device: expected cpu, cuda or cuda:N, N being a card's number; found 'cuda:'"},
       {"threads", "1025", "--threads: expected 0 to 1024; found '1025'"},
       {"threads", "-1", "--threads: expected 0 to 1024; found '-1'"},
       {"keep-memory", "1GB", "--keep-memory: expected bytes, such as 1GiB, 512M or 1073741824; found '1GB'"},
@@ -296,6 +299,12 @@ TEST(Options, WhatCannotChangeAScoreDecidesNothing) {
   fast.precision = Precision::kInt8;
   EXPECT_EQ(options_that_decide(fast)["precision"], "int8");
   fast.precision = Precision::kFloat32;
+  fast.device = DeviceChoice{.kind = DeviceChoice::Kind::kCuda};
+  EXPECT_EQ(options_that_decide(fast)["device"], "cuda");
+  const auto first_card = options_that_decide(fast);
+  fast.device->ordinal = 1;
+  EXPECT_EQ(options_that_decide(fast), first_card);
+  fast.device = DeviceChoice{};
   EXPECT_EQ(options_that_decide(slow), options_that_decide(fast));
   fast.max_words = 301;
   EXPECT_NE(options_that_decide(slow), options_that_decide(fast));
@@ -338,18 +347,20 @@ std::string cells(const Option& option) {
       values = "a number";
       break;
     case OptionKind::kText:
-      values = "a text";
+      if (option.value.words == nullptr) values = "a text";
       break;
     case OptionKind::kPath:
       values = "a name or path";
       break;
     case OptionKind::kNumberOrWord:
       values = "a number, ";
-      [[fallthrough]];
+      break;
     case OptionKind::kWord:
-      const std::vector<std::string> words = option.value.words();
-      for (size_t i = 0; i < words.size(); ++i) values += (i > 0 ? ", `" : "`") + words[i] + "`";
+      break;
   }
+  const bool listed = option.value.words != nullptr && option.value.kind != OptionKind::kPath;
+  const std::vector<std::string> words = listed ? option.value.words() : std::vector<std::string>{};
+  for (size_t i = 0; i < words.size(); ++i) values += (i > 0 ? ", `" : "`") + words[i] + "`";
   const std::string fallback = option.value.kind == OptionKind::kFlag ? "off" : option.fallback;
   const std::string shown = fallback.empty() || fallback == "off" ? fallback : "`" + fallback + "`";
   const std::string field = option.client ? "`" + client_field(option) + "`" : "";

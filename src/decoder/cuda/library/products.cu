@@ -2,7 +2,10 @@
 // SPDX-FileCopyrightText: headwise contributors
 
 // Linear products by cuBLASLt. An algorithm is chosen once for a matrix, at a fixed number of rows and
-// without splitting the sum, so that a row's bits do not depend on the rows beside it.
+// without splitting the sum, so that a row's bits do not depend on the rows beside it. It must do for any
+// number of rows.
+#include <algorithm>
+#include <iterator>
 #include <string>
 
 #include "decoder/cuda/library/handle.cuh"
@@ -11,6 +14,8 @@ namespace headwise::device {
 namespace {
 
 constexpr uint64_t kRowsOfChoice = 1024;
+constexpr uint64_t kOtherRows[] = {1, 17, 256, 4096, 65536};
+constexpr int kCandidates = 16;
 
 // cuBLASLt's descriptions, given back whatever happens.
 struct Description {
@@ -50,6 +55,15 @@ cublasStatus_t describe(const ProductArgs& args, uint64_t rows, Description& d) 
   return status;
 }
 
+bool does_for(Handle& handle, const ProductArgs& args, const cublasLtMatmulAlgo_t& algorithm, uint64_t rows) {
+  Description d;
+  cublasLtMatmulHeuristicResult_t found{};
+  return describe(args, rows, d) == CUBLAS_STATUS_SUCCESS &&
+         cublasLtMatmulAlgoCheck(handle.products, d.product, d.weights, d.x, d.out, d.out, &algorithm,
+                                 &found) == CUBLAS_STATUS_SUCCESS &&
+         found.workspaceSize <= kWorkspaceBytes;
+}
+
 cublasStatus_t choose(Handle& handle, const ProductArgs& args, cublasLtMatmulAlgo_t& algorithm) {
   Description d;
   cublasStatus_t status = describe(args, kRowsOfChoice, d);
@@ -61,13 +75,19 @@ cublasStatus_t choose(Handle& handle, const ProductArgs& args, cublasLtMatmulAlg
                                        sizeof workspace);
   cublasLtMatmulPreferenceSetAttribute(d.preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &no_split,
                                        sizeof no_split);
-  cublasLtMatmulHeuristicResult_t found{};
+  cublasLtMatmulHeuristicResult_t found[kCandidates]{};
   int count = 0;
   status = cublasLtMatmulAlgoGetHeuristic(handle.products, d.product, d.weights, d.x, d.out, d.out,
-                                          d.preference, 1, &found, &count);
-  if (status == CUBLAS_STATUS_SUCCESS && count == 0) status = CUBLAS_STATUS_NOT_SUPPORTED;
-  algorithm = found.algo;
-  return status;
+                                          d.preference, kCandidates, found, &count);
+  if (status != CUBLAS_STATUS_SUCCESS) return status;
+  for (int i = 0; i < count; ++i) {
+    if (found[i].state != CUBLAS_STATUS_SUCCESS) continue;
+    const auto does = [&](uint64_t rows) { return does_for(handle, args, found[i].algo, rows); };
+    if (!std::all_of(std::begin(kOtherRows), std::end(kOtherRows), does)) continue;
+    algorithm = found[i].algo;
+    return status;
+  }
+  return CUBLAS_STATUS_NOT_SUPPORTED;
 }
 
 }  // namespace

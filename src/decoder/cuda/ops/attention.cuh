@@ -67,11 +67,14 @@ struct KeysSeen {
 
 inline constexpr int64_t kTileKeys = 64;
 
-// Up to `tile_rows` query rows of one segment.
+// Up to `tile_rows` query rows of one segment, and which of the runs that it sees.
 struct AttendTask {
   int32_t segment;
   int32_t first;  // query row of the segment
   int32_t rows;
+  int32_t run_begin = 0;  // the segment's own run is its last one
+  int32_t run_end = 1 << 30;
+  int32_t part_row = -1;  // of the segment's first row among the parts; -1: the task is all that the rows see
 };
 
 struct AttendArgs {
@@ -82,6 +85,9 @@ struct AttendArgs {
   void* out;          // [rows, out_stride] of T; null: the logs alone
   int64_t out_stride;
   float* log_sums;  // [rows, query heads]: log of the sum of exp(logit)
+  // [part rows, query heads, D + 2], where a task has a part: sums of weighted values, the largest logit, and
+  // the sum of exp(logit - largest). Combine makes rows of them.
+  float* parts;
 };
 
 template <typename T>
@@ -238,7 +244,8 @@ struct Attend {
     const Work w = work(group.shared(), block);
     load_queries(group, w);
     const int64_t last_row = (w.task.first + w.task.rows - 1) / a.seen.group();
-    for (int64_t r = 0; r <= w.view.contexts; ++r) {
+    const int64_t end = least(w.task.run_end, w.view.contexts + 1);
+    for (int64_t r = w.task.run_begin; r < end; ++r) {
       const KeyRun& run = a.seen.run(w.view, r);
       const bool own = r == w.view.contexts;
       const int64_t keys = own ? last_row + 1 : run.count;
@@ -255,7 +262,27 @@ struct Attend {
       }
     }
     group.sync();
-    store(group, w);
+    if (w.task.part_row < 0) {
+      store(group, w);
+    } else {
+      store_part(group, w);
+    }
+  }
+
+  template <typename Group>
+  HW_ANY void store_part(const Group& group, const Work& w) const {
+    const int64_t D = a.seen.width;
+    const auto part = [&](int64_t i) {
+      const int64_t row = w.task.part_row + (w.task.first + i) / a.seen.group();
+      return a.parts + (row * a.seen.query_heads + head_of(w, i)) * (D + 2);
+    };
+    for (int64_t row = group.thread(); row < w.task.rows; row += group.threads()) {
+      part(row)[D] = w.largest[row];
+      part(row)[D + 1] = w.sums[row];
+    }
+    if (a.out == nullptr) return;
+    for (int64_t i = group.thread(); i < w.task.rows * D; i += group.threads())
+      part(i / D)[i % D] = w.mixed.row(i / D)[i % D];
   }
 
   template <typename Group>

@@ -7,12 +7,26 @@
 
 #include "decoder/cuda/device_table.h"
 #include "decoder/cuda/ops/attention.cuh"
+#include "decoder/cuda/ops/combine.cuh"
 #include "decoder/cuda/ops/rows.cuh"
 #include "decoder/cuda/ops/stored.cuh"
 
 namespace headwise::device {
 
-enum Operation : int { kEmbed, kNorm, kAdd, kHeads, kGate, kFill, kTake, kAttend, kRead, kStore };
+enum Operation : int {
+  kEmbed,
+  kNorm,
+  kAdd,
+  kHeads,
+  kGate,
+  kFill,
+  kTake,
+  kAttend,
+  kRead,
+  kStore,
+  kWideNorm,
+  kCombine
+};
 
 // Calls visit(body) with the operation's body at these arguments. False where there is no such operation, or
 // its arguments are of another size: the two sides are not of one version.
@@ -57,6 +71,10 @@ bool visit_operation(int operation, NumberType type, const void* args, uint64_t 
       return typed.template operator()<Read, ReadArgs>();
     case kStore:
       return typed.template operator()<Store, StoreArgs>();
+    case kWideNorm:
+      return typed.template operator()<WideNorm, WideNormArgs>();
+    case kCombine:
+      return typed.template operator()<Combine, CombineArgs>();
     default:
       return false;
   }

@@ -133,6 +133,34 @@ struct Add {
   }
 };
 
+// x [rows, stride] of T, the first `width` numbers of each row: their RMS norm, in place. Of all heads'
+// queries together, or keys.
+struct WideNormArgs {
+  void* x;
+  const float* weights;  // [width]
+  int64_t rows;
+  int64_t stride;
+  int64_t width;
+  float epsilon;
+};
+template <typename T>
+struct WideNorm {
+  WideNormArgs a;
+  static constexpr int kThreads = kRowThreads;
+  HW_ANY int64_t blocks() const { return row_blocks(a.rows); }
+  HW_ANY int64_t shared() const { return 0; }
+  template <typename Group>
+  HW_ANY void run(int64_t block, const Group& group) const {
+    for_each_row(group, block, a.rows, [&](int64_t row) {
+      T* x = static_cast<T*>(a.x) + row * a.stride;
+      const float scale = norm_scale(
+          group, [&](int64_t i) { return to_float(x[i]); }, a.width, a.epsilon);
+      for (int64_t i = group.lane(); i < a.width; i += group.lanes())
+        x[i] = rounded<T>(to_float(x[i]) * scale * a.weights[i]);
+    });
+  }
+};
+
 // Queries, keys and values of the rows, side by side [H + 2K heads of D], made ready in place: biases added,
 // q and k normed and turned, q scaled.
 struct HeadsArgs {
