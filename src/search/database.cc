@@ -5,6 +5,8 @@
 
 #include <sqlite3.h>
 
+#include <string>
+#include <system_error>
 #include <utility>
 
 #include "base/check.h"
@@ -67,6 +69,12 @@ Result<Database> Database::open(const std::filesystem::path& file, Use use) {
   const std::string path = std::filesystem::absolute(file).string();
   const int code = sqlite3_open_v2(path.c_str(), &opened, flags | SQLITE_OPEN_NOMUTEX, nullptr);
   Database database(opened);
+  if (code == SQLITE_CANTOPEN) {  // SQLite does not say why
+    const int why = sqlite3_system_errno(opened);
+    return fail(ErrorCode::kIo, "the index cannot be opened or made" +
+                                    (why == 0 ? "" : ": " + std::generic_category().message(why)) +
+                                    "; --index names another place");
+  }
   if (code != SQLITE_OK) return failure(opened);
   if (use == Use::kCreate) {
     HW_RETURN_IF_ERROR(database.run("PRAGMA journal_mode = OFF; PRAGMA locking_mode = EXCLUSIVE"));

@@ -320,7 +320,8 @@ def test_odd_text(headwise, tmp_path):
     (3, ["--corpus", "broken.jsonl", "--query", "a"], ["broken.jsonl"]),
     (3, ["--corpus", "latin", "--query", "a"], ["neither corpus.jsonl nor a text file", "1 not UTF-8 text (convert, e.g. with iconv) ('a.txt')"]),
     (3, ["--corpus", "facts.txt", "--queries", "nowhere.tsv", "--no-rerank"], ["nowhere.tsv"]),
-    (3, ["--corpus", "facts.txt", "--query", "a", "--index", "nowhere/x.bm25"], ["nowhere/x.bm25"]),
+    (3, ["--corpus", "facts.txt", "--query", "a", "--index", "nowhere/x.bm25"], ["the index cannot be opened or made: No such file or directory; --index names another place", "nowhere/x.bm25"]),
+    (3, ["--corpus", "facts.txt", "--query", "a", "--index", "blank.txt/x.bm25"], ["cannot be opened or made: ", "; --index names another place", "blank.txt/x.bm25"]),
     (3, ["--corpus", "facts.txt", "--query", "moon", "--index", "facts.txt"], ["facts.txt"]),
 ])
 def test_bad_input(headwise, facts, tmp_path, status, flags, messages):

@@ -31,7 +31,7 @@ FakeDevice& fake() {
   return made;
 }
 
-void close(Handle* handle) {
+void close_and_tell(Handle* handle) {
   FakeDevice::table().close(handle);
   for (const std::string& words : fake().violations()) {
     std::fprintf(stderr, "fake device: %s\n", words.c_str());
@@ -40,7 +40,7 @@ void close(Handle* handle) {
 }
 
 // Every pass and every look for weights begins with this call.
-Outcome memory(Handle* handle, uint64_t* free, uint64_t* total) {
+Outcome memory_or_failure(Handle* handle, uint64_t* free, uint64_t* total) {
   if (const char* path = std::getenv("HEADWISE_FAKE_FAILURE"); path != nullptr) {
     std::string word;
     if (std::ifstream(path) >> word) fake().fail_after(1, word == "lost" ? kLost : kOutOfMemory);
@@ -58,8 +58,8 @@ headwise_device_table() {
   static const DeviceTable kTable = [] {
     DeviceTable table = FakeDevice::table();
     table.version = static_cast<uint32_t>(number("HEADWISE_FAKE_VERSION", kTableVersion));
-    table.close = close;
-    table.memory = memory;
+    table.close = close_and_tell;
+    table.memory = memory_or_failure;
     return table;
   }();
   return &kTable;
