@@ -103,7 +103,7 @@ TEST(HfConfig, OtherHeadsOfTheSameDecoder) {
   EXPECT_THAT(read(without(llama(), "architectures")).unsupported, IsEmpty());
   EXPECT_THAT(read(with(llama(), "architectures", {"LlamaBidirectionalModel"})).unsupported.front(),
               HasSubstr("architecture 'LlamaBidirectionalModel' (supported: llama, mistral, qwen2, qwen3, "
-                        "gemma2, gemma3_text, olmo2, smollm3, granite, phi3)"));
+                        "qwen3_moe, gemma2, gemma3_text, olmo2, smollm3, granite, phi3)"));
 }
 
 TEST(HfConfig, LinearAndYarnScaling) {
