@@ -21,7 +21,7 @@ def test_memory_that_runs_out_is_an_error_and_not_the_end(monkeypatch, tmp_path)
     monkeypatch.setenv("HEADWISE_FAKE_FAILURE", str(tmp_path / "failure"))
     device = headwise.Reranker(TINY, device="cuda", keep_memory=0)
     (tmp_path / "failure").write_text("memory")
-    with pytest.raises(headwise.ResourceError, match="use fewer or shorter passages, or --device cpu"):
+    with pytest.raises(headwise.ResourceError, match="use fewer or shorter passages, or device cpu"):
         device.rank("who wrote Emma?", FACTS * 9)
     (tmp_path / "failure").unlink()
     assert len(device.rank("who wrote Emma?", FACTS * 9)) == 9 * len(FACTS)
