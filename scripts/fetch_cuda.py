@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: headwise contributors
-"""Fetches a CUDA compiler and the libraries that libheadwise_cuda.so links to, out of five pinned wheels of the Python package index, into
+"""Fetches a CUDA compiler and the libraries that libheadwise_cuda.so links to, out of six pinned wheels of the Python package index, into
 build/cuda and prints the toolkit's folder: what cmake -DHEADWISE_CUDA=ON needs where no toolkit is installed. No card and no driver is
-needed. 570 MB come over the net, of which cuBLAS is 444.
+needed. 574 MB come over the net, of which cuBLAS is 444.
 
 The wheels are NVIDIA's, under NVIDIA's licences; nothing of them is committed or shipped. Each is checked against its sha256, and the folder
 is moved into place in one step. Standard library only.
@@ -28,6 +28,8 @@ WHEELS = (
                          "c41bfa362e407405163f103c2229f0765f8cc2ed7d148b754dc77f228bf7e070", 75141406),
     package_index.Wanted("nvidia-cuda-runtime", "nvidia_cuda_runtime-13.5.37-py3-none-manylinux2014_x86_64.manylinux_2_17_x86_64.whl",
                          "df2b79a8852f10d1fef8c848489c49eebb5754051bf870202a862831412b179d", 2504024),
+    package_index.Wanted("nvidia-cuda-cccl", "nvidia_cuda_cccl-13.3.5.0.6-py3-none-manylinux2014_x86_64.manylinux_2_17_x86_64.whl",
+                         "d5230098fa2df5021e1a00c0c4eee41797671a91119d31e892463e5ccf3ee326", 4113651),
     package_index.Wanted("nvidia-cublas", "nvidia_cublas-13.10.0.20-py3-none-manylinux1_x86_64.manylinux_2_5_x86_64.whl",
                          "dcc6d63884c53d07e267ce7e6feac17b2538cebaafec5db865736c3e28e4dc84", 444289903),
 )
