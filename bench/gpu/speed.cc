@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <vector>
@@ -33,7 +34,7 @@ std::vector<double> time_runs(const std::function<void()>& run, size_t most, dou
 
 double at(const std::vector<double>& ascending, double share) {
   const auto last = static_cast<double>(ascending.size() - 1);
-  return ascending[static_cast<size_t>(share * last + 0.5)];
+  return ascending[static_cast<size_t>(std::lround(share * last))];
 }
 
 // Sixteen heads of the upper half, of the last layer too: every layer runs.

@@ -21,8 +21,8 @@ from ._values import Path, limit
 @component
 class HeadwiseRanker:
     """`model` is a Reranker or what makes one, which happens when a pipeline warms up or first asks. Documents come back as
-    copies, best first, with new scores; `top_k` None keeps all, `score_threshold` drops those below. Of a document is read
-    what stands in `meta_fields_to_embed`, then its content."""
+    copies, best first, with new scores, and meta["truncated"] where the end was not read; `top_k` None keeps all,
+    `score_threshold` drops those below. Of a document is read what stands in `meta_fields_to_embed`, then its content."""
 
     def __init__(self, model: "Reranker | Path | None" = None, top_k: int | None = None, score_threshold: float | None = None,
                  meta_fields_to_embed: list[str] | None = None, embedding_separator: str = "\n", **settings: Any) -> None:
@@ -67,8 +67,9 @@ class HeadwiseRanker:
 
     def _ranked(self, ranking: Ranking, documents: list[Document], threshold: float | None) -> dict[str, Any]:
         least = self.score_threshold if threshold is None else threshold
-        return {"documents": [replace(documents[hit.index], score=hit.score) for hit in ranking
-                              if least is None or hit.score >= least]}
+        return {"documents": [replace(documents[hit.index], score=hit.score,
+                                      meta={**documents[hit.index].meta, **({"truncated": True} if hit.truncated else {})})
+                              for hit in ranking if least is None or hit.score >= least]}
 
     @component.output_types(documents=list[Document])
     def run(self, query: str, documents: list[Document], top_k: int | None = None,

@@ -19,7 +19,7 @@ from ._values import Path
 
 class HeadwiseCompressor(BaseDocumentCompressor):
     """`model` is a Reranker or what makes one; `top_n` None keeps all. Documents come back as copies, best first, with
-    metadata["relevance_score"]."""
+    metadata["relevance_score"], and metadata["truncated"] where the end of a document was not read."""
     model_config = ConfigDict(arbitrary_types_allowed=True, protected_namespaces=())
 
     top_n: int | None = None
@@ -34,6 +34,7 @@ class HeadwiseCompressor(BaseDocumentCompressor):
             return []
         hits = self._reranker.rank(query, [document.page_content for document in documents], top_k=self.top_n)
         return [
-            documents[hit.index].model_copy(update={"metadata": {**documents[hit.index].metadata, "relevance_score": hit.score}})
+            documents[hit.index].model_copy(update={"metadata": {**documents[hit.index].metadata, "relevance_score": hit.score,
+                                                                 **({"truncated": True} if hit.truncated else {})}})
             for hit in hits
         ]

@@ -77,9 +77,9 @@ void ReadAhead::work(const std::stop_token& stop) {
     }
     std::vector<Check> checks(now.begin(), now.end());
     for (int piece = 0; piece < kPieces + kAhead; ++piece) {
-      for (size_t i = 0; i < now.size(); ++i) {
+      for (const Wanted& one : now) {
         if (stop.stop_requested()) return;
-        if (piece < kPieces) now[i].file->expect(now[i].place, piece, kPieces);
+        if (piece < kPieces) one.file->expect(one.place, piece, kPieces);
       }
       if (piece < kAhead) continue;
       for (Check& check : checks) {

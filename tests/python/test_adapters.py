@@ -60,6 +60,9 @@ def test_langchain(reranker, expected):
     best = asyncio.run(HeadwiseCompressor(reranker, top_n=2).acompress_documents(documents, QUESTIONS[0]))
     assert [document.metadata["place"] for document in best] == [index for index, _ in expected[QUESTIONS[0]]][:2]
     assert all("relevance_score" not in document.metadata for document in documents)
+    assert all("truncated" not in document.metadata for document in best)
+    cut = HeadwiseCompressor(heads=LOW, max_words=3, long="cut").compress_documents(documents, QUESTIONS[0])
+    assert all(document.metadata["truncated"] is True for document in cut)
     assert HeadwiseCompressor(reranker).compress_documents([], "q") == []
     with pytest.raises(headwise.UsageError, match="heads"):
         HeadwiseCompressor(reranker, heads="all")
@@ -112,7 +115,9 @@ def test_haystack(reranker, expected, model):
     answer = expected[QUESTIONS[0]]
     assert [document.id for document in best] == [f"d{index}" for index, _ in answer[:2]]
     above = HeadwiseRanker(reranker, score_threshold=answer[2][1]).run(query=QUESTIONS[0], documents=documents)["documents"]
-    assert len(above) == 3
+    assert len(above) == 3 and all("truncated" not in document.meta for document in above)
+    cut = HeadwiseRanker(heads=LOW, max_words=3, long="cut").run(query=QUESTIONS[0], documents=documents)["documents"]
+    assert all(document.meta["truncated"] is True and "place" in document.meta for document in cut)
     later = asyncio.run(HeadwiseRanker(reranker).run_async(query=QUESTIONS[0], documents=documents))["documents"]
     assert [document.id for document in later] == [f"d{index}" for index, _ in answer]
     assert HeadwiseRanker(reranker).run(query="q", documents=[]) == {"documents": []}
