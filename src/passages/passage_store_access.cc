@@ -95,8 +95,12 @@ KeptPtr PassageStore::read(const KeptSlot& slot, const Place& place, std::vector
     return nullptr;
   };
   const auto file = segment(place);
-  if (file == nullptr) {
-    rotten.push_back({slot.key, place});  // evicted a moment ago, or lost
+  std::error_code ignored;
+  // Evicted a moment ago, or lost. A file that grew since it was mapped may be gone before its new size is
+  // known.
+  if (file == nullptr ||
+      (file->bytes(place).empty() && !std::filesystem::exists(segment_path(place.segment), ignored))) {
+    rotten.push_back({slot.key, place});
     return nullptr;
   }
   const auto record = file->record(place);

@@ -147,7 +147,18 @@ TEST_F(StoreFaultsTest, ReadWhileAnotherDropsSegments) {
   EXPECT_EQ(count(*store, 1900, 2000), 100) << "what the other one wrote";
 }
 
-// The other process of the test above.
+TEST_F(StoreFaultsTest, ASegmentGrowsAndGoesBeforeItsNewSizeIsKnown) {
+  const auto store = open();
+  put(*store, 0);
+  EXPECT_TRUE(has(*store, 0));  // mapped, as long as it is now
+  const auto other = open();
+  put(*other, 1, 9000);
+  std::filesystem::remove(segment_files()[0]);
+  EXPECT_FALSE(has(*store, 1));
+  EXPECT_EQ(store->statistics().errors, 0U) << store->statistics().last_error;
+}
+
+// The other process of the test before.
 TEST(StoreChild, Writes) {
   const char* folder = std::getenv("HEADWISE_TEST_STORE");
   if (folder == nullptr) return;
