@@ -32,7 +32,7 @@ class Check {
     const size_t from = bytes * static_cast<size_t>(piece) / kPieces;
     const size_t to = bytes * static_cast<size_t>(piece + 1) / kPieces;
     sum_.add(record_->image.subspan(from, to - from));
-    if (piece + 1 == kPieces) file_->whole(place_, *record_, sum_.value());
+    if (piece + 1 == kPieces) file_->judge(place_, sum_.value() == record_->sum);
   }
 
  private:

@@ -139,11 +139,10 @@ void SegmentFile::mark(Marks& marks, const Place& place) {
 }
 
 bool SegmentFile::whole(const Place& place, const RecordView& record) {
-  return known_whole(place) || whole(place, record, checksum(std::as_bytes(record.tokens), record.image));
+  return known_whole(place) || judge(place, whole_record(record));
 }
 
-bool SegmentFile::whole(const Place& place, const RecordView& record, const Checksum& found) {
-  const bool right = found == record.sum;
+bool SegmentFile::judge(const Place& place, bool right) {
   mark(right ? whole_ : damaged_, place);
   return right;
 }

@@ -50,8 +50,8 @@ class SegmentFile : public std::enable_shared_from_this<SegmentFile> {
   Result<RecordView> record(const Place& place) const;
   // Its tokens and image are right; looked at once for each place.
   bool whole(const Place& place, const RecordView& record);
-  // The same for whoever has its checksum already.
-  bool whole(const Place& place, const RecordView& record, const Checksum& found);
+  // For whoever looked at it himself; gives `right` back.
+  bool judge(const Place& place, bool right);
   // What whole() said before.
   bool known_whole(const Place& place) const { return marked(whole_, place); }
   bool known_damaged(const Place& place) const { return marked(damaged_, place); }
