@@ -24,6 +24,7 @@ struct Mac {
   static constexpr int64_t kLanes = 8;
   static constexpr int64_t kColumnVectors = 2;  // 6 x 2 sums of 16 registers
   static constexpr int64_t kGroup = 2;
+  static constexpr int64_t kSpanGroups = kInt8Span / kGroup;
   using Number = int16_t;
   using Weight = int8_t;
   struct Sum {  // GCC 12 takes an array of __m256i through memory
@@ -32,7 +33,7 @@ struct Mac {
   using Factor = __m256i;
   using Columns = __m256i;
 
-  static Sum begin(const MultiplyReducedArgs&, int64_t) { return {_mm256_setzero_si256()}; }
+  static Sum begin(const MultiplyReducedArgs&, int64_t, int64_t) { return {_mm256_setzero_si256()}; }
   static Columns columns(const std::byte* p) {
     return _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
   }
@@ -44,12 +45,44 @@ struct Mac {
   static Sum add(Sum sum, Factor factor, Columns columns) {
     return {_mm256_add_epi32(sum.v, _mm256_madd_epi16(factor, columns))};
   }
-  static void finish(const MultiplyReducedArgs& args, Sum sum, int64_t row, int64_t output, int64_t lanes,
-                     float* out) {
-    const __m256 scaled = _mm256_mul_ps(_mm256_cvtepi32_ps(sum.v), _mm256_loadu_ps(args.scales + output));
-    const __m256 value = _mm256_mul_ps(scaled, _mm256_set1_ps(args.x_scales[row]));
-    if (lanes >= kLanes) return _mm256_storeu_ps(out, value);
-    _mm256_maskstore_ps(out, first_lanes(lanes), value);
+  static void finish(const MultiplyReducedArgs& args, Sum sum, int64_t row, int64_t output, int64_t span,
+                     int64_t lanes, float* out) {
+    const __m256 scaled = _mm256_mul_ps(_mm256_cvtepi32_ps(sum.v),
+                                        _mm256_loadu_ps(args.scales + span * args.scale_stride + output));
+    const __m256 x_scale = _mm256_set1_ps(args.x_scales[row * args.spans + span]);
+    const __m256i there = first_lanes(lanes);
+    if (lanes >= kLanes) {
+      const __m256 value =
+          span == 0 ? _mm256_mul_ps(scaled, x_scale) : _mm256_fmadd_ps(scaled, x_scale, _mm256_loadu_ps(out));
+      return _mm256_storeu_ps(out, value);
+    }
+    const __m256 value = span == 0 ? _mm256_mul_ps(scaled, x_scale)
+                                   : _mm256_fmadd_ps(scaled, x_scale, _mm256_maskload_ps(out, there));
+    _mm256_maskstore_ps(out, there, value);
+  }
+  // Sums in the lower lane of a pair, differences in the upper one.
+  template <int kUpper>
+  static __m256 pairs(__m256 x, __m256 partners) {
+    return _mm256_blend_ps(_mm256_add_ps(x, partners), _mm256_sub_ps(partners, x), kUpper);
+  }
+  static void turn(const float* x, float* out) {
+    __m256 v[8];
+    for (int i = 0; i < 8; ++i) {
+      v[i] = _mm256_mul_ps(_mm256_loadu_ps(x + 8 * i), _mm256_set1_ps(0.125f));
+      v[i] = pairs<0xAA>(v[i], _mm256_permute_ps(v[i], 0xB1));
+      v[i] = pairs<0xCC>(v[i], _mm256_permute_ps(v[i], 0x4E));
+      v[i] = pairs<0xF0>(v[i], _mm256_permute2f128_ps(v[i], v[i], 1));
+    }
+    for (const int distance : {1, 2, 4}) {
+      for (int i = 0; i < 8; ++i) {
+        if ((i & distance) != 0) continue;
+        const __m256 lower = v[i];
+        const __m256 upper = v[i + distance];
+        v[i] = _mm256_add_ps(lower, upper);
+        v[i + distance] = _mm256_sub_ps(lower, upper);
+      }
+    }
+    for (int i = 0; i < 8; ++i) _mm256_storeu_ps(out + 8 * i, v[i]);
   }
 
   static float largest(const float* x, int64_t count) {
@@ -66,10 +99,10 @@ struct Mac {
     std::memcpy(&value, &bits, sizeof(value));
     return value;
   }
-  static void quantize(const float* x, int64_t inputs, int64_t padded, float factor, Number* to) {
+  static void quantize(const float* x, int64_t count, int64_t padded, float factor, Number* to) {
     const __m256 factors = _mm256_set1_ps(factor);
     for (int64_t i = 0; i < padded; i += 8) {
-      const __m256 values = _mm256_maskload_ps(x + i, first_lanes(inputs - i));
+      const __m256 values = _mm256_maskload_ps(x + i, first_lanes(count - i));
       const __m256i whole = _mm256_cvtps_epi32(_mm256_mul_ps(values, factors));
       const __m128i halves =
           _mm_packs_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));

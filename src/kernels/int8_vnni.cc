@@ -16,20 +16,23 @@ namespace {
 
 constexpr int kShift = 128;
 
-__mmask16 first_lanes(int64_t n) { return static_cast<__mmask16>(n >= 16 ? 0xFFFFu : (1u << n) - 1u); }
+__mmask16 first_lanes(int64_t n) {
+  return static_cast<__mmask16>(n >= 16 ? 0xFFFFu : n <= 0 ? 0u : (1u << n) - 1u);
+}
 
 struct Mac {
   static constexpr int64_t kLanes = 16;
   static constexpr int64_t kColumnVectors = 4;  // 6 x 4 sums of 32 registers
   static constexpr int64_t kGroup = 4;
+  static constexpr int64_t kSpanGroups = kInt8Span / kGroup;
   using Number = uint8_t;
   using Weight = int8_t;
   using Sum = __v16si;  // as the instruction has it: GCC 12 takes an array of __m512i through memory
   using Factor = __m512i;
   using Columns = __m512i;
 
-  static Sum begin(const MultiplyReducedArgs& args, int64_t output) {
-    const __m512i sums = _mm512_loadu_si512(args.sums + output);
+  static Sum begin(const MultiplyReducedArgs& args, int64_t output, int64_t span) {
+    const __m512i sums = _mm512_loadu_si512(args.sums + span * args.scale_stride + output);
     return reinterpret_cast<Sum>(_mm512_mullo_epi32(sums, _mm512_set1_epi32(-kShift)));
   }
   static Columns columns(const std::byte* p) { return _mm512_loadu_si512(p); }
@@ -41,11 +44,40 @@ struct Mac {
   static Sum add(Sum sum, Factor factor, Columns columns) {
     return reinterpret_cast<Sum>(_mm512_dpbusd_epi32(reinterpret_cast<__m512i>(sum), factor, columns));
   }
-  static void finish(const MultiplyReducedArgs& args, Sum sum, int64_t row, int64_t output, int64_t lanes,
-                     float* out) {
+  static void finish(const MultiplyReducedArgs& args, Sum sum, int64_t row, int64_t output, int64_t span,
+                     int64_t lanes, float* out) {
     const __m512 scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(reinterpret_cast<__m512i>(sum)),
-                                        _mm512_loadu_ps(args.scales + output));
-    _mm512_mask_storeu_ps(out, first_lanes(lanes), _mm512_mul_ps(scaled, _mm512_set1_ps(args.x_scales[row])));
+                                        _mm512_loadu_ps(args.scales + span * args.scale_stride + output));
+    const __m512 x_scale = _mm512_set1_ps(args.x_scales[row * args.spans + span]);
+    const __mmask16 there = first_lanes(lanes);
+    if (span == 0) return _mm512_mask_storeu_ps(out, there, _mm512_mul_ps(scaled, x_scale));
+    if (lanes >= kLanes) return _mm512_storeu_ps(out, _mm512_fmadd_ps(scaled, x_scale, _mm512_loadu_ps(out)));
+    const __m512 before = _mm512_maskz_loadu_ps(there, out);
+    _mm512_mask_storeu_ps(out, there, _mm512_fmadd_ps(scaled, x_scale, before));
+  }
+  // Sums in the lower lane of a pair, differences in the upper one.
+  template <int kUpper>
+  static __m512 pairs(__m512 x, __m512 partners) {
+    return _mm512_mask_sub_ps(_mm512_add_ps(x, partners), kUpper, partners, x);
+  }
+  static void turn(const float* x, float* out) {
+    __m512 v[4];
+    for (int i = 0; i < 4; ++i) {
+      v[i] = _mm512_mul_ps(_mm512_loadu_ps(x + 16 * i), _mm512_set1_ps(0.125f));
+      v[i] = pairs<0xAAAA>(v[i], _mm512_permute_ps(v[i], 0xB1));
+      v[i] = pairs<0xCCCC>(v[i], _mm512_permute_ps(v[i], 0x4E));
+      v[i] = pairs<0xF0F0>(v[i], _mm512_shuffle_f32x4(v[i], v[i], 0xB1));
+      v[i] = pairs<0xFF00>(v[i], _mm512_shuffle_f32x4(v[i], v[i], 0x4E));
+    }
+    for (const int distance : {1, 2}) {
+      for (const int i : {0, 3 - distance}) {
+        const __m512 lower = v[i];
+        const __m512 upper = v[i + distance];
+        v[i] = _mm512_add_ps(lower, upper);
+        v[i + distance] = _mm512_sub_ps(lower, upper);
+      }
+    }
+    for (int i = 0; i < 4; ++i) _mm512_storeu_ps(out + 16 * i, v[i]);
   }
   static float largest(const float* x, int64_t count) {
     __m512i most = _mm512_setzero_si512();
@@ -59,10 +91,10 @@ struct Mac {
     std::memcpy(&value, &bits, sizeof(value));
     return value;
   }
-  static void quantize(const float* x, int64_t inputs, int64_t padded, float factor, Number* to) {
+  static void quantize(const float* x, int64_t count, int64_t padded, float factor, Number* to) {
     const __m512 factors = _mm512_set1_ps(factor);
     for (int64_t i = 0; i < padded; i += 16) {
-      const __m512 values = _mm512_maskz_loadu_ps(first_lanes(inputs - i), x + i);
+      const __m512 values = _mm512_maskz_loadu_ps(first_lanes(count - i), x + i);
       const __m512i whole = _mm512_cvtps_epi32(_mm512_mul_ps(values, factors));
       const __m128i bytes = _mm512_cvtepi32_epi8(_mm512_add_epi32(whole, _mm512_set1_epi32(kShift)));
       _mm_mask_storeu_epi8(to + i, first_lanes(padded - i), bytes);

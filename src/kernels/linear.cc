@@ -61,7 +61,7 @@ size_t PackedLinear::bytes() const {
     case LinearType::kBfloat16:
       return numbers * sizeof(uint16_t);
     default:
-      return numbers + outputs * (sizeof(float) + sizeof(int32_t));
+      return numbers + static_cast<size_t>(int8_spans(inputs_)) * outputs * (sizeof(float) + sizeof(int32_t));
   }
 }
 
@@ -73,7 +73,7 @@ PreparedRows PreparedRows::part(int64_t first, int64_t rows) const {
     some.x_ += first * inputs_;
   } else {
     some.numbers_ += first * row_bytes_;
-    some.scales_ += first;
+    some.scales_ += first * spans_;
   }
   return some;
 }
@@ -114,18 +114,27 @@ void Linear::pack(const float* weights, int64_t outputs, int64_t inputs, LinearT
       break;
     }
     case LinearType::kInt8: {
-      HW_CHECK(inputs <= kInt8MostInputs);
       packed.reduced_.reserve(numbers);
-      packed.scales_.reserve(padded);
-      packed.sums_.reserve(padded);
+      packed.scales_.reserve(static_cast<size_t>(int8_spans(inputs)) * padded);
+      packed.sums_.reserve(static_cast<size_t>(int8_spans(inputs)) * padded);
+      std::vector<float> turned(static_cast<size_t>(inputs), 0.0f);
       std::vector<int8_t> row(static_cast<size_t>(inputs));
       for (size_t o = 0; o < padded; ++o) {
-        packed.scales_[o] = 0.0f;
-        std::fill(row.begin(), row.end(), int8_t{0});
         const auto output = static_cast<int64_t>(o);
-        // A weight that is no number makes its output none.
-        if (output < outputs) quantize_int8(weights + output * inputs, inputs, row.data(), packed.scales_[o]);
-        packed.sums_[o] = std::accumulate(row.begin(), row.end(), int32_t{0});
+        if (output < outputs) {
+          turn_int8(weights + output * inputs, inputs, turned.data());
+        } else {
+          std::fill(turned.begin(), turned.end(), 0.0f);
+        }
+        for (int64_t span = 0; span < int8_spans(inputs); ++span) {
+          const int64_t first = span * kInt8Span;
+          const int64_t count = std::min(kInt8Span, inputs - first);
+          int8_t* to = row.data() + first;
+          const size_t at = static_cast<size_t>(span) * padded + o;
+          // A weight that is no number makes its output none.
+          quantize_int8(turned.data() + first, count, to, packed.scales_[at]);
+          packed.sums_[at] = std::accumulate(to, to + count, int32_t{0});
+        }
         scatter(row.data(), inputs, output, packed.layout_, packed.reduced_.data());
       }
     }
@@ -146,10 +155,15 @@ PreparedRows Linear::prepare(const float* x, int64_t rows, int64_t inputs, Linea
   const ReducedProducts& products = *reduced_products(*ops_, type);
   prepared.row_bytes_ = round_up(inputs, products.layout.group) * products.layout.row_number_bytes;
   memory.numbers.reserve(static_cast<size_t>(kRowTile * prepared.row_bytes_));
-  memory.scales.reserve(static_cast<size_t>(kRowTile));
+  if (type == LinearType::kInt8) {
+    prepared.spans_ = int8_spans(inputs);
+    memory.scales.reserve(static_cast<size_t>(kRowTile * prepared.spans_));
+    memory.turned.reserve(static_cast<size_t>(inputs));
+  }
   prepared.numbers_ = memory.numbers.data();
   prepared.scales_ = memory.scales.data();
-  prepared.finite_ = products.prepare({x, rows, inputs, memory.numbers.data(), memory.scales.data()});
+  prepared.finite_ =
+      products.prepare({x, rows, inputs, memory.numbers.data(), memory.scales.data(), memory.turned.data()});
   return prepared;
 }
 
@@ -186,8 +200,10 @@ void Linear::multiply(const PreparedRows& rows, const PackedLinear& weights, Out
       .out = out,
       .out_stride = range.count};
   if (rows.type_ == LinearType::kInt8) {
+    args.spans = rows.spans_;
     args.scales = weights.scales_.data() + range.first;
     args.sums = weights.sums_.data() + range.first;
+    args.scale_stride = round_up(weights.outputs_, weights.layout_.width);
   }
   products.multiply(args);
 }

@@ -45,14 +45,15 @@ class PackedLinear {
   PanelLayout layout_;
   AlignedBuffer<float> panels_;       // of fp32: MultiplyPanelsArgs
   AlignedBuffer<std::byte> reduced_;  // of the others: MultiplyReducedArgs
-  AlignedBuffer<float> scales_;
-  AlignedBuffer<int32_t> sums_;
+  AlignedBuffer<float> scales_;       // [spans, padded outputs]
+  AlignedBuffer<int32_t> sums_;       // likewise
 };
 
 // Memory of prepared rows.
 struct PreparedMemory {
   AlignedBuffer<std::byte> numbers;
   AlignedBuffer<float> scales;
+  AlignedBuffer<float> turned;
 };
 
 // Rows of one tile as products of a type read them. Lives no longer than the rows and the memory it was made
@@ -74,6 +75,7 @@ class PreparedRows {
   int64_t rows_ = 0;
   int64_t inputs_ = 0;
   int64_t row_bytes_ = 0;
+  int64_t spans_ = 0;
   LinearType type_ = LinearType::kFloat32;
   bool finite_ = true;
 };
@@ -89,8 +91,7 @@ class Linear {
  public:
   explicit Linear(const KernelTable& ops) : ops_(&ops) {}
 
-  // Packs row-major fp32 weights, which int8 rounds by outputs; `packed`'s memory is used again when it is
-  // large enough. int8 takes at most kInt8MostInputs inputs.
+  // Packs row-major fp32 weights; `packed`'s memory is used again when it is large enough.
   void pack(const float* weights, int64_t outputs, int64_t inputs, LinearType type,
             PackedLinear& packed) const;
   // x [rows, inputs], contiguous, 0 < rows <= kRowTile. Once for all products of the same rows.

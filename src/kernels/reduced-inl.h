@@ -4,11 +4,12 @@
 // Products of small numbers on packed panels, over a type `Mac` that an instruction set's file gives:
 //   kLanes, kColumnVectors   sums in a register; registers of sums that a row has
 //   kGroup                   inputs of one step
+//   kSpanGroups              steps of a span: sums begin anew and are finished with each
 //   Number, Sum, Factor, Columns
-//   begin(args, output)      what sums of the outputs from `output` on begin with
+//   begin(args, output, span)  what sums of the outputs from `output` on begin with
 //   columns(p), factor(x)    a register of weights; a row's numbers of one step, in all lanes
 //   add(sum, factor, columns)
-//   finish(args, sum, row, output, lanes, out)
+//   finish(args, sum, row, output, span, lanes, out)  out, which has the spans before
 // The shape is that of panels-inl.h: kRows rows of sums stand in registers, a panel comes from memory with
 // the first of them, the next one is fetched meanwhile.
 //
@@ -37,14 +38,16 @@ template <int64_t N, typename Body>
   (std::make_integer_sequence<int64_t, N>{});
 }
 
-// Where a block's product stands.
+// Where a block's product of one span stands.
 struct Block {
   const std::byte* x;  // its first row's numbers
   int64_t row;         // its first row
   const std::byte* panel;
-  const std::byte* next;  // the panel to be fetched meanwhile; null: none
-  int64_t output;         // the panel's first
-  int64_t columns;        // outputs of the panel that are there
+  int64_t fetch;  // bytes from what is read of the panel to what is fetched meanwhile; 0: nothing
+  int64_t span;
+  int64_t groups;   // of the span
+  int64_t output;   // the panel's first
+  int64_t columns;  // outputs of the panel that are there
 };
 
 // A function of its own: inlined into its callers, GCC 12 takes the sums through memory.
@@ -53,19 +56,17 @@ template <int64_t R, int64_t V, bool kFetch>
   using Number = typename Mac::Number;
   typename Mac::Sum sums[R][V];
   each<V>([&](auto v) {
-    const auto start = Mac::begin(args, block.output + v * Mac::kLanes);
+    const auto start = Mac::begin(args, block.output + v * Mac::kLanes, block.span);
     each<R>([&](auto r) { sums[r][v] = start; });
   });
   const int64_t stride = args.groups * Mac::kGroup;
   const auto* x = reinterpret_cast<const Number*>(block.x);
   const std::byte* panel = block.panel;
-  for (int64_t g = 0; g < args.groups; ++g, panel += kStepBytes, x += Mac::kGroup) {
+  for (int64_t g = 0; g < block.groups; ++g, panel += kStepBytes, x += Mac::kGroup) {
     typename Mac::Columns columns[V];
     each<V>([&](auto v) { columns[v] = Mac::columns(panel + v * kVectorBytes); });
     if constexpr (kFetch) {
-      for (int64_t i = 0; i < kStepBytes; i += 64) {
-        __builtin_prefetch(block.next + (panel - block.panel) + i, 0, 2);
-      }
+      for (int64_t i = 0; i < kStepBytes; i += 64) __builtin_prefetch(panel + block.fetch + i, 0, 2);
     }
     each<R>([&](auto r) {
       const auto factor = Mac::factor(x + r * stride);
@@ -73,17 +74,19 @@ template <int64_t R, int64_t V, bool kFetch>
     });
   }
   each<V>([&](auto v) {
+    const int64_t output = block.output + v * Mac::kLanes;
     const int64_t lanes = std::min(block.columns - v * Mac::kLanes, Mac::kLanes);
     each<R>([&](auto r) {
-      float* out = args.out + (block.row + r) * args.out_stride + block.output + v * Mac::kLanes;
-      Mac::finish(args, sums[r][v], block.row + r, block.output + v * Mac::kLanes, lanes, out);
+      const int64_t row = block.row + r;
+      float* out = args.out + row * args.out_stride + output;
+      Mac::finish(args, sums[r][v], row, output, block.span, lanes, out);
     });
   });
 }
 
 template <int64_t R, int64_t V>
 inline void block_product(const MultiplyReducedArgs& args, const Block& block) {
-  if (block.next != nullptr) return block_product<R, V, true>(args, block);
+  if (block.fetch != 0) return block_product<R, V, true>(args, block);
   block_product<R, V, false>(args, block);
 }
 
@@ -122,18 +125,23 @@ inline void some_rows_product(int64_t rows, const MultiplyReducedArgs& args, con
 
 void multiply_reduced(const MultiplyReducedArgs& args) {
   const int64_t panel_bytes = args.groups * kStepBytes;
-  const int64_t row_bytes = args.groups * Mac::kGroup * int64_t{sizeof(typename Mac::Number)};
+  const int64_t group_bytes = Mac::kGroup * int64_t{sizeof(typename Mac::Number)};
   for (int64_t first = 0; first < args.outputs; first += kWidth) {
     const std::byte* panel = args.panels + first / kWidth * panel_bytes;
     const bool last = first + kWidth >= args.outputs;
     for (int64_t row = 0; row < args.rows; row += kRows) {
-      const Block block{args.x + row * row_bytes,
-                        row,
-                        panel,
-                        last || row > 0 ? nullptr : panel + panel_bytes,
-                        first,
-                        std::min(kWidth, args.outputs - first)};
-      some_rows_product(std::min(kRows, args.rows - row), args, block);
+      const std::byte* x = args.x + row * args.groups * group_bytes;
+      for (int64_t span = 0, group = 0; group < args.groups; ++span, group += Mac::kSpanGroups) {
+        const Block block{x + group * group_bytes,
+                          row,
+                          panel + group * kStepBytes,
+                          last || row > 0 ? 0 : panel_bytes,
+                          span,
+                          std::min(args.groups - group, Mac::kSpanGroups),
+                          first,
+                          std::min(kWidth, args.outputs - first)};
+        some_rows_product(std::min(kRows, args.rows - row), args, block);
+      }
     }
   }
 }

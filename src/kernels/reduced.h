@@ -4,8 +4,11 @@
 // What this file is: how a table multiplies numbers that are smaller than fp32: how it wants rows and weights
 // laid down, and its product. What makes them of fp32 (Linear::prepare, Linear::pack) is in linear.h.
 //
-//   int8    out = float(sum over i of x[i] w[i]) * w_scale * x_scale, x and w whole numbers in [-127, 127]:
-//           the sum is exact, and two roundings follow, so that every table has the same bits.
+//   int8    rows and weights are turned first (turn_int8), which no product notices, and cut into spans of
+//           kInt8Span inputs; out = sum over spans, in their order, of float(sum over i of x[i] w[i])
+//           * w_scale * x_scale, x and w whole numbers in [-127, 127]. A span's sum is exact; then it is
+//           rounded times w_scale, and with x_scale added by a fused multiply-add (the first span's is a
+//           product): so every table has the same bits.
 //   bf16    out = sum over pairs of inputs of x w, as vdpbf16ps adds them: docs/method.md#precision.
 #pragma once
 
@@ -16,9 +19,12 @@ namespace headwise::kernels {
 
 // Largest number of int8, on both sides.
 inline constexpr int kInt8Most = 127;
-// Sums of more products might leave 32 bits.
-inline constexpr int64_t kInt8MostInputs = INT32_MAX / (kInt8Most * kInt8Most);
-// A row without a larger value is nothing but zeros: the reciprocal of its scale would be no number.
+// Inputs that have a scale in common, of a row and of an output's weights. The last span may be shorter.
+inline constexpr int64_t kInt8Span = 192;
+inline constexpr int64_t int8_spans(int64_t inputs) { return (inputs + kInt8Span - 1) / kInt8Span; }
+// Inputs that are turned together. What is left behind the last whole block stays as it is.
+inline constexpr int64_t kInt8Turn = 64;
+// A span without a larger value is nothing but zeros: the reciprocal of its scale would be no number.
 inline constexpr float kInt8Least = 0x1p-100f;
 
 // Inputs stand in groups of PanelLayout::group; what is left of the last one is zero.
@@ -27,18 +33,21 @@ struct PrepareRowsArgs {
   int64_t rows = 0;
   int64_t inputs = 0;
   std::byte* numbers = nullptr;  // [rows, groups, group] of row_number_bytes
-  float* scales = nullptr;       // [rows]; of int8
+  float* scales = nullptr;       // of int8: [rows, int8_spans(inputs)]
+  float* turned = nullptr;       // of int8: memory, [inputs]
 };
 
 // A panel is [groups][width][group] numbers; panels stand one behind the other.
 struct MultiplyReducedArgs {
   const std::byte* x = nullptr;     // PrepareRowsArgs::numbers
-  const float* x_scales = nullptr;  // [rows]; of int8
+  const float* x_scales = nullptr;  // of int8: [rows, spans]
   int64_t rows = 0;                 // up to kRowTile
   int64_t groups = 0;
   const std::byte* panels = nullptr;
-  const float* scales = nullptr;  // of int8: [outputs rounded up to panels]
-  const int32_t* sums = nullptr;  // of int8: [outputs rounded up to panels], sums of an output's weights
+  int64_t spans = 0;              // of int8
+  const float* scales = nullptr;  // of int8: [spans, scale_stride], outputs rounded up to panels
+  const int32_t* sums = nullptr;  // of int8: likewise, sums of an output's weights in a span
+  int64_t scale_stride = 0;
   int64_t outputs = 0;
   float* out = nullptr;  // [rows, out_stride]
   int64_t out_stride = 0;
@@ -55,13 +64,18 @@ struct PanelLayout {
 // Products of one type. Without `multiply` the table has none.
 struct ReducedProducts {
   PanelLayout layout;
-  // False where a value is infinite or NaN; its row is then anything. int8: x / scale rounded to the nearest
-  // whole number, ties to even, where scale is the row's largest magnitude / 127.
+  // False where a value is infinite or NaN; its row is then anything. int8: of each span of the turned row,
+  // x / scale rounded to the nearest whole number, ties to even, where scale is the largest magnitude / 127.
   bool (*prepare)(const PrepareRowsArgs& args) = nullptr;
   void (*multiply)(const MultiplyReducedArgs& args) = nullptr;
 };
 
-// One row of int8: numbers and the scale that they are multiplied by. False, and zeros with a scale that is
+// Turns each whole block of kInt8Turn inputs by the orthonormal Hadamard matrix H (Sylvester's order): sums
+// and differences at distances 1, 2, 4, ... of values times 1/8. H is its own inverse, so (H x).(H w) = x.w;
+// an input that stands out is spread over its block, and a scale is not spent on it (QuaRot, arXiv
+// 2404.00456, turns whole rows; a block is enough here). out [inputs], not x.
+void turn_int8(const float* x, int64_t inputs, float* out);
+// A span in int8: numbers and the scale that they are multiplied by. False, and zeros with a scale that is
 // no number, where a value is infinite or NaN.
 bool quantize_int8(const float* x, int64_t count, int8_t* out, float& scale);
 // The nearest, ties to even; NaN stays one. What is smaller than the smallest normal number becomes zero

@@ -30,8 +30,8 @@ struct ReducedSize {
   int64_t outputs;
   int64_t inputs;
 };
-constexpr ReducedSize kReducedSizes[] = {{64, 576}, {576, 1536}, {48, 96}, {16, 64},
-                                         {80, 200}, {1, 1},      {67, 37}, {130, 3}};
+constexpr ReducedSize kReducedSizes[] = {{64, 576}, {576, 1536}, {48, 96},  {16, 64},  {80, 200}, {1, 1},
+                                         {67, 37},  {130, 3},    {33, 193}, {70, 255}, {65, 387}};
 
 std::string word_of_type(LinearType type) { return type == LinearType::kInt8 ? "int8" : "bf16"; }
 
@@ -153,42 +153,117 @@ TEST(Reduced, PartsOfPreparedRowsAreThoseRows) {
   }
 }
 
-// What the header says, computed apart from it: whole numbers, an exact sum, two roundings.
-TEST(Int8, IsItsFormula) {
-  const ReducedExample example({9, 150}, LinearType::kInt8);
-  const auto scale_of = [](const float* values, int64_t count) {
-    float most = 0.0f;
-    for (int64_t i = 0; i < count; ++i) most = std::max(most, std::abs(values[i]));
-    return most / 127.0f;
-  };
-  const std::vector<float> found = example.multiply(definition_kernels(), 3);
-  for (int64_t row = 0; row < 3; ++row) {
-    const float* x = example.x.data() + row * 150;
-    const float x_scale = scale_of(x, 150);
-    for (int64_t output = 0; output < 9; ++output) {
-      const float* w = example.weights.data() + output * 150;
-      const float w_scale = scale_of(w, 150);
-      int64_t sum = 0;
-      double exact = 0.0;
-      for (int64_t i = 0; i < 150; ++i) {
-        const double xi = static_cast<double>(x[i]) / x_scale;
-        const double wi = static_cast<double>(w[i]) / w_scale;
-        sum += std::lrint(xi) * std::lrint(wi);
-        exact += xi * wi;
+// Blocks of 64 by the definition of Sylvester's matrix: entry (i, j) is 1/8, negative where i & j has an odd
+// number of ones.
+std::vector<double> turned_by_the_matrix(const float* x, int64_t count) {
+  std::vector<double> out(x, x + count);
+  for (int64_t first = 0; first + 64 <= count; first += 64) {
+    for (uint32_t i = 0; i < 64; ++i) {
+      double sum = 0.0;
+      for (uint32_t j = 0; j < 64; ++j) {
+        const double value = static_cast<double>(x[first + j]);
+        sum += std::popcount(i & j) % 2 == 0 ? value : -value;
       }
-      EXPECT_EQ(found[static_cast<size_t>(row * 9 + output)], static_cast<float>(sum) * w_scale * x_scale);
-      EXPECT_NEAR(static_cast<double>(sum), exact, 150.0 * 127.0 / 4.0);
+      out[static_cast<size_t>(first + i)] = sum / 8.0;
+    }
+  }
+  return out;
+}
+
+TEST(Int8, TurningIsSylvestersMatrixAndItsOwnInverse) {
+  for (const int64_t inputs : {1, 63, 64, 65, 128, 200}) {
+    const std::vector<float> x = random_values(inputs, 7);
+    std::vector<float> once(x.size());
+    std::vector<float> twice(x.size());
+    turn_int8(x.data(), inputs, once.data());
+    turn_int8(once.data(), inputs, twice.data());
+    const std::vector<double> expected = turned_by_the_matrix(x.data(), inputs);
+    for (size_t i = 0; i < x.size(); ++i) {
+      EXPECT_NEAR(once[i], expected[i], 1e-6) << i << " of " << inputs;
+      EXPECT_NEAR(twice[i], x[i], 1e-6) << i << " of " << inputs;
     }
   }
 }
 
+// What the header says, computed apart from it: whole numbers, an exact sum of each span, roundings one by
+// one.
+TEST(Int8, IsItsFormula) {
+  constexpr int64_t kInputs = 450;  // three spans, and two inputs that are not turned
+  const ReducedExample example({9, kInputs}, LinearType::kInt8);
+  const auto turned = [](const float* x) {
+    std::vector<float> out(kInputs);
+    turn_int8(x, kInputs, out.data());
+    return out;
+  };
+  const auto scale_of = [](const std::vector<float>& values, int64_t first, int64_t end) {
+    float most = 0.0f;
+    for (int64_t i = first; i < end; ++i) most = std::max(most, std::abs(values[static_cast<size_t>(i)]));
+    return most / 127.0f;
+  };
+  const std::vector<float> found = example.multiply(definition_kernels(), 3);
+  for (int64_t row = 0; row < 3; ++row) {
+    const std::vector<float> x = turned(example.x.data() + row * kInputs);
+    for (int64_t output = 0; output < 9; ++output) {
+      const std::vector<float> w = turned(example.weights.data() + output * kInputs);
+      float expected = 0.0f;
+      double exact = 0.0;
+      for (int64_t first = 0; first < kInputs; first += 192) {
+        const int64_t end = std::min(first + 192, kInputs);
+        const float x_scale = scale_of(x, first, end);
+        const float w_scale = scale_of(w, first, end);
+        int64_t sum = 0;
+        for (int64_t i = first; i < end; ++i) {
+          const auto place = static_cast<size_t>(i);
+          sum += std::lrint(static_cast<double>(x[place]) / x_scale) *
+                 std::lrint(static_cast<double>(w[place]) / w_scale);
+          exact += static_cast<double>(example.x[static_cast<size_t>(row * kInputs + i)]) *
+                   example.weights[static_cast<size_t>(output * kInputs + i)];
+        }
+        const float scaled = static_cast<float>(sum) * w_scale;
+        expected = first == 0 ? scaled * x_scale : std::fma(scaled, x_scale, expected);
+      }
+      EXPECT_EQ(found[static_cast<size_t>(row * 9 + output)], expected);
+      EXPECT_NEAR(expected, exact, 1.0);  // 450 products, each of two rounded numbers; sums are some 25
+    }
+  }
+}
+
+// One input in 576 that is 200 times the others, as decoders have them: turned, it costs the rest hardly
+// anything; a scale that had to hold it would leave them half a unit.
+TEST(Int8, AnInputThatStandsOutDoesNotCostTheOthers) {
+  ReducedExample example({40, 576}, LinearType::kInt8);
+  for (int64_t row = 0; row < 8; ++row) example.x[static_cast<size_t>(row * 576 + 100)] = 200.0f;
+  for (int64_t output = 0; output < 40; ++output)
+    example.weights[static_cast<size_t>(output * 576 + 100)] = 0.0f;
+  const std::vector<float> found = example.multiply(definition_kernels(), 8);
+  double squares = 0.0;
+  for (int64_t row = 0; row < 8; ++row) {
+    for (int64_t output = 0; output < 40; ++output) {
+      double exact = 0.0;
+      for (int64_t i = 0; i < 576; ++i) {
+        exact += static_cast<double>(example.x[static_cast<size_t>(row * 576 + i)]) *
+                 example.weights[static_cast<size_t>(output * 576 + i)];
+      }
+      const double error = static_cast<double>(found[static_cast<size_t>(row * 40 + output)]) - exact;
+      squares += error * error;
+    }
+  }
+  // Without turning: steps of 200 / 127 over the 191 other inputs of a span, weights of 1: some 6.3.
+  EXPECT_LT(std::sqrt(squares / 320.0), 2.0);
+}
+
 TEST(Int8, TheLargestSumsAreExact) {
-  for (const int64_t inputs : {4096, 9728, 16384}) {
+  for (const int64_t inputs : {192, 576, 16384}) {
     ReducedExample example({17, inputs}, LinearType::kInt8);
-    std::fill(example.weights.begin(), example.weights.end(), -1.0f);
-    std::fill(example.x.begin(), example.x.end(), 1.0f);
+    // Every turned value is of one size: a block is eight times a row of the matrix.
+    for (size_t i = 0; i < example.weights.size(); ++i) example.weights[i] = i % 64 == 0 ? -8.0f : 0.0f;
+    for (size_t i = 0; i < example.x.size(); ++i) example.x[i] = i % 64 == 0 ? 8.0f : 0.0f;
     const float scale = 1.0f / 127.0f;
-    const float expected = static_cast<float>(-127 * 127 * inputs) * scale * scale;
+    float expected = 0.0f;
+    for (int64_t first = 0; first < inputs; first += 192) {
+      const float scaled = static_cast<float>(-127 * 127 * std::min<int64_t>(192, inputs - first)) * scale;
+      expected = first == 0 ? scaled * scale : std::fma(scaled, scale, expected);
+    }
     for (const KernelTable* table : tables_that_have(LinearType::kInt8)) {
       for (const float value : example.multiply(*table, 2)) ASSERT_EQ(value, expected) << table->name;
     }
@@ -212,13 +287,13 @@ TEST(Reduced, RowsAndWeightsOfZerosGiveZeros) {
 
 TEST(Int8, InfinitiesAndWhatIsNoNumberAreSaid) {
   for (const float bad : {INFINITY, -INFINITY, std::numeric_limits<float>::quiet_NaN(), -NAN}) {
-    for (const int64_t place : {0, 1, 36, 37 * 5, 37 * 8 + 36}) {
-      ReducedExample example({10, 37}, LinearType::kInt8);
+    for (const int64_t place : {0, 1, 200, 237, 238 * 5, 238 * 8 + 70}) {
+      ReducedExample example({10, 238}, LinearType::kInt8);
       example.x[static_cast<size_t>(place)] = bad;
       for (const KernelTable* table : tables_that_have(LinearType::kInt8)) {
         const Linear linear(*table);
         PreparedMemory memory;
-        EXPECT_FALSE(linear.prepare(example.x.data(), 9, 37, LinearType::kInt8, memory).finite())
+        EXPECT_FALSE(linear.prepare(example.x.data(), 9, 238, LinearType::kInt8, memory).finite())
             << table->name << " " << bad << " at " << place;
       }
     }
