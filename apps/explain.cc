@@ -99,6 +99,7 @@ Status run_explain(const ExplainFlags& flags, const AppContext& context) {
                                .passages = request->passages,
                                .explanation = &*explanation,
                                .heads = engine->describe_heads(explanation->heads),
+                               .computed_by = engine->reranker.decoder(),
                                .calibration = option_text(engine->settings, "calibration"),
                                .encoding = option_text(engine->settings, "encoding"),
                                .fuse = option_text(engine->settings, "fuse"),

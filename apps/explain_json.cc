@@ -67,6 +67,7 @@ std::string explain_json(const ExplainedAnswer& answer) {
   Json json;
   json["query_id"] = answer.query_id;
   json["query"] = answer.query;
+  add_computed_by(json, answer.computed_by);
   json["calibration"] = answer.calibration;
   json["encoding"] = answer.encoding;
   json["heads"] = Json::array();

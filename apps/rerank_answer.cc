@@ -33,6 +33,7 @@ std::string format_jsonl(const Answer& answer) {
   Json json;
   json["query_id"] = answer.query_id;
   json["query"] = answer.query;
+  if (answer.computed_by) add_computed_by(json, *answer.computed_by);
   json["results"] = Json::array();
   int rank = 0;
   for (const ScoredPassage& hit : answer.ranking->passages) {
@@ -66,6 +67,11 @@ Result<std::string> format_as_run(const Answer& answer, RunFormat format) {
 }
 
 }  // namespace
+
+void add_computed_by(Json& json, const DecoderDescription& decoder) {
+  json["backend"] = decoder.backend;
+  json["precision"] = decoder.precision;
+}
 
 void add_reading(Json& result, bool truncated, bool empty, const std::optional<PassageWindow>& window) {
   result["truncated"] = truncated;

@@ -51,6 +51,7 @@ Result<std::string> answer_to(const DatasetRequest& request, const Ranking& rank
                              .passages = request.passages,
                              .ranking = &ranking,
                              .heads = engine.describe_heads(ranking.heads),
+                             .computed_by = engine.reranker.decoder(),
                              .seconds = 0.0,
                              .timings = false},
                             format);

@@ -15,6 +15,7 @@
 #include "common/dataset_flags.h"
 #include "common/engine_flags.h"
 #include "headwise/dataset.h"
+#include "headwise/decoder_description.h"
 #include "headwise/run.h"
 
 namespace headwise {
@@ -45,11 +46,14 @@ struct Answer {
   std::string query;
   std::span<const Passage> passages;
   const Ranking* ranking = nullptr;
-  std::string heads;     // Engine::describe_heads(); empty: the engine was not asked
-  double seconds = 0.0;  // from request to ranking
-  bool timings = true;   // jsonl: statistics with seconds; off where the same work must give the same bytes
+  std::string heads;                              // Engine::describe_heads(); empty: the engine was not asked
+  std::optional<DecoderDescription> computed_by;  // likewise
+  double seconds = 0.0;                           // from request to ranking
+  bool timings = true;  // jsonl: statistics with seconds; off where the same work must give the same bytes
 };
 
+// "backend" and "precision": what scores of two answers must share to be compared.
+void add_computed_by(nlohmann::ordered_json& json, const DecoderDescription& decoder);
 // What was read of a passage: "truncated", and "empty" or "window" where they say something.
 void add_reading(nlohmann::ordered_json& result, bool truncated, bool empty,
                  const std::optional<PassageWindow>& window);

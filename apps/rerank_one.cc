@@ -50,6 +50,7 @@ Status rerank_one(const RerankFlags& flags, const AppContext& context) {
                       .passages = passages,
                       .ranking = &*ranking,
                       .heads = engine->describe_heads(ranking->heads),
+                      .computed_by = engine->reranker.decoder(),
                       .seconds = seconds_since(begun)};
   const auto text = format_answer(answer, answer_format(flags, AnswerFormat::kTable));
   if (!text) return fail(text.error());

@@ -227,6 +227,7 @@ Result<std::string> answer_request(Engine& engine, const Request& request, Answe
                         .passages = request.passages,
                         .ranking = &*ranking,
                         .heads = engine.describe_heads(ranking->heads),
+                        .computed_by = engine.reranker.decoder(),
                         .seconds = seconds_since(begun)},
                        format);
 }

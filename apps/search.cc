@@ -141,6 +141,7 @@ Status write_run(SearchIndex& index, const SearchFlags& flags, const AppContext&
                         .passages = *passages,
                         .ranking = &ranking,
                         .heads = {},
+                        .computed_by = {},
                         .timings = false};
     const auto lines = format_answer(answer, answer_format(flags, AnswerFormat::kTrec));
     if (!lines) return fail(Error(lines.error()).with_context("writing query '" + query.id + "'"));
@@ -162,6 +163,7 @@ Status explain_found(Engine& engine, const std::vector<Passage>& passages, const
                                .passages = passages,
                                .explanation = &*explanation,
                                .heads = engine.describe_heads(explanation->heads),
+                               .computed_by = engine.reranker.decoder(),
                                .calibration = option_text(engine.settings, "calibration"),
                                .encoding = option_text(engine.settings, "encoding"),
                                .fuse = option_text(engine.settings, "fuse"),
@@ -193,6 +195,7 @@ Status run_search(const SearchFlags& flags, const AppContext& context) {
   }
   Ranking ranking = order_found(*passages, flags.engine.top_k.value_or(0));
   std::string heads;
+  std::optional<DecoderDescription> computed_by;
   if (!flags.no_rerank && !passages->empty()) {
     auto engine = load_engine(flags.engine);
     if (!engine) return fail(std::move(engine.error()));
@@ -206,12 +209,14 @@ Status run_search(const SearchFlags& flags, const AppContext& context) {
       print_note(context.verb, context.quiet, note);
     }
     heads = engine->describe_heads(ranking.heads);
+    computed_by = engine->reranker.decoder();
   }
   const Answer answer{.query_id = flags.query_id.empty() ? "1" : flags.query_id,
                       .query = flags.query,
                       .passages = *passages,
                       .ranking = &ranking,
                       .heads = heads,
+                      .computed_by = computed_by,
                       .seconds = seconds_since(begun)};
   const AnswerFormat format = answer_format(flags, AnswerFormat::kTable);
   if (format == AnswerFormat::kJsonl)

@@ -276,6 +276,9 @@ nb::dict PyEngine::explain(nb::handle query, nb::list texts, nb::object titles, 
   dict["statistics"] = to_python(explanation.statistics);
   nb::dict words;  // for the page
   words["heads"] = engine_->describe_heads(explanation.heads);
+  const DecoderDescription decoder = engine_->reranker.decoder();
+  words["backend"] = decoder.backend;
+  words["precision"] = decoder.precision;
   words["calibration"] = option_text(engine_->settings, "calibration");
   words["encoding"] = option_text(engine_->settings, "encoding");
   words["fuse"] = option_text(engine_->settings, "fuse");

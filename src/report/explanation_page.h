@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 
+#include "headwise/decoder_description.h"
 #include "headwise/explanation.h"
 
 namespace headwise {
@@ -17,7 +18,8 @@ struct ExplainedAnswer {
   std::string query;
   std::span<const Passage> passages;  // as they were given
   const Explanation* explanation = nullptr;
-  std::string heads;        // Engine::describe_heads()
+  std::string heads;  // Engine::describe_heads()
+  DecoderDescription computed_by;
   std::string calibration;  // these three in the settings' words
   std::string encoding;
   std::string fuse;

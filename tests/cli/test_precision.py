@@ -27,6 +27,14 @@ def test_int8_changes_scores_a_little_and_fp32_does_not(headwise):
     assert all(abs(hit["score"] - by_id[hit["id"]]) < 0.2 for hit in reduced)
 
 
+@pytest.mark.parametrize("verb", ["rerank", "explain"])
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_an_answer_says_what_computed_it(headwise, verb, precision):
+    question = ["--query", "who wrote Emma?", "--documents", "-", "--json", "--model", TINY, "--precision", precision]
+    answer = json.loads(headwise.ok(verb, *question, stdin="\n".join(FACTS) + "\n"))
+    assert (answer["backend"], answer["precision"]) == ("cpu", precision)
+
+
 @pytest.mark.parametrize("flags", [["--threads", "1"], ["--threads", "3"], ["--weights", "fp32"], ["--full-depth"], ["--keep-memory", "64M"]])
 def test_what_leaves_the_bits_of_int8_alone(headwise, flags):
     assert results(headwise, "--precision", "int8", *flags) == results(headwise, "--precision", "int8")
