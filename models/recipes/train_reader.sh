@@ -46,7 +46,7 @@ lists() {
 # stage NAME FROM SETS UPDATES RATE FLOOR: two batches an update; on a CPU by two processes, since one cannot fill two cores
 stage() {
   { cat "$training/reader.toml"
-    python3 "$root/scripts/pool_mix.py" --sets "$training/sets.tsv" --only "$3" --pool "$pool" --lists "$out/lists" --kind web=.55 --kind steps=.2 \
+    python3 "$root/scripts/pool_mix.py" --sets "$training/sets.tsv" --only "$3" --pool "$pool" --lists "$out/lists" --kind steps=.2 \
       "${kinds[@]}"; } > "$out/$1.toml"
   local align=("$headwise" align --config "$out/$1.toml" --from "$2" --updates "$4" --learning-rate "$5" --floor "$6"
     --device "$device" --precision "$precision" --trunk-cache "$out/trunk" --output "$out/$1")
@@ -55,15 +55,21 @@ stage() {
     return
   fi
   local each=$((($(nproc) + 1) / 2))
+  # The same tensors come and go with every batch: memory that is given back and faulted in again was a fifth of the time.
+  local jemalloc
+  jemalloc=$(ldconfig -p | awk '/libjemalloc\.so\.2/ { print $NF; exit }')
+  if [[ -n $jemalloc ]]; then
+    align=(env LD_PRELOAD="$jemalloc" MALLOC_CONF=dirty_decay_ms:-1,muzzy_decay_ms:-1,thp:always,metadata_thp:always "${align[@]}")
+  fi
   "${align[@]}" --threads "$each" --workers 2 --worker 1 &
   "${align[@]}" --threads "$each" --workers 2 --worker 0
   wait $!
 }
 
-kinds=(--kind health=.12 --kind reading=.05 --kind claims=.08)
+kinds=(--kind web=.52 --kind health=.12 --kind reading=.08 --kind claims=.08)
 lists "$FIRST"
 stage first "$root/models/smollm2-135m-instruct/adapter" "$FIRST" 6000 2.5e-4 .3
 every=$(tail -n +2 "$training/sets.tsv" | cut -f1 | paste -sd,)
 lists "$every"
-kinds=(--kind health=.08 --kind forum=.05 --kind reading=.07 --kind claims=.05)
+kinds=(--kind web=.52 --kind health=.08 --kind forum=.05 --kind reading=.1 --kind claims=.05)
 stage all "$out/first" "$every" 8000 2e-4 .02
