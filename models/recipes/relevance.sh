@@ -2,40 +2,52 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: headwise contributors
 
-# Fits relevance (docs/method.md#relevance) for both head sets of the default model, the one by itself and the one
-# of the adapter that ships, on training questions alone, and says how far it is to be trusted on those and on test
-# questions. Goes on where it stopped; samples of other heads are refused, so a new head set needs a new OUT.
-#   models/recipes/relevance.sh DATA OUT [SHARE]      (SHARE: 1: about two hours on 2 cores; 4: a quarter of the questions)
+# Fits relevance (docs/method.md#relevance) for both head sets of the default model, the one by itself and the one of the adapter that ships, on
+# training questions alone, and says how far it is to be trusted on questions that were held out and on test collections. Goes on where it stopped;
+# samples of other heads are refused, so a new head set needs a new OUT. A question's passages are encoded once for all its requests.
+#   models/recipes/relevance.sh POOL DATA OUT [QUESTIONS]      (QUESTIONS: of each of the pool's sets, 40; of a test collection, as many)
 set -euo pipefail
-data=$1 out=$2 share=${3:-1}
+pool=$1 data=$2 out=$3 questions=${4:-40}
 headwise=${HEADWISE:-build/release/headwise}
+python=${PYTHON:-.venv/bin/python}
 folder=models/smollm2-135m-instruct
 
-# use name run split grade depth skip questions
-sets='
-train dl21     run.bm25.trec       test  2 100  0  53
-train musique  run.given.trec      test  1  20  0  60
-train scifact  run.bm25.train.trec train 1  20  0  80
-train nfcorpus run.bm25.train.trec train 1  20  0  80
-test  dl19     run.bm25.trec       test  2 100  0  43
-test  musique  run.given.trec      test  1  20 60  40
-test  scifact  run.bm25.trec       test  1  20  0  60
-test  nfcorpus run.bm25.trec       test  1  20  0  60
+"$python" scripts/pool_kinds.py "$pool" "$out/kinds" --questions "$questions" > "$out.kinds"
+mapfile -t kinds < <(cut -d' ' -f1 "$out.kinds")
+
+# test collections: name run grade depth skip
+tests='
+dl19     run.bm25.trec  2 100  0
+musique  run.given.trec 1  20 60
+scifact  run.bm25.trec  1  20  0
+nfcorpus run.bm25.trec  1  20  0
 '
+
+# sample FILE FOLDER RUN QRELS GRADE DEPTH FLAGS...
+sample() {
+  [[ -f $1 ]] || "$headwise" heads sample --output "$1" --dataset "$2" --run "$3" --qrels "$4" --grade "$5" --depth "$6" --draws 12 \
+    --adapter "$adapter" --weights fp32 --keep-memory 2GiB "${@:7}"
+}
+
 for adapter in none default; do
   heads=$folder/heads.json
   [[ $adapter == default ]] && heads=$folder/adapter/heads.json
   mkdir -p "$out/$adapter"
-  train=() test=()
-  while read -r use name run split grade depth skip questions; do
-    [[ -n $use ]] || continue
-    samples=$out/$adapter/$use-$name.jsonl
-    if [[ ! -f $samples ]]; then
-      "$headwise" heads sample --dataset "$data/$name" --run "$data/$name/$run" --split "$split" \
-        --qrels "$data/$name/qrels/$split.tsv" --grade "$grade" --depth "$depth" --skip "$skip" \
-        --queries $(((questions + share - 1) / share)) --draws 12 --adapter "$adapter" --weights fp32 --output "$samples"
-    fi
-    if [[ $use == train ]]; then train+=(--samples "$samples"); else test+=(--test "$samples"); fi
-  done <<<"$sets"
-  "$headwise" heads calibrate "${train[@]}" "${test[@]}" --heads "$heads" --output "$heads" --report "$out/$adapter.html"
+  # Many candidates of one question are dl21's alone.
+  sample "$out/$adapter/train-dl21.jsonl" "$data/dl21" "$data/dl21/run.bm25.trec" "$data/dl21/qrels/test.tsv" 2 100 --queries "$questions"
+  fit=(--samples "$out/$adapter/train-dl21.jsonl")
+  for kind in "${kinds[@]}"; do
+    for use in train held-out; do
+      samples=$out/$adapter/$use-$kind.jsonl
+      sample "$samples" "$out/kinds/$kind" "$out/kinds/$kind/$use.trec" "$out/kinds/$kind/qrels/train.tsv" 1 20
+      if [[ $use == train ]]; then fit+=(--samples "$samples"); else fit+=(--test "$samples"); fi
+    done
+  done
+  while read -r name run grade depth skip; do
+    [[ -n $name ]] || continue
+    samples=$out/$adapter/test-$name.jsonl
+    sample "$samples" "$data/$name" "$data/$name/$run" "$data/$name/qrels/test.tsv" "$grade" "$depth" --split test --skip "$skip" --queries "$questions"
+    fit+=(--test "$samples")
+  done <<<"$tests"
+  "$headwise" heads calibrate "${fit[@]}" --heads "$heads" --output "$heads" --report "$out/$adapter.html"
 done
