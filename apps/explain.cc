@@ -94,12 +94,14 @@ Status run_explain(const ExplainFlags& flags, const AppContext& context) {
       engine->explain(request->query, request->passages, {.per_head = flags.per_head}, &bar);
   bar.finish();
   HW_RETURN_IF_ERROR(explanation);
+  const DecoderDescription decoder = engine->reranker.decoder();
   const ExplainedAnswer answer{.query_id = request->id,
                                .query = request->query,
                                .passages = request->passages,
                                .explanation = &*explanation,
                                .heads = engine->describe_heads(explanation->heads),
-                               .computed_by = engine->reranker.decoder(),
+                               .backend = decoder.backend,
+                               .precision = decoder.precision,
                                .calibration = option_text(engine->settings, "calibration"),
                                .encoding = option_text(engine->settings, "encoding"),
                                .fuse = option_text(engine->settings, "fuse"),

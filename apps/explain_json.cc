@@ -67,7 +67,8 @@ std::string explain_json(const ExplainedAnswer& answer) {
   Json json;
   json["query_id"] = answer.query_id;
   json["query"] = answer.query;
-  add_computed_by(json, answer.computed_by);
+  json["backend"] = answer.backend;
+  json["precision"] = answer.precision;
   json["calibration"] = answer.calibration;
   json["encoding"] = answer.encoding;
   json["heads"] = Json::array();

@@ -158,12 +158,14 @@ Status explain_found(Engine& engine, const std::vector<Passage>& passages, const
   const auto explanation = engine.explain(flags.query, passages, {.per_head = flags.per_head}, &bar);
   bar.finish();
   if (!explanation) return fail(explanation.error());
+  const DecoderDescription decoder = engine.reranker.decoder();
   const ExplainedAnswer answer{.query_id = "1",
                                .query = flags.query,
                                .passages = passages,
                                .explanation = &*explanation,
                                .heads = engine.describe_heads(explanation->heads),
-                               .computed_by = engine.reranker.decoder(),
+                               .backend = decoder.backend,
+                               .precision = decoder.precision,
                                .calibration = option_text(engine.settings, "calibration"),
                                .encoding = option_text(engine.settings, "encoding"),
                                .fuse = option_text(engine.settings, "fuse"),

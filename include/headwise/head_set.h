@@ -40,6 +40,7 @@ struct HeadSet {
   std::string method;                   // "qr", "core", ...
   // How the heads were meant to be read; empty where the file does not say.
   std::string prompt_template, encoding, calibration, token_filter, rows;
+  std::string keep_budget;  // likewise, with `blocks`: what rows see of a passage, in the words of KeepBudget
   std::vector<std::string> data;          // what it was found on: "dl21 (53 queries)"
   std::optional<double> ndcg;             // nDCG@10 there
   std::optional<RelevanceFit> relevance;  // of scores that are read as the set says

@@ -22,6 +22,19 @@ constexpr std::pair<std::string_view, std::string ReadingWords::*> kReadingWords
 constexpr std::string_view kTemplate = "template";
 constexpr const char* kAllHeads = "all";
 
+Status set_reading_option(EngineSettings& settings, std::string_view name, const std::string& word,
+                          const std::string& source) {
+  if (set_option(settings, name, word)) return {};
+  return fail(ErrorCode::kInvalidInput,
+              source + " says '" + word + "', which --" + std::string(name) + " does not know");
+}
+
+// What rows see of a passage where nobody asks, as the set says; empty: all.
+std::string reading_budget(const EngineSettings& settings, const HeadSet* set) {
+  const bool blocks = settings.encoding.value_or(Encoding::kBlocks) == Encoding::kBlocks;
+  return set != nullptr && blocks && !settings.keep_budget ? set->keep_budget : std::string();
+}
+
 ReadingWords reading_of(const NamedParts& named) {
   if (named.router) return reading_of(*named.router);
   return named.set ? reading_of(*named.set) : ReadingWords{};
@@ -34,10 +47,7 @@ Result<EngineSettings> with_reading(EngineSettings settings, const ReadingWords&
   const bool own_prompt = settings.prompt_template.empty() && !settings.encoding;
   for (const auto& [name, word] : kReadingWords) {
     if (!option_text(settings, name).empty() || (reading.*word).empty()) continue;
-    if (!set_option(settings, name, reading.*word)) {
-      return fail(ErrorCode::kInvalidInput,
-                  source + " says '" + reading.*word + "', which --" + std::string(name) + " does not know");
-    }
+    HW_RETURN_IF_ERROR(set_reading_option(settings, name, reading.*word, source));
   }
   if (own_prompt) settings.prompt_template = reading.prompt_template;
   return settings;
@@ -131,6 +141,9 @@ Result<ResolvedSettings> resolve(const EngineSettings& settings, const NamedPart
   }
   auto read = with_reading(std::move(resolved.settings), reading, source);
   if (!read) return fail(std::move(read.error()));
+  if (const std::string budget = reading_budget(*read, resolved.set); !budget.empty()) {
+    HW_RETURN_IF_ERROR(set_reading_option(*read, "keep-budget", budget, source));
+  }
   const HeadSelection selection = resolved.set != nullptr ? resolved.set->selection() : named.selection;
   if (resolved.set != nullptr || heads_are_default(settings)) read->heads = selection.to_string();
   // What nobody asked for must not stand against what somebody asked for.

@@ -37,6 +37,7 @@ constexpr TextField kTexts[] = {
     {"calibration", &HeadSet::calibration},
     {"token_filter", &HeadSet::token_filter},
     {"rows", &HeadSet::rows},
+    {"keep_budget", &HeadSet::keep_budget},
     {"source", &HeadSet::source},
 };
 

@@ -194,7 +194,7 @@ std::string facts(const ExplainedAnswer& answer) {
                                     ? " of " + std::to_string(answer.passages.size())
                                     : ""));
   html += fact("calibration", html_text(answer.calibration)) + fact("encoding", html_text(answer.encoding));
-  html += fact("precision", html_text(answer.computed_by.precision + " on " + answer.computed_by.backend));
+  html += fact("precision", html_text(answer.precision + " on " + answer.backend));
   if (answer.fuse != "none") html += fact("first stage", html_text(answer.fuse));
   html += fact("tokens read", std::to_string(explanation.statistics.prompt_tokens));
   if (explanation.statistics.passages_kept > 0) {

@@ -8,7 +8,6 @@
 #include <span>
 #include <string>
 
-#include "headwise/decoder_description.h"
 #include "headwise/explanation.h"
 
 namespace headwise {
@@ -18,9 +17,9 @@ struct ExplainedAnswer {
   std::string query;
   std::span<const Passage> passages;  // as they were given
   const Explanation* explanation = nullptr;
-  std::string heads;  // Engine::describe_heads()
-  DecoderDescription computed_by;
-  std::string calibration;  // these three in the settings' words
+  std::string heads;               // Engine::describe_heads()
+  std::string backend, precision;  // of DecoderDescription
+  std::string calibration;         // these three in the settings' words
   std::string encoding;
   std::string fuse;
   bool per_head = false;

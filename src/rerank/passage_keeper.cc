@@ -65,21 +65,24 @@ size_t pass_length(std::span<const Slot> slots) {
   return count;
 }
 
+// A budget without a place to keep anything: every passage is read so, and encoded for each request.
+bool keeps(const KeepOptions& keep) { return keep.any() || !keep.budget.whole(); }
+
 }  // namespace
 
 Status check_keep_options(const RerankerOptions& options) {
   const KeepOptions& keep = options.keep;
-  if (!keep.any()) {
-    if (!keep.exact()) {
-      return fail(ErrorCode::kUsage,
-                  "--keep-type and --keep-budget say how passages are kept, and none are: add --keep-memory "
-                  "1GiB or --keep DIR, with --encoding blocks");
-    }
-  } else if (options.encoding != Encoding::kBlocks) {
+  if (!keep.any() && keep.type != KeptType::kFloat32) {
     return fail(ErrorCode::kUsage,
-                "--keep and --keep-memory cannot be had with --encoding list: there each passage sees the "
-                "ones before it, so what is kept of it would serve this very list alone; use --encoding "
-                "blocks");
+                "--keep-type says how passages are kept, and none are: add --keep-memory 1GiB or --keep DIR, "
+                "with --encoding blocks");
+  }
+  if (keeps(keep) && options.encoding != Encoding::kBlocks) {
+    return fail(
+        ErrorCode::kUsage,
+        "--keep, --keep-memory and --keep-budget cannot be had with --encoding list: there each "
+        "passage sees the ones before it, so what is kept of it would serve this very list alone; use "
+        "--encoding blocks");
   }
   if (keep.store.empty() && (keep.store_bytes > 0 || keep.second_sight)) {
     return fail(ErrorCode::kUsage,
@@ -92,12 +95,13 @@ Result<std::unique_ptr<PassageKeeper>> PassageKeeper::open(std::shared_ptr<const
                                                            const RerankerOptions& options,
                                                            const PromptRules& rules, int deepest_layer,
                                                            Decoder& decoder) {
-  if (!options.keep.any()) return nullptr;
+  if (!keeps(options.keep)) return nullptr;
   if (model->config().rope_scaling.kind == RopeScaling::Kind::kLongrope) {
-    return fail(ErrorCode::kUnsupported,
-                "passages of this model cannot be kept: its positions turn otherwise in long prompts than in "
-                "short ones (longrope), so a passage's keys depend on the prompt; leave --keep and "
-                "--keep-memory out");
+    return fail(
+        ErrorCode::kUnsupported,
+        "passages of this model cannot be kept: its positions turn otherwise in long prompts than in "
+        "short ones (longrope), so a passage's keys depend on the prompt; leave --keep, --keep-memory "
+        "and --keep-budget out");
   }
   auto pieces = tokenize_slots(model->tokenizer(), rules, {}, {});
   HW_RETURN_IF_ERROR(pieces);

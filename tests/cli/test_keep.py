@@ -43,10 +43,37 @@ def test_the_page_and_the_table_say_what_was_kept(headwise, tmp_path):
     (["--keep-memory", "1G", "--encoding", "list"], "each passage sees the ones before it"),
     (["--keep", "kept", "--encoding", "list"], "each passage sees the ones before it"),
     (["--keep-type", "int8"], "add --keep-memory 1GiB or --keep DIR"),
-    (["--keep-budget", "0.5"], "add --keep-memory 1GiB or --keep DIR"),
+    (["--keep-budget", "0.5", "--encoding", "list"], "each passage sees the ones before it"),
     (["--keep-memory", "1G", "--keep-second-sight"], "add --keep DIR"),
     (["--keep-memory", "1G", "--keep-budget", "2"], "B from 1/32 to 1"),
     (["--keep-memory", "1GB"], "bytes, such as 1GiB"),
 ])
 def test_contradictions_are_refused_with_the_reason(headwise, flags, reason):
     assert reason in headwise.fails(2, "rerank", "--model", TINY, *flags, stdin=STREAM)
+
+
+JOIN = ["--keep-budget", "1,split=join:1"]
+
+
+def test_a_budget_is_read_alike_whether_passages_are_kept_or_not(headwise, tmp_path):
+    joined = [answer["results"] for answer in ranked(headwise, *JOIN)]
+    assert joined != [answer["results"] for answer in ranked(headwise)]
+    for place in (["--keep-memory", "64M"], ["--keep", tmp_path / "kept"]):
+        assert [answer["results"] for answer in ranked(headwise, *JOIN, *place)] == joined
+
+
+def test_a_head_set_says_its_budget(headwise, tmp_path):
+    heads = tmp_path / "heads.json"
+    model = json.loads(headwise.ok("inspect", "--model", TINY, "--json"))["fingerprint"]
+    heads.write_text(json.dumps({"format": "headwise head set", "version": 1, "model": model, "heads": ["1-0", "1-1"], "encoding": "blocks",
+                                 "keep_budget": "1,split=join:1"}))
+
+    def results(heads, *flags):
+        return [answer["results"] for answer in ranked(headwise, "--heads", heads, *flags)]
+
+    assert results(heads) == results("1-0,1-1", *JOIN) != results("1-0,1-1")
+    assert results(heads, "--keep-budget", "1") == results("1-0,1-1")
+    assert results(heads, "--encoding", "list") == results("1-0,1-1", "--encoding", "list")  # where it means nothing
+    heads.write_text(heads.read_text().replace("join:1", "every"))
+    refused = headwise.fails(3, "rerank", "--model", TINY, "--heads", heads, stdin=STREAM)
+    assert "says '1,split=every', which --keep-budget does not know" in refused

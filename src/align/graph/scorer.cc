@@ -79,6 +79,9 @@ HeadSet Scorer::trained_heads() const {
   // out. It is kept in the weights, so that scores are the logits that were trained.
   const double factor = options_.calibration == Calibration::kNone ? 1.0 : gain().item<double>();
   const Tensor trained = (weights().detach().to(torch::kCPU).to(torch::kFloat64) * factor).contiguous();
+  const int join = model_.options().join;
+  set.keep_budget =
+      join > 0 ? to_string(KeepBudget{.split = BudgetSplit::kJoin, .join = join}) : std::string();
   set.weights.assign(trained.data_ptr<double>(), trained.data_ptr<double>() + trained.numel());
   return set;
 }
