@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <climits>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -45,7 +46,7 @@ struct Request {
   std::string instruction{};
   std::optional<ScoreKind> score{};
   std::optional<double> min_score{};
-  size_t top_k = 0;  // 0: all
+  std::optional<int> top_k{};  // 0: all
 };
 
 constexpr int kLookEvery = 100;  // milliseconds
@@ -162,7 +163,7 @@ Status parse_wishes(const Json& json, Request& request) {
   if (const Json* top = field(json, {"top_k", "top_n"})) {
     if (!top->is_number_unsigned())
       return bad("\"top_k\" must be a whole number of 0 (all) or more, found " + top->dump());
-    request.top_k = top->get<size_t>();
+    request.top_k = static_cast<int>(std::min<uint64_t>(top->get<uint64_t>(), INT_MAX));
   }
   return {};
 }
@@ -219,9 +220,9 @@ Result<std::string> answer_request(Engine& engine, const Request& request, Answe
   asked.instruction = request.instruction;
   asked.score = request.score;
   asked.min_score = request.min_score;
+  asked.top_k = request.top_k;
   auto ranking = engine.rank(asked, &stop);
   if (!ranking) return fail(ranking.error());
-  if (request.top_k > 0 && ranking->passages.size() > request.top_k) ranking->passages.resize(request.top_k);
   return format_answer({.query_id = request.query_id,
                         .query = request.query,
                         .passages = request.passages,
@@ -236,10 +237,7 @@ Result<std::string> answer_request(Engine& engine, const Request& request, Answe
 
 Status rerank_stream(const RerankFlags& flags, const AppContext& context) {
   const AnswerFormat format = answer_format(flags, AnswerFormat::kJsonl);
-  EngineSettings settings = flags.engine;
-  const auto usual_top = static_cast<size_t>(settings.top_k.value_or(0));
-  settings.top_k = 0;  // a request may ask for more than --top-k
-  auto engine = load_engine(settings);
+  auto engine = load_engine(flags.engine);
   if (!engine) return fail(std::move(engine.error()));
   const StopSignals signals;
   const bool to_file = !flags.output.empty() && flags.output != "-";
@@ -254,7 +252,7 @@ Status rerank_stream(const RerankFlags& flags, const AppContext& context) {
     ++line_number;
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     ++requests;
-    Request request{.query_id = std::to_string(line_number), .query = {}, .passages = {}, .top_k = usual_top};
+    Request request{.query_id = std::to_string(line_number), .query = {}, .passages = {}};
     Status parsed = parse_request(line, request);
     if (parsed) rank_by_place(flags.engine, request.passages);
     Result<std::string> text = parsed ? answer_request(*engine, request, format)

@@ -10,7 +10,7 @@ is looked at. The same arguments give the same file.
 
     teacher/bin/python scripts/teacher_batches.py --collection dir=scifact,queries=train,weight=.5 --batches 400 --output targets.jsonl
 
-A collection: dir=FOLDER[,queries=SPLIT: queries judged in that split][,run=FILE,first=N: the run's first N queries, and with
+A collection: dir=FOLDER[,queries=SPLIT: queries judged in that split; all: every one][,run=FILE,first=N: the run's first N queries, and with
 only=run passages of theirs alone][,composed=SHARE of composed questions][,real=drop: training queries choose the passages and are not asked]
 [,weight=W]. Install: scripts/requirements-teacher.txt.
 """
@@ -28,13 +28,13 @@ from pathlib import Path
 
 import numpy as np
 
-from beir import Bm25, first_words, passage_json, passage_text, read_corpus, read_jsonl, read_run, terms
+from beir import Bm25, first_words, passage_json, passage_text, read_corpus, read_jsonl, read_queries, read_run, terms
 from bi_encoders import ENCODERS
+from pool_split import read_held_out
 from teacher_vectors import Teacher
 
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 LONGEST_QUESTION = 24  # words
-REAL_SHARE = 0.25      # of a batch's questions, at most: training queries
 # What people put before and behind the words they look for.
 QUESTION_FORMS = ("what is {}", "what is {}", "what are {}", "define {}", "{} definition", "{} meaning", "who is {}", "who was {}", "when was {}",
                   "when did {}", "where is {}", "where was {}", "how does {} work", "how to {}", "how long {}", "how many {}", "how much {}",
@@ -73,7 +73,8 @@ class Collection:
         return [self.queries[number] for number, _ in shared.most_common(count)]
 
 
-def read_collection(spec: str) -> Collection:
+def read_collection(spec: str, held_out: dict[str, list[str]]) -> Collection:
+    """Without the queries that are held out of the set of the folder's name."""
     values = dict(part.split("=", 1) for part in spec.split(","))
     unknown = set(values) - {"dir", "queries", "run", "first", "only", "composed", "real", "weight"}
     if unknown or "dir" not in values:
@@ -83,9 +84,12 @@ def read_collection(spec: str) -> Collection:
                             values.get("real") != "drop")
     run = read_run(folder / values["run"], int(values.get("first", 0))) if "run" in values else {}
     wanted = set(run)
-    if "queries" in values:
+    if values.get("queries") == "all":
+        wanted = set(read_queries(folder))
+    elif "queries" in values:
         lines = (folder / "qrels" / f"{values['queries']}.tsv").read_text(encoding="utf-8").splitlines()[1:]
         wanted |= {line.split("\t")[0] for line in lines}
+    wanted -= set(held_out.get(folder.name, ()))
     only = {document for listed in run.values() for document in listed} if values.get("only") == "run" else None
     collection.queries = [query["text"] for query in read_jsonl(folder / "queries.jsonl") if query["_id"] in wanted]
     for document, (title, text) in read_corpus(folder).items():
@@ -164,13 +168,17 @@ def main() -> None:
     parser.add_argument("--words", type=int, default=60, help="of a passage, for the teacher and in the file")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--teacher", action="append", help=f"a bi-encoder: {' or '.join(ENCODERS)}, or a folder that transformers loads; several: the mean of their scores (minilm)")
+    parser.add_argument("--held-out", type=Path, help="questions that are not asked: lines of set and question (scripts/pool_split.py)")
+    parser.add_argument("--real-share", type=float, default=.25, help="of a batch's questions, at most: training queries")
+    parser.add_argument("--bf16", action="store_true", help="the teacher's products in bf16")
     parser.add_argument("--device", default="cpu", help="where the teacher runs: cpu, cuda")
     parser.add_argument("--store", type=Path, help="folder of vectors that are kept (scripts/teacher_vectors.py)")
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args()
 
-    collections = [read_collection(spec) for spec in arguments.collection]
-    teacher = Teacher(arguments.teacher or ["minilm"], arguments.device, arguments.store)
+    held_out = read_held_out(arguments.held_out) if arguments.held_out else {}
+    collections = [read_collection(spec, held_out) for spec in arguments.collection]
+    teacher = Teacher(arguments.teacher or ["minilm"], arguments.device, arguments.store, arguments.bf16)
     choose = random.Random(arguments.seed)
     for collection in collections:
         collection.join_queries(arguments.passages)
@@ -183,7 +191,7 @@ def main() -> None:
         else:
             seed = first_words(collection.passage(choose.randrange(len(collection.texts)), arguments.words), 40)
         near = collection.nearest(seed, arguments.passages)
-        questions = [plain(query) for query in collection.queries_near(near, int(REAL_SHARE * arguments.questions))]
+        questions = [plain(query) for query in collection.queries_near(near, int(arguments.real_share * arguments.questions))]
         while len(questions) < arguments.questions:
             if choose.random() < collection.composed:
                 questions.append(make_composed(choose, collection, near))

@@ -30,6 +30,7 @@ enum class ErrorCode {
   kResourceLimit,  // memory, disk, context length or another bound would be exceeded
   kIo,             // the operating system refused to read or write
   kCancelled,      // the caller asked us to stop
+  kDeviceLost,     // a card does not answer any more, and will not in this process
   kInternal,       // a bug of ours
 };
 

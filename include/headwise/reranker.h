@@ -162,6 +162,7 @@ struct RankRequest {
   std::string_view instruction{};
   std::optional<ScoreKind> score{};
   std::optional<double> min_score{};
+  std::optional<int> top_k{};  // 0: all
 };
 
 struct Explanation;  // headwise/explanation.h

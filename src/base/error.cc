@@ -15,7 +15,7 @@ struct CodeRow {
   int exit_status;
 };
 
-constexpr std::array<CodeRow, 8> kCodes{{
+constexpr std::array<CodeRow, 9> kCodes{{
     {ErrorCode::kUsage, "bad usage", 2},
     {ErrorCode::kInvalidInput, "invalid input", 3},
     {ErrorCode::kNotFound, "not found", 3},
@@ -23,6 +23,7 @@ constexpr std::array<CodeRow, 8> kCodes{{
     {ErrorCode::kResourceLimit, "resource limit", 5},
     {ErrorCode::kIo, "input/output", 3},
     {ErrorCode::kCancelled, "cancelled", 1},
+    {ErrorCode::kDeviceLost, "device lost", 1},
     {ErrorCode::kInternal, "internal error", 1},
 }};
 

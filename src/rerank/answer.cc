@@ -66,7 +66,11 @@ Result<AnswerWishes> answer_wishes(const RerankerOptions& options, const RankReq
   if (request.score == ScoreKind::kRelevance && !options.relevance) return relevance_unknown();
   const AnswerWishes wishes{.score = request.score.value_or(options.score),
                             .min_score = request.min_score ? request.min_score : options.min_score,
-                            .top_k = options.top_k};
+                            .top_k = request.top_k.value_or(options.top_k)};
+  if (wishes.top_k < 0) {
+    return fail(ErrorCode::kUsage,
+                "--top-k: expected 0 (all) or more; found " + std::to_string(wishes.top_k));
+  }
   HW_RETURN_IF_ERROR(check_min_score(wishes.min_score, wishes.score));
   return wishes;
 }

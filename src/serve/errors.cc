@@ -61,6 +61,7 @@ Failure failure_of(const Error& error) {
     case ErrorCode::kCancelled:
       return Failure::kShuttingDown;
     case ErrorCode::kIo:
+    case ErrorCode::kDeviceLost:
     case ErrorCode::kInternal:
       return Failure::kServer;
   }

@@ -89,6 +89,7 @@ class Service : public HttpHandler {
   JobQueue queue_;
   Metrics metrics_;
   std::atomic<bool> draining_{false};
+  std::atomic<bool> device_lost_{false};  // for good: health() says it, so that whoever watches starts anew
   std::atomic<bool> aborting_{false};
   std::atomic<double> tokens_per_second_{1000.0};
   std::atomic<int64_t> in_flight_{0};  // ranking requests between their arrival and their answer

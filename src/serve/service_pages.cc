@@ -89,13 +89,14 @@ void Service::add_page_routes() {
 HttpResponse Service::health() {
   const JobQueue::Load load = queue_.load();
   const bool stopping = draining_;
+  const bool lost = device_lost_;
   Json json;
-  json["status"] = stopping ? "stopping" : "ok";
+  json["status"] = stopping ? "stopping" : lost ? "device lost" : "ok";
   json["model"] = engine_.card().id;
   json["version"] = options_.version;
   json["queue"] = {{"waiting", load.waiting}, {"running", load.running}, {"tokens", load.tokens}};
   HttpResponse response;
-  response.status = stopping ? 503 : 200;
+  response.status = stopping || lost ? 503 : 200;
   response.body = json_text(json);
   return response;
 }

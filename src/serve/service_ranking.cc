@@ -206,6 +206,7 @@ void Service::run_engine() {
         }
       }
       metrics_.queue_seconds.observe(queued);
+      if (!answer && answer.error().code() == ErrorCode::kDeviceLost) device_lost_ = true;
       if (answer) {
         answer->queue_seconds = queued;
         double tokenize = 0.0, inference = 0.0;

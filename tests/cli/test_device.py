@@ -77,7 +77,7 @@ def test_a_model_that_does_not_fit_is_refused_with_figures(headwise):
 
 def test_a_lost_device(headwise, tmp_path):
     (tmp_path / "failure").write_text("lost")
-    said = refused(headwise, 3, "--device", "cuda", env={"HEADWISE_FAKE_FAILURE": tmp_path / "failure"})
+    said = refused(headwise, 1, "--device", "cuda", env={"HEADWISE_FAKE_FAILURE": tmp_path / "failure"})
     assert "does not answer any more: start headwise again" in said
 
 

@@ -298,7 +298,7 @@ TEST(CudaFailures, ALostDeviceIsSaid) {
     for (int i = 0; i < 2; ++i) {
       const auto done = run_slots(*decoder, weights->config, {}, false);
       ASSERT_FALSE(done);
-      EXPECT_EQ(done.error().code(), ErrorCode::kIo);
+      EXPECT_EQ(done.error().code(), ErrorCode::kDeviceLost);
       EXPECT_NE(done.error().message().find("does not answer any more"), std::string::npos);
     }
   }

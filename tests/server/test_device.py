@@ -62,4 +62,6 @@ def test_a_lost_device_fails_the_request_and_not_the_server(tmp_path):
             assert "does not answer any more: start headwise again, and look into the driver's log" in answer.message
             failure.unlink(missing_ok=True)
             longer = GOOD
-        assert server.get("/health").status == 200
+        health = server.get("/health")  # whoever watches it starts the process anew
+        assert (health.status, health.json["status"]) == (503, "device lost")
+        assert server.get("/v1/models").status == 200

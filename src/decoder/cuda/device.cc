@@ -68,7 +68,7 @@ Error Device::error_of(Outcome outcome) const {
     case kOutOfMemory:
       return {ErrorCode::kResourceLimit, message + "; use fewer or shorter passages, or --device cpu"};
     case kLost:
-      return {ErrorCode::kIo,
+      return {ErrorCode::kDeviceLost,
               message +
                   "; the device does not answer any more: start headwise again, and look into the "
                   "driver's log"};

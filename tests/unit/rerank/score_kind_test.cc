@@ -164,6 +164,14 @@ TEST(Answer, ARequestsOwnWishesWin) {
   const AnswerWishes asked = answer_wishes(options, request).value();
   EXPECT_EQ(asked.score, ScoreKind::kRaw);
   EXPECT_EQ(asked.min_score, -2.0);
+  EXPECT_EQ(asked.top_k, 3);
+  for (const int wanted : {0, 7}) {
+    request.top_k = wanted;
+    EXPECT_EQ(answer_wishes(options, request)->top_k, wanted);
+  }
+  request.top_k = -1;
+  EXPECT_EQ(answer_wishes(options, request).error().message(), "--top-k: expected 0 (all) or more; found -1");
+  request.top_k.reset();
   // More than any score of the kind can be, whoever says which.
   request.min_score = 1.5;
   EXPECT_TRUE(answer_wishes(options, request)) << "raw";
