@@ -64,7 +64,8 @@ class CpuDecoder final : public Decoder {
 
   DecoderDescription describe() const override {
     DecoderDescription description{"cpu", std::string(precision_word(type_)), std::string(ops_.name)};
-    if (type_ == kernels::LinearType::kInt8) description.arithmetic = 3;  // rows and weights turned, scales of spans
+    if (type_ == kernels::LinearType::kInt8)
+      description.arithmetic = 3;  // rows and weights turned, scales of spans
     return description;
   }
   int threads() const override { return pool_.size(); }
