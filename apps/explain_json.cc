@@ -67,8 +67,7 @@ std::string explain_json(const ExplainedAnswer& answer) {
   Json json;
   json["query_id"] = answer.query_id;
   json["query"] = answer.query;
-  json["backend"] = answer.backend;
-  json["precision"] = answer.precision;
+  add_computed_by(json, answer.backend, answer.precision);
   json["calibration"] = answer.calibration;
   json["encoding"] = answer.encoding;
   json["heads"] = Json::array();

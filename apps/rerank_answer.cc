@@ -33,7 +33,7 @@ std::string format_jsonl(const Answer& answer) {
   Json json;
   json["query_id"] = answer.query_id;
   json["query"] = answer.query;
-  if (answer.computed_by) add_computed_by(json, *answer.computed_by);
+  if (answer.computed_by) add_computed_by(json, answer.computed_by->backend, answer.computed_by->precision);
   json["results"] = Json::array();
   int rank = 0;
   for (const ScoredPassage& hit : answer.ranking->passages) {
@@ -68,9 +68,9 @@ Result<std::string> format_as_run(const Answer& answer, RunFormat format) {
 
 }  // namespace
 
-void add_computed_by(Json& json, const DecoderDescription& decoder) {
-  json["backend"] = decoder.backend;
-  json["precision"] = decoder.precision;
+void add_computed_by(Json& json, const std::string& backend, const std::string& precision) {
+  json["backend"] = backend;
+  json["precision"] = precision;
 }
 
 void add_reading(Json& result, bool truncated, bool empty, const std::optional<PassageWindow>& window) {

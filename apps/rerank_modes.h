@@ -53,7 +53,7 @@ struct Answer {
 };
 
 // "backend" and "precision": what scores of two answers must share to be compared.
-void add_computed_by(nlohmann::ordered_json& json, const DecoderDescription& decoder);
+void add_computed_by(nlohmann::ordered_json& json, const std::string& backend, const std::string& precision);
 // What was read of a passage: "truncated", and "empty" or "window" where they say something.
 void add_reading(nlohmann::ordered_json& result, bool truncated, bool empty,
                  const std::optional<PassageWindow>& window);

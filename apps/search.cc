@@ -106,6 +106,7 @@ Ranking order_found(const std::vector<Passage>& passages, int top_k) {
 std::string search_json(const Answer& answer, const LeftOut& left_out) {
   Json json;
   json["query"] = answer.query;
+  if (answer.computed_by) add_computed_by(json, answer.computed_by->backend, answer.computed_by->precision);
   json["results"] = Json::array();
   int rank = 0;
   for (const ScoredPassage& hit : answer.ranking->passages) {

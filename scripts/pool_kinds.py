@@ -20,10 +20,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pool_split import read_held_out
-from teacher_lists import PoolSet
+from teacher_lists import PoolSet, RUN_DEPTH as DEPTH, candidates_of
 
 TRAINING = Path(__file__).resolve().parents[1] / "models" / "training"
-DEPTH, WORDS = 20, 80
+WORDS = 80
 USES = ("train", "held-out")
 
 
@@ -36,10 +36,7 @@ def read_kinds() -> dict[str, str]:
 def candidates(pool_set: PoolSet, query: str) -> list[str]:
     """20 at most, best first; empty where they could not tell one ranking from another."""
     known = {document for document, grade in pool_set.known(query).items() if grade > 0}
-    found = pool_set.given[query]
-    if len(found) < DEPTH:
-        found = list(dict.fromkeys(found + [document for document, _ in pool_set.by_bm25(query, DEPTH)]))
-    found = found[:DEPTH]
+    found = candidates_of(pool_set, query, DEPTH)[:DEPTH]
     if known and not known.intersection(found):
         found[-1:] = sorted(known)[:1]
     return found if known.intersection(found) and not known.issuperset(found) else []

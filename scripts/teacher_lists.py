@@ -70,7 +70,7 @@ class PoolSet:
         return [(self.ids[place], float(scores[place])) for place in np.argsort(-scores, kind="stable")[:count]]
 
 
-def candidates_of(pool_set: PoolSet, query: str, most: int, asked: np.ndarray, corpus: np.ndarray | None) -> list[str]:
+def candidates_of(pool_set: PoolSet, query: str, most: int, asked: np.ndarray | None = None, corpus: np.ndarray | None = None) -> list[str]:
     """Best first. `corpus`: vectors of all passages, where the teacher mines too."""
     given = pool_set.given[query]
     if len(given) >= most:

@@ -12,8 +12,9 @@ headwise=${HEADWISE:-build/release/headwise}
 python=${PYTHON:-.venv/bin/python}
 folder=models/smollm2-135m-instruct
 
-"$python" scripts/pool_kinds.py "$pool" "$out/kinds" --questions "$questions" > "$out.kinds"
-mapfile -t kinds < <(cut -d' ' -f1 "$out.kinds")
+mkdir -p "$out"
+"$python" scripts/pool_kinds.py "$pool" "$out/kinds" --questions "$questions" > "$out/kinds.txt"
+mapfile -t kinds < <(cut -d' ' -f1 "$out/kinds.txt")
 
 # test collections: name run grade depth skip
 tests='

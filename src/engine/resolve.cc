@@ -29,12 +29,6 @@ Status set_reading_option(EngineSettings& settings, std::string_view name, const
               source + " says '" + word + "', which --" + std::string(name) + " does not know");
 }
 
-// What rows see of a passage where nobody asks, as the set says; empty: all.
-std::string reading_budget(const EngineSettings& settings, const HeadSet* set) {
-  const bool blocks = settings.encoding.value_or(Encoding::kBlocks) == Encoding::kBlocks;
-  return set != nullptr && blocks && !settings.keep_budget ? set->keep_budget : std::string();
-}
-
 ReadingWords reading_of(const NamedParts& named) {
   if (named.router) return reading_of(*named.router);
   return named.set ? reading_of(*named.set) : ReadingWords{};
@@ -48,6 +42,10 @@ Result<EngineSettings> with_reading(EngineSettings settings, const ReadingWords&
   for (const auto& [name, word] : kReadingWords) {
     if (!option_text(settings, name).empty() || (reading.*word).empty()) continue;
     HW_RETURN_IF_ERROR(set_reading_option(settings, name, reading.*word, source));
+  }
+  const bool blocks = settings.encoding.value_or(Encoding::kBlocks) == Encoding::kBlocks;
+  if (blocks && !settings.keep_budget && !reading.keep_budget.empty()) {
+    HW_RETURN_IF_ERROR(set_reading_option(settings, "keep-budget", reading.keep_budget, source));
   }
   if (own_prompt) settings.prompt_template = reading.prompt_template;
   return settings;
@@ -141,9 +139,6 @@ Result<ResolvedSettings> resolve(const EngineSettings& settings, const NamedPart
   }
   auto read = with_reading(std::move(resolved.settings), reading, source);
   if (!read) return fail(std::move(read.error()));
-  if (const std::string budget = reading_budget(*read, resolved.set); !budget.empty()) {
-    HW_RETURN_IF_ERROR(set_reading_option(*read, "keep-budget", budget, source));
-  }
   const HeadSelection selection = resolved.set != nullptr ? resolved.set->selection() : named.selection;
   if (resolved.set != nullptr || heads_are_default(settings)) read->heads = selection.to_string();
   // What nobody asked for must not stand against what somebody asked for.

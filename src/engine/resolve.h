@@ -24,11 +24,14 @@ namespace headwise {
 // How heads are to be read, in words as files have them; an empty one says nothing.
 struct ReadingWords {
   std::string prompt_template, encoding, calibration, token_filter, rows;
+  std::string keep_budget;  // of head sets; means nothing but with blocks
 };
 template <typename T>
 ReadingWords reading_of(const T& set_or_router) {
-  return {set_or_router.prompt_template, set_or_router.encoding, set_or_router.calibration,
-          set_or_router.token_filter, set_or_router.rows};
+  ReadingWords words{set_or_router.prompt_template, set_or_router.encoding, set_or_router.calibration,
+                     set_or_router.token_filter,    set_or_router.rows,     {}};
+  if constexpr (requires { set_or_router.keep_budget; }) words.keep_budget = set_or_router.keep_budget;
+  return words;
 }
 
 // The settings with the reading where nothing is explicitly set. kInvalidInput, with `source`, for a word

@@ -16,9 +16,7 @@ namespace {
 
 constexpr int kShift = 128;
 
-__mmask16 first_lanes(int64_t n) {
-  return static_cast<__mmask16>(n >= 16 ? 0xFFFFu : n <= 0 ? 0u : (1u << n) - 1u);
-}
+__mmask16 first_lanes(int64_t n) { return static_cast<__mmask16>(n >= 16 ? 0xFFFFu : (1u << n) - 1u); }
 
 struct Mac {
   static constexpr int64_t kLanes = 16;

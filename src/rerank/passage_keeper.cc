@@ -73,10 +73,9 @@ bool keeps(const KeepOptions& keep) { return keep.any() || !keep.budget.whole();
 Status check_keep_options(const RerankerOptions& options) {
   const KeepOptions& keep = options.keep;
   if (!keep.any() && keep.type != KeptType::kFloat32) {
-    return fail(
-        ErrorCode::kUsage,
-        "--keep-type is for passages that are kept, and none are: add --keep-memory 1GiB or --keep DIR, "
-        "with --encoding blocks");
+    return fail(ErrorCode::kUsage,
+                "--keep-type is for passages that are kept, and none are: add --keep-memory 1GiB or --keep "
+                "DIR, with --encoding blocks");
   }
   if (keeps(keep) && options.encoding != Encoding::kBlocks) {
     return fail(

@@ -35,6 +35,14 @@ def test_an_answer_says_what_computed_it(headwise, verb, precision):
     assert (answer["backend"], answer["precision"]) == ("cpu", precision)
 
 
+def test_a_search_says_what_computed_it(headwise, tmp_path):
+    (tmp_path / "facts.txt").write_text("\n".join(FACTS) + "\n")
+    question = ["search", "--corpus", tmp_path / "facts.txt", "--query", "who wrote Emma?", "--json"]
+    answer = json.loads(headwise.ok(*question, "--model", TINY, "--precision", "int8"))
+    assert (answer["backend"], answer["precision"]) == ("cpu", "int8")
+    assert "precision" not in json.loads(headwise.ok(*question, "--no-rerank"))  # nothing was computed
+
+
 @pytest.mark.parametrize("flags", [["--threads", "1"], ["--threads", "3"], ["--weights", "fp32"], ["--full-depth"], ["--keep-memory", "64M"]])
 def test_what_leaves_the_bits_of_int8_alone(headwise, flags):
     assert results(headwise, "--precision", "int8", *flags) == results(headwise, "--precision", "int8")
