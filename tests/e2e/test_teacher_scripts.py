@@ -267,10 +267,10 @@ def test_weights_of_another_hash_are_left_out(wheels, monkeypatch):
     assert list(wheels.iterdir()) == []
 
 
-MIX = """set\tkind\ttemperature\tbonus\tfrozen\tnear
-a\tweb\t0.05\t2\t0\t0.95
-b\tweb\t0.1\t0\t0\t0
-c\tsteps\t0.2\t4\t2\t0
+MIX = """set\tkind\ttemperature\tbonus\tfrozen\tnear\tbatches
+a\tweb\t0.05\t2\t0\t0.95\t40
+b\tweb\t0.1\t0\t0\t0\t0
+c\tsteps\t0.2\t4\t2\t0\t0
 """
 
 
@@ -290,6 +290,15 @@ def test_a_mix_weighs_kinds_and_sets_of_a_kind(tmp_path):
     assert settings["held-out"] == [f"dir=POOL/{name},run={tmp_path}/{name}.held-out.trec,split=train,first=5,depth=20" for name in "ac"]
     settings = tomllib.loads(mix(tmp_path, "--kind", "web=1", "--only", "a,c").stdout)
     assert settings["targets"] == [f"{tmp_path}/a.jsonl=1.0000,frozen=0,bonus=2,temperature=0.05"] and len(settings["held-out"]) == 2
+
+
+def test_a_set_with_batches_of_many_questions_is_read_from_them(tmp_path):
+    batches = tmp_path / "batches"
+    batches.mkdir()
+    (batches / "a.jsonl").write_text("{}\n" * 4)
+    settings = tomllib.loads(mix(tmp_path, "--kind", "web=1", "--batches", batches).stdout)
+    assert settings["targets"] == [f"{batches}/a.jsonl=0.6667,frozen=0,bonus=2,temperature=0.05", f"{tmp_path}/b.jsonl=0.3333,frozen=0,bonus=0,temperature=0.1"]
+    assert settings["held-out"][0].startswith(f"dir=POOL/a,run={tmp_path}/a.held-out.trec")
 
 
 def test_a_mix_names_what_it_does_not_know(tmp_path):
