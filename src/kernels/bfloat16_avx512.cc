@@ -18,11 +18,12 @@ struct Mac {
   static constexpr int64_t kLanes = 16;
   static constexpr int64_t kColumnVectors = 4;  // 6 x 4 sums of 32 registers
   static constexpr int64_t kGroup = 2;
-  static constexpr int64_t kSpanGroups = INT64_MAX / 2;  // all of them: one span
+  static constexpr int64_t kSpanGroups = kNoSpans;
   using Number = uint16_t;
   using Weight = uint16_t;
   using Sum = __m512;
   using Columns = __m512i;
+  struct Scale {};
 
   static Sum begin(const MultiplyReducedArgs&, int64_t, int64_t) { return _mm512_setzero_ps(); }
   static Columns columns(const std::byte* p) { return _mm512_loadu_si512(p); }
@@ -34,9 +35,11 @@ struct Mac {
   static Sum add(Sum sum, Columns factor, Columns columns) {
     return _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(factor), reinterpret_cast<__m512bh>(columns));
   }
-  static void finish(const MultiplyReducedArgs&, Sum sum, int64_t, int64_t, int64_t, int64_t lanes,
-                     float* out) {
-    _mm512_mask_storeu_ps(out, first_lanes(lanes), sum);
+  static Scale scale(const MultiplyReducedArgs&, int64_t, int64_t) { return {}; }
+  static Scale row_scale(const MultiplyReducedArgs&, int64_t, int64_t) { return {}; }
+  template <bool kFirst, bool kWhole>
+  [[gnu::always_inline]] static void finish(Sum sum, Scale, Scale, int64_t lanes, float* out) {
+    kWhole ? _mm512_storeu_ps(out, sum) : _mm512_mask_storeu_ps(out, first_lanes(lanes), sum);
   }
 };
 

@@ -27,13 +27,14 @@ struct Mac {
   static constexpr int64_t kSpanGroups = kInt8Span / kGroup;
   using Number = int16_t;
   using Weight = int8_t;
-  struct Sum {  // GCC 12 takes an array of __m256i through memory
-    __m256i v;
-  };
+  using Sum = __v8si;  // as the instruction has it: GCC 12 takes an array of __m256i through memory
   using Factor = __m256i;
   using Columns = __m256i;
+  struct Scale {
+    __m256 v;
+  };
 
-  static Sum begin(const MultiplyReducedArgs&, int64_t, int64_t) { return {_mm256_setzero_si256()}; }
+  static Sum begin(const MultiplyReducedArgs&, int64_t, int64_t) { return Sum{}; }
   static Columns columns(const std::byte* p) {
     return _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
   }
@@ -43,22 +44,24 @@ struct Mac {
     return _mm256_set1_epi32(two);
   }
   static Sum add(Sum sum, Factor factor, Columns columns) {
-    return {_mm256_add_epi32(sum.v, _mm256_madd_epi16(factor, columns))};
+    return sum + reinterpret_cast<Sum>(_mm256_madd_epi16(factor, columns));
   }
-  static void finish(const MultiplyReducedArgs& args, Sum sum, int64_t row, int64_t output, int64_t span,
-                     int64_t lanes, float* out) {
-    const __m256 scaled = _mm256_mul_ps(_mm256_cvtepi32_ps(sum.v),
-                                        _mm256_loadu_ps(args.scales + span * args.scale_stride + output));
-    const __m256 x_scale = _mm256_set1_ps(args.x_scales[row * args.spans + span]);
-    const __m256i there = first_lanes(lanes);
-    if (lanes >= kLanes) {
-      const __m256 value =
-          span == 0 ? _mm256_mul_ps(scaled, x_scale) : _mm256_fmadd_ps(scaled, x_scale, _mm256_loadu_ps(out));
-      return _mm256_storeu_ps(out, value);
-    }
-    const __m256 value = span == 0 ? _mm256_mul_ps(scaled, x_scale)
-                                   : _mm256_fmadd_ps(scaled, x_scale, _mm256_maskload_ps(out, there));
-    _mm256_maskstore_ps(out, there, value);
+  static Scale scale(const MultiplyReducedArgs& args, int64_t output, int64_t span) {
+    return {_mm256_loadu_ps(args.scales + span * args.scale_stride + output)};
+  }
+  static Scale row_scale(const MultiplyReducedArgs& args, int64_t row, int64_t span) {
+    return {_mm256_set1_ps(args.x_scales[row * args.spans + span])};
+  }
+  template <bool kFirst, bool kWhole>
+  [[gnu::always_inline]] static void finish(Sum sum, Scale scale, Scale row_scale, int64_t lanes,
+                                            float* out) {
+    const __m256 scaled = _mm256_mul_ps(_mm256_cvtepi32_ps(reinterpret_cast<__m256i>(sum)), scale.v);
+    const __m256i there = kWhole ? _mm256_set1_epi32(-1) : first_lanes(lanes);
+    const __m256 value =
+        kFirst ? _mm256_mul_ps(scaled, row_scale.v)
+               : _mm256_fmadd_ps(scaled, row_scale.v,
+                                 kWhole ? _mm256_loadu_ps(out) : _mm256_maskload_ps(out, there));
+    kWhole ? _mm256_storeu_ps(out, value) : _mm256_maskstore_ps(out, there, value);
   }
   // Sums in the lower lane of a pair, differences in the upper one.
   template <int kUpper>
@@ -87,11 +90,13 @@ struct Mac {
 
   static float largest(const float* x, int64_t count) {
     __m256i most = _mm256_setzero_si256();
-    const __m256i magnitude = _mm256_set1_epi32(0x7FFFFFFF);
-    for (int64_t i = 0; i < count; i += 8) {
-      const __m256i bits = _mm256_castps_si256(_mm256_maskload_ps(x + i, first_lanes(count - i)));
-      most = _mm256_max_epi32(most, _mm256_and_si256(bits, magnitude));
-    }
+    const auto take = [&](__m256 values) {
+      const __m256i magnitude = _mm256_set1_epi32(0x7FFFFFFF);
+      most = _mm256_max_epi32(most, _mm256_and_si256(_mm256_castps_si256(values), magnitude));
+    };
+    int64_t i = 0;
+    for (; i + kLanes <= count; i += kLanes) take(_mm256_loadu_ps(x + i));
+    if (i < count) take(_mm256_maskload_ps(x + i, first_lanes(count - i)));
     alignas(32) int32_t lanes[8];
     _mm256_store_si256(reinterpret_cast<__m256i*>(lanes), most);
     const int32_t bits = *std::max_element(lanes, lanes + 8);
@@ -101,13 +106,17 @@ struct Mac {
   }
   static void quantize(const float* x, int64_t count, int64_t padded, float factor, Number* to) {
     const __m256 factors = _mm256_set1_ps(factor);
-    for (int64_t i = 0; i < padded; i += 8) {
-      const __m256 values = _mm256_maskload_ps(x + i, first_lanes(count - i));
+    const auto rounded = [&](__m256 values) {
       const __m256i whole = _mm256_cvtps_epi32(_mm256_mul_ps(values, factors));
-      const __m128i halves =
-          _mm_packs_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
-      std::memcpy(to + i, &halves, static_cast<size_t>(std::min<int64_t>(8, padded - i)) * sizeof(Number));
+      return _mm_packs_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
+    };
+    int64_t i = 0;
+    for (; i + kLanes <= count; i += kLanes) {
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(to + i), rounded(_mm256_loadu_ps(x + i)));
     }
+    if (i >= padded) return;
+    const __m128i rest = rounded(_mm256_maskload_ps(x + i, first_lanes(count - i)));
+    std::memcpy(to + i, &rest, static_cast<size_t>(padded - i) * sizeof(Number));
   }
 };
 

@@ -28,6 +28,9 @@ struct Mac {
   using Sum = __v16si;  // as the instruction has it: GCC 12 takes an array of __m512i through memory
   using Factor = __m512i;
   using Columns = __m512i;
+  struct Scale {
+    __m512 v;
+  };
 
   static Sum begin(const MultiplyReducedArgs& args, int64_t output, int64_t span) {
     const __m512i sums = _mm512_loadu_si512(args.sums + span * args.scale_stride + output);
@@ -42,16 +45,22 @@ struct Mac {
   static Sum add(Sum sum, Factor factor, Columns columns) {
     return reinterpret_cast<Sum>(_mm512_dpbusd_epi32(reinterpret_cast<__m512i>(sum), factor, columns));
   }
-  static void finish(const MultiplyReducedArgs& args, Sum sum, int64_t row, int64_t output, int64_t span,
-                     int64_t lanes, float* out) {
-    const __m512 scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(reinterpret_cast<__m512i>(sum)),
-                                        _mm512_loadu_ps(args.scales + span * args.scale_stride + output));
-    const __m512 x_scale = _mm512_set1_ps(args.x_scales[row * args.spans + span]);
-    const __mmask16 there = first_lanes(lanes);
-    if (span == 0) return _mm512_mask_storeu_ps(out, there, _mm512_mul_ps(scaled, x_scale));
-    if (lanes >= kLanes) return _mm512_storeu_ps(out, _mm512_fmadd_ps(scaled, x_scale, _mm512_loadu_ps(out)));
-    const __m512 before = _mm512_maskz_loadu_ps(there, out);
-    _mm512_mask_storeu_ps(out, there, _mm512_fmadd_ps(scaled, x_scale, before));
+  static Scale scale(const MultiplyReducedArgs& args, int64_t output, int64_t span) {
+    return {_mm512_loadu_ps(args.scales + span * args.scale_stride + output)};
+  }
+  static Scale row_scale(const MultiplyReducedArgs& args, int64_t row, int64_t span) {
+    return {_mm512_set1_ps(args.x_scales[row * args.spans + span])};
+  }
+  template <bool kFirst, bool kWhole>
+  [[gnu::always_inline]] static void finish(Sum sum, Scale scale, Scale row_scale, int64_t lanes,
+                                            float* out) {
+    const __m512 scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(reinterpret_cast<__m512i>(sum)), scale.v);
+    const __mmask16 there = kWhole ? __mmask16{0xFFFF} : first_lanes(lanes);
+    const __m512 value =
+        kFirst ? _mm512_mul_ps(scaled, row_scale.v)
+               : _mm512_fmadd_ps(scaled, row_scale.v,
+                                 kWhole ? _mm512_loadu_ps(out) : _mm512_maskz_loadu_ps(there, out));
+    kWhole ? _mm512_storeu_ps(out, value) : _mm512_mask_storeu_ps(out, there, value);
   }
   // Sums in the lower lane of a pair, differences in the upper one.
   template <int kUpper>
@@ -79,11 +88,13 @@ struct Mac {
   }
   static float largest(const float* x, int64_t count) {
     __m512i most = _mm512_setzero_si512();
-    const __m512i magnitude = _mm512_set1_epi32(0x7FFFFFFF);
-    for (int64_t i = 0; i < count; i += 16) {
-      const __m512i bits = _mm512_castps_si512(_mm512_maskz_loadu_ps(first_lanes(count - i), x + i));
-      most = _mm512_max_epi32(most, _mm512_and_si512(bits, magnitude));
-    }
+    const auto take = [&](__m512 values) {
+      const __m512i magnitude = _mm512_set1_epi32(0x7FFFFFFF);
+      most = _mm512_max_epi32(most, _mm512_and_si512(_mm512_castps_si512(values), magnitude));
+    };
+    int64_t i = 0;
+    for (; i + kLanes <= count; i += kLanes) take(_mm512_loadu_ps(x + i));
+    if (i < count) take(_mm512_maskz_loadu_ps(first_lanes(count - i), x + i));
     const int bits = _mm512_reduce_max_epi32(most);
     float value;
     std::memcpy(&value, &bits, sizeof(value));
@@ -91,12 +102,17 @@ struct Mac {
   }
   static void quantize(const float* x, int64_t count, int64_t padded, float factor, Number* to) {
     const __m512 factors = _mm512_set1_ps(factor);
-    for (int64_t i = 0; i < padded; i += 16) {
-      const __m512 values = _mm512_maskz_loadu_ps(first_lanes(count - i), x + i);
+    const auto rounded = [&](__m512 values) {
       const __m512i whole = _mm512_cvtps_epi32(_mm512_mul_ps(values, factors));
-      const __m128i bytes = _mm512_cvtepi32_epi8(_mm512_add_epi32(whole, _mm512_set1_epi32(kShift)));
-      _mm_mask_storeu_epi8(to + i, first_lanes(padded - i), bytes);
+      return _mm512_cvtepi32_epi8(_mm512_add_epi32(whole, _mm512_set1_epi32(kShift)));
+    };
+    int64_t i = 0;
+    for (; i + kLanes <= count; i += kLanes) {
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(to + i), rounded(_mm512_loadu_ps(x + i)));
     }
+    if (i >= padded) return;
+    _mm_mask_storeu_epi8(to + i, first_lanes(padded - i),
+                         rounded(_mm512_maskz_loadu_ps(first_lanes(count - i), x + i)));
   }
 };
 

@@ -9,7 +9,9 @@
 //   begin(args, output, span)  what sums of the outputs from `output` on begin with
 //   columns(p), factor(x)    a register of weights; a row's numbers of one step, in all lanes
 //   add(sum, factor, columns)
-//   finish(args, sum, row, output, span, lanes, out)  out, which has the spans before
+//   Scale, scale(args, output, span), row_scale(args, row, span)  of a span's sums; nothing where it has none
+//   finish<kFirst, kWhole>(sum, scale, row_scale, lanes, out)  a span's sums into out, which has the spans
+//       before, if it is not the first; kWhole: all lanes are there
 // The shape is that of panels-inl.h: kRows rows of sums stand in registers, a panel comes from memory with
 // the first of them, the next one is fetched meanwhile.
 //
@@ -73,15 +75,27 @@ template <int64_t R, int64_t V, bool kFetch>
       each<V>([&](auto v) { sums[r][v] = Mac::add(sums[r][v], factor, columns[v]); });
     });
   }
-  each<V>([&](auto v) {
-    const int64_t output = block.output + v * Mac::kLanes;
-    const int64_t lanes = std::min(block.columns - v * Mac::kLanes, Mac::kLanes);
+  // Scales once for all rows, cases apart: a span has only 48 steps to spread what its end costs.
+  const auto finish = [&]<bool kFirst, bool kWhole>() __attribute__((always_inline)) {
+    typename Mac::Scale scales[V];
+    each<V>([&](auto v) { scales[v] = Mac::scale(args, block.output + v * Mac::kLanes, block.span); });
     each<R>([&](auto r) {
       const int64_t row = block.row + r;
-      float* out = args.out + row * args.out_stride + output;
-      Mac::finish(args, sums[r][v], row, output, block.span, lanes, out);
+      const auto row_scale = Mac::row_scale(args, row, block.span);
+      float* out = args.out + row * args.out_stride + block.output;
+      each<V>([&](auto v) {
+        Mac::template finish<kFirst, kWhole>(sums[r][v], scales[v], row_scale,
+                                             block.columns - v * Mac::kLanes, out + v * Mac::kLanes);
+      });
     });
-  });
+  };
+  const bool whole = block.columns >= V * Mac::kLanes;
+  if (block.span == 0) {
+    return whole ? finish.template operator()<true, true>() : finish.template operator()<true, false>();
+  }
+  if constexpr (Mac::kSpanGroups < kNoSpans) {
+    return whole ? finish.template operator()<false, true>() : finish.template operator()<false, false>();
+  }
 }
 
 template <int64_t R, int64_t V>

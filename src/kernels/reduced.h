@@ -21,6 +21,8 @@ namespace headwise::kernels {
 inline constexpr int kInt8Most = 127;
 // Inputs that have a scale in common, of a row and of an output's weights. The last span may be shorter.
 inline constexpr int64_t kInt8Span = 192;
+// As a table's steps of a span, where numbers have no scales: all of them are one.
+inline constexpr int64_t kNoSpans = INT64_MAX / 2;
 inline constexpr int64_t int8_spans(int64_t inputs) { return (inputs + kInt8Span - 1) / kInt8Span; }
 // Inputs that are turned together. What is left behind the last whole block stays as it is.
 inline constexpr int64_t kInt8Turn = 64;
