@@ -230,6 +230,11 @@ void add_optimisation_flags(const FlagGroup& group, AlignFlags& flags) {
   group.add("--floor", options.floor, "Share of the learning rate that is left at the end")
       ->check(between(0.0, 1.0));
   group.add("--clip", options.clip, "Longest gradient, 0: any")->check(at_least(0.0));
+  group
+      .add("--average", options.average,
+           "Decay of a running mean of what is trained: held-out queries judge it, and it is the result; 0: "
+           "none")
+      ->check(between(0.0, 0.99999));
   group.add("--seed", options.seed, "Of the first factors, lists and order");
   group.add("--evaluate-every", options.evaluate_every, "Updates; 0: at the start and the end alone")
       ->check(at_least(0));
@@ -374,6 +379,7 @@ Json settings_json(const AlignFlags& flags, const HeadSet& set) {
   json["warm-up"] = options.warm_up;
   json["floor"] = options.floor;
   json["clip"] = options.clip;
+  json["average"] = options.average;
   json["seed"] = options.seed;
   json["evaluate-every"] = options.evaluate_every;
   json["patience"] = options.patience;

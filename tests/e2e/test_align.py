@@ -59,6 +59,16 @@ def log_of(output):
     return [json.loads(line) for line in (output / "log.jsonl").read_text().splitlines()]
 
 
+def stop_at(process, output, lines, with_signal):
+    """When the log has more than so many lines."""
+    deadline = time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < deadline:
+        if (output / "log.jsonl").exists() and len((output / "log.jsonl").read_text().splitlines()) > lines:
+            break
+        time.sleep(0.005)
+    process.send_signal(with_signal)
+
+
 @pytest.fixture(scope="module")
 def trained(headwise, data, tmp_path_factory):
     output = tmp_path_factory.mktemp("trained") / "adapter"
@@ -113,12 +123,7 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(trained, headwise, data, tmp_pa
     output = tmp_path / "adapter"
     command = [str(part) for part in (headwise, "align", *flags(data, output, "--updates", "30"))]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while process.poll() is None and time.monotonic() < deadline:
-        if (output / "log.jsonl").exists() and len((output / "log.jsonl").read_text().splitlines()) > 12:
-            break
-        time.sleep(0.005)
-    process.send_signal(stop)
+    stop_at(process, output, 12, stop)
     # 1 is "stopped"; 0 would say that the run was over before it could be.
     assert process.wait(60) == {signal.SIGKILL: -signal.SIGKILL, signal.SIGINT: 1}[stop]
     assert not (output / "adapter_model.safetensors").exists()
@@ -130,17 +135,41 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(trained, headwise, data, tmp_pa
     assert [{**line, "seconds": 0} for line in log_of(output)] == [{**line, "seconds": 0} for line in log_of(trained)]
 
 
+def test_the_mean_of_what_is_trained_is_the_result_and_goes_on(headwise, data, tmp_path):
+    """After each update the mean moves by 1 - min(D, (1 + n) / (10 + n)) of the way to what is trained then."""
+    def parameters(name, updates, *more):
+        plain = [part for part in flags(data, tmp_path / name, "--updates", str(updates), "--checkpoint-every", "1", "--floor", "1", "--warm-up", "0", *more)]
+        for flag in ("--held-out", "--checkpoint-every"):
+            del plain[plain.index(flag):plain.index(flag) + 2]
+        must_run(headwise, "align", *plain)
+        return load_file(tmp_path / name / "adapter_model.safetensors")
+
+    steps = [parameters(f"plain{updates}", updates) for updates in (1, 2, 3)]
+    averaged = parameters("averaged", 3, "--average", "0.3")
+    for name, found in averaged.items():
+        if "lora_B" not in name:  # the other factor starts elsewhere than at zero
+            continue
+        mean = np.zeros_like(found)
+        for update, step in enumerate(steps, 1):
+            mean += (1 - min(.3, (1 + update) / (10 + update))) * (step[name] - mean)
+        np.testing.assert_allclose(found, mean, atol=1e-6)
+        assert np.abs(found - steps[-1][name]).max() > 1e-5
+    output = tmp_path / "stopped"
+    command = [str(part) for part in (headwise, "align", *flags(data, output, "--updates", "30", "--average", "0.9"))]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    stop_at(process, output, 12, signal.SIGKILL)
+    assert process.wait(60) == -signal.SIGKILL
+    must_run(*command)
+    must_run(headwise, "align", *flags(data, tmp_path / "whole", "--updates", "30", "--average", "0.9"))
+    assert (output / "adapter_model.safetensors").read_bytes() == (tmp_path / "whole" / "adapter_model.safetensors").read_bytes()
+
+
 def test_an_interrupted_run_can_be_finished_and_still_goes_on(trained, headwise, data, tmp_path):
     output = tmp_path / "adapter"
     command = [str(part) for part in (headwise, "align", *flags(data, output, "--updates", "30"))]
     command[command.index("--checkpoint-every") + 1] = "1000"
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 120
-    while process.poll() is None and time.monotonic() < deadline:
-        if (output / "log.jsonl").exists() and len((output / "log.jsonl").read_text().splitlines()) > 9:
-            break
-        time.sleep(0.005)
-    process.send_signal(signal.SIGINT)
+    stop_at(process, output, 9, signal.SIGINT)
     assert "--finish" in process.communicate(timeout=60)[1]
     answer = json.loads(must_run(*command, "--finish"))
     assert 0 < answer["updates"] < 30 and answer["stopped_early"] and answer["best_update"] <= answer["updates"]
@@ -206,6 +235,7 @@ def test_settings_file(headwise, data, tmp_path):
     (["--join", "1", "--encoding", "list"], 2, "leave it out or take --encoding blocks"),
     (["--device", "toaster"], 2, "toaster"),
     (["--updates", "0"], 2, "--updates"),
+    (["--average", "1"], 2, "--average"),
     (["--learning-rate", "-1"], 2, "--learning-rate"),
     (["--updatse", "3"], 2, "--updatse"),
 ])

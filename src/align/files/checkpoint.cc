@@ -37,7 +37,8 @@ struct TensorList {
 };
 constexpr TensorList kLists[] = {{"parameter", &TrainingTensors::parameters},
                                  {"moment", &TrainingTensors::moments},
-                                 {"best", &TrainingTensors::best}};
+                                 {"best", &TrainingTensors::best},
+                                 {"mean", &TrainingTensors::mean}};
 
 std::string tensor_name(const char* list, size_t place) {
   return std::string(list) + "." + std::to_string(place);

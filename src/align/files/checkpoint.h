@@ -2,8 +2,8 @@
 // SPDX-FileCopyrightText: headwise contributors
 
 // What this file is: everything a stopped training needs to go on as if it had not been stopped, in one
-// safetensors file that is replaced whole: parameters, both moments of AdamW, the best parameters so far, and
-// where the log stood.
+// safetensors file that is replaced whole: parameters, both moments of AdamW, the best parameters so far,
+// their running mean, and where the log stood.
 #pragma once
 
 #include <torch/torch.h>
@@ -32,6 +32,7 @@ struct TrainingTensors {
   std::vector<torch::Tensor> parameters;
   std::vector<torch::Tensor> moments;
   std::vector<torch::Tensor> best;  // as many as parameters
+  std::vector<torch::Tensor> mean;  // likewise, or none
 };
 
 Status write_checkpoint(const std::filesystem::path& path, const TrainingState& state,

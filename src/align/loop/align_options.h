@@ -24,6 +24,7 @@ struct AlignOptions : DataOptions, LossOptions {
   double warm_up = 0.1;  // share of the updates
   double floor = 0.05;   // share of the learning rate at the end
   double clip = 1.0;
+  double average = 0.0;  // decay of a running mean of what is trained, which is then the result; 0: none
 
   // Held-out queries.
   int64_t evaluate_every = 50;  // updates; 0: at the start and the end alone

@@ -15,6 +15,7 @@
 #include "align/graph/batch_loss.h"
 #include "align/loop/adamw.h"
 #include "align/loop/evaluation.h"
+#include "align/loop/parameter_average.h"
 #include "align/loop/update_sums.h"
 #include "base/check.h"
 #include "base/stopwatch.h"
@@ -30,17 +31,6 @@ std::vector<Tensor> all_parameters(const Scorer& scorer) {
   const auto& weights = scorer.weight_parameters();
   parameters.insert(parameters.end(), weights.begin(), weights.end());
   return parameters;
-}
-
-std::vector<Tensor> copies(const std::vector<Tensor>& tensors) {
-  std::vector<Tensor> copied;
-  for (const Tensor& tensor : tensors) copied.push_back(tensor.detach().clone());
-  return copied;
-}
-
-void copy_into(const std::vector<Tensor>& from, const std::vector<Tensor>& to) {
-  torch::NoGradGuard no_grad;
-  for (size_t i = 0; i < from.size(); ++i) to[i].copy_(from[i]);
 }
 
 // Everything that changes while training goes on.
@@ -59,6 +49,7 @@ class Training {
     tensors_.parameters = all_parameters(scorer);
     tensors_.moments = optimiser_.moments();
     tensors_.best = copies(tensors_.parameters);
+    if (options.average > 0.0) tensors_.mean = copies(tensors_.parameters);
   }
 
   Result<TrainingOutcome> run(bool restart);
@@ -196,6 +187,7 @@ Status Training::update() {
   record.seconds = seconds_since(start);
   ++state_.updates;
   if (!workers_.leads()) return {};
+  fold_into_mean(tensors_.mean, tensors_.parameters, options_.average, state_.updates);
   HW_RETURN_IF_ERROR(log_.add(record));
   if (events_.on_update) events_.on_update(record);
   return {};
@@ -204,6 +196,7 @@ Status Training::update() {
 Status Training::evaluate_now() {
   if (data_.held_out().empty()) return {};
   const auto start = Clock::now();
+  const InPlaceOf judged(tensors_.parameters, tensors_.mean);
   auto result = evaluate_held_out(scorer_, data_.held_out(), events_.stop);
   HW_RETURN_IF_ERROR(result);
   const EvaluationRecord record{state_.updates, std::move(*result), seconds_since(start)};
@@ -264,7 +257,7 @@ Result<TrainingOutcome> Training::run(bool restart) {
   outcome.updates = state_.updates;
   outcome.stopped_early = state_.updates < options_.updates;
   outcome.best_update = data_.held_out().empty() ? state_.updates : state_.best_update;
-  if (!data_.held_out().empty()) copy_into(tensors_.best, tensors_.parameters);
+  copy_into(data_.held_out().empty() ? tensors_.mean : tensors_.best, tensors_.parameters);
   HW_RETURN_IF_ERROR(workers_.leave());
   return outcome;
 }
