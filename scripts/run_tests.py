@@ -20,31 +20,18 @@ import sys
 import time
 import xml.etree.ElementTree as ElementTree
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Callable
+
+import test_reports
+from test_reports import Counts, case_counts
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build" / "logs"
 JOBS = str(len(os.sched_getaffinity(0)))
 TAIL_LINES = 60  # of a failed command's log
-
-
-@dataclass
-class Counts:
-    passed: int = 0
-    failed: int = 0
-    skipped: int = 0
-    notes: list[str] = field(default_factory=list)  # names of what failed, reasons of what was skipped
-    building: float = 0  # seconds of the section that went into configuring, compiling and linking
-
-    def add(self, other: "Counts") -> None:
-        self.passed += other.passed
-        self.failed += other.failed
-        self.skipped += other.skipped
-        self.notes += other.notes
-        self.building += other.building
 
 
 def logged(name: str, *command: str, environment: dict[str, str] | None = None) -> bool:
@@ -94,45 +81,6 @@ def build(preset: str, target: str) -> bool:
         return False
     print(f"   {preset}: files of one unit may clash; building once more, file by file", flush=True)
     return configure(preset, "-DCMAKE_UNITY_BUILD=OFF") and logged(f"build-{preset}", *ninja)
-
-
-no_skips = False  # set by --no-skips
-
-
-def excused(reason: str) -> bool:
-    """Whether a test may be skipped for this reason where nothing may be missing: see tests/support/where.py."""
-    if reason.startswith("shared:"):
-        return not Path(os.environ["HEADWISE_SHARED"]).is_dir()
-    return reason.startswith("hardware:")
-
-
-def skip_reason(skipped: ElementTree.Element | None) -> str:
-    """The reason's first line; GoogleTest puts the place in the source on a line before it."""
-    text = ((skipped.get("message") or skipped.text) if skipped is not None else None) or "disabled"
-    lines = [line for line in text.strip().splitlines() if not re.fullmatch(r"\S+:\d+", line)]
-    return lines[0] if lines else "no reason given"
-
-
-def case_counts(report: Path, label: str) -> Counts:
-    """Counts of one JUnit file, GoogleTest's or pytest's."""
-    counts = Counts()
-    for case in ElementTree.parse(report).iter("testcase"):
-        name = f"{label}: {case.get('classname', '')}.{case.get('name', '')}"
-        skipped = case.find("skipped")
-        if case.find("failure") is not None or case.find("error") is not None:
-            counts.failed += 1
-            counts.notes.append(f"failed: {name}")
-        elif skipped is not None or case.get("result") == "skipped" or case.get("status") == "notrun":
-            reason = skip_reason(skipped)
-            if no_skips and not excused(reason):
-                counts.failed += 1
-                counts.notes.append(f"failed: {name}: skipped: {reason}")
-            else:
-                counts.skipped += 1
-                counts.notes.append(f"skipped: {name}: {reason}")
-        else:
-            counts.passed += 1
-    return counts
 
 
 def ctest(preset: str, selection: list[str], environment: dict[str, str], target: str) -> Counts:
@@ -338,8 +286,9 @@ def parse_arguments() -> list[Section]:
     parser.add_argument("--no-skips", action="store_true",
                         help="a skipped test is a failure, unless this machine's hardware or the shared folder lacks what it needs")
     arguments = parser.parse_args()
-    global slow_too, no_skips
-    slow_too, no_skips = arguments.slow, arguments.no_skips
+    global slow_too
+    slow_too = arguments.slow
+    test_reports.no_skips = arguments.no_skips
     if arguments.sections:
         unknown = set(arguments.sections) - {section.name for section in SECTIONS}
         if unknown:

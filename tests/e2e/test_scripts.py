@@ -20,7 +20,7 @@ import check_reach  # noqa: E402
 import check_tree  # noqa: E402
 import function_lengths  # noqa: E402
 import program_flags  # noqa: E402
-import run_tests  # noqa: E402
+import test_reports  # noqa: E402
 import tree  # noqa: E402
 
 
@@ -255,11 +255,19 @@ JUNIT = """<testsuites><testsuite name="s">
 ])
 def test_a_skip_is_a_failure_unless_it_is_excused(tmp_path, monkeypatch, no_skips, shared, failed):
     (tmp_path / "junit.xml").write_text(JUNIT)
-    monkeypatch.setattr(run_tests, "no_skips", no_skips)
+    monkeypatch.setattr(test_reports, "no_skips", no_skips)
     monkeypatch.setenv("HEADWISE_SHARED", str(tmp_path if shared else tmp_path / "none"))
-    counts = run_tests.case_counts(tmp_path / "junit.xml", "x")
+    counts = test_reports.case_counts(tmp_path / "junit.xml", "x")
     assert (counts.passed, counts.failed, counts.skipped) == (1, len(failed), 3 - len(failed))
     assert [note for note in counts.notes if note.startswith("failed")] == [f"failed: x: {note}" for note in failed]
+
+
+def test_a_failure_stands_under_its_name_in_its_own_words(tmp_path):
+    (tmp_path / "junit.xml").write_text("""<testsuites><testsuite name="s"><testcase classname="C" name="bad" status="run">
+<failure message="a_test.cc:7&#x0A;Expected equality&#x0A;  Which is: 3" type=""/><failure message="a_test.cc:9&#x0A;and this"/></testcase>
+</testsuite></testsuites>""")
+    counts = test_reports.case_counts(tmp_path / "junit.xml", "x")
+    assert counts.notes == ["failed: x: C.bad\n      | a_test.cc:7\n      | Expected equality\n      |   Which is: 3\n      | a_test.cc:9\n      | and this"]
 
 
 def test_include_check_counts_joined_rooms(small_tree):
