@@ -5,6 +5,8 @@
 # Writes the head-score stores that docs/evaluation.md#head-selection works on: training and test queries of five collections in both
 # encodings, every head of the default model. Goes on where it stopped. About an hour on 2 cores.
 #   models/recipes/head_stores.sh DATA OUT [ENCODING...]      (encodings: blocks list)
+# Of another model, with fewer training queries, in less time:
+#   HEADWISE_MODEL=gemma-3-270m-q4_k_m.gguf HEADWISE_ADAPTER=none HEADWISE_PRECISION=bf16 TRAIN_QUERIES=40 models/recipes/head_stores.sh DATA OUT
 # In `list` the training candidates are shuffled, so that no head is chosen for the place of a passage, and the test
 # candidates reversed (best last), as ICR and QRHead read them.
 set -euo pipefail
@@ -27,6 +29,7 @@ test  nfcorpus nfcorpus run.bm25.trec       test  20 100 0  100
 for encoding in "${encodings[@]}"; do
   while read -r use name folder run split depth words skip queries; do
     [[ -n $use ]] || continue
+    [[ $use == train ]] && queries=${TRAIN_QUERIES:-$queries}
     order=given
     if [[ $encoding == list ]]; then [[ $use == train ]] && order=shuffled || order=reversed; fi
     store=$out/$encoding/$use/$name

@@ -63,11 +63,6 @@ stage() {
     return
   fi
   local each=$((($(nproc) + 1) / 2))
-  # The same tensors come and go with every batch. glibc maps each of more than 32 MB anew and gives it back when it is freed (jemalloc does so from 8 MB
-  # on, in its first arena whatever its options say): clearing those pages was a third of the time, 7.8 s an update in place of 5.2. Here they are of
-  # one heap in huge pages that is not given back; it levels off at 4 GB a process.
-  local tunables=glibc.malloc.mmap_max=0:glibc.malloc.arena_max=1:glibc.malloc.trim_threshold=17179869184:glibc.malloc.top_pad=268435456
-  align=(env GLIBC_TUNABLES="$tunables:glibc.malloc.hugetlb=1" "${align[@]}")
   "${align[@]}" --threads "$each" --workers 2 --worker 1 &
   "${align[@]}" --threads "$each" --workers 2 --worker 0
   wait $!

@@ -3,6 +3,7 @@
 """Verbs, flags, help, the environment, settings files: what happens before any work."""
 import json
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -236,3 +237,19 @@ def test_messages_name_values_that_flags_take(headwise):
                     found += 1
                     assert word in words[flag], (path, flag, word)
     assert found > 3
+
+
+def test_a_verb_that_is_another_program_gets_its_flags_and_a_heap_that_keeps_its_memory(headwise, tmp_path):
+    alone = shutil.copy(headwise.binary, tmp_path / "headwise")
+
+    def align(**variables):
+        return subprocess.run([alone, "align", "--updates", "3"], env=headwise.environment(variables), capture_output=True, text=True)
+
+    missing = align()
+    assert missing.returncode != 0 and missing.stderr.startswith("headwise align: cannot start") and "install libtorch-dev" in missing.stderr
+    program = tmp_path / "headwise-align"
+    program.write_text('#!/bin/sh\necho "$@"\nprintenv GLIBC_TUNABLES\n')
+    program.chmod(0o755)
+    flags, tunables = align().stdout.splitlines()
+    assert flags == "--updates 3" and "glibc.malloc.mmap_max=0" in tunables and "trim_threshold" in tunables
+    assert align(GLIBC_TUNABLES="glibc.malloc.perturb=1").stdout.splitlines()[1] == "glibc.malloc.perturb=1"
