@@ -37,6 +37,17 @@ struct GivenSegment {
   std::shared_ptr<const KeptSegment> kept;
 };
 
+// Hidden states [tokens, C] of a segment's rows as they enter a layer.
+using HiddenRows = std::vector<float>;
+
+// Rows that are alike in many passes below a layer, because what differs is seen from that layer on. Those of
+// an earlier pass are taken up where they enter it, and its layers below are not run for them.
+struct LateRows {
+  int segment = -1;  // the layout's last one, which no other sees, with rows that run; -1: there is none
+  int layer = 0;     // nobody reads their attention below it
+  std::shared_ptr<const HiddenRows> hidden;  // null: they run from the start, and DecodeResult::late has them
+};
+
 struct DecodeRequest {
   const PromptLayout* prompt = nullptr;
   std::span<const HeadId> heads;  // heads to read, any order
@@ -45,6 +56,7 @@ struct DecodeRequest {
   bool full_depth = false;  // run every layer whole
   LinearChoice linear = LinearChoice::kPacked;
   std::span<const GivenSegment> given;
+  LateRows late;
   std::span<const int> keep;  // segments whose keys and values are wanted, as they were run
   // Layers that `keep` wants: those below whole, of this one the keys of every kv head; the pass goes as deep
   // at least, also where it reads no heads. -1: what the heads that are read ask for.
@@ -63,6 +75,9 @@ struct DecodeResult {
   int layers_run = 0;
   double read_seconds = 0.0;                             // part of the pass spent on reading attention
   std::vector<std::shared_ptr<const KeptSegment>> kept;  // by place in `keep`
+  // What LateRows asks for; null where it was given, the pass ends before the layer, or the backend does not
+  // know how.
+  std::shared_ptr<const HiddenRows> late;
 };
 
 }  // namespace headwise

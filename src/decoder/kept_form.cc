@@ -92,6 +92,11 @@ Result<KeptForm> kept_form(KeptType type, const KeepBudget& budget, const LayerB
   return form;
 }
 
+int KeptForm::first_layer() const {
+  const auto kept = std::find_if(shares.begin(), shares.end(), [](float share) { return share > 0.0f; });
+  return kept == shares.end() ? 0 : static_cast<int>(kept - shares.begin());
+}
+
 int64_t kept_count(float share, int64_t tokens) {
   if (share <= 0.0f) return 0;
   return std::clamp<int64_t>(std::llround(static_cast<double>(share) * static_cast<double>(tokens)), 1,

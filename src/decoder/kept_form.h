@@ -23,6 +23,8 @@ struct KeptForm {
   std::vector<float> shares{};
   BudgetTokens tokens = BudgetTokens::kEvery;
 
+  // The first layer of which something is kept.
+  int first_layer() const;
   bool as_run() const { return type == KeptType::kFloat32 && shares.empty(); }
   friend bool operator==(const KeptForm&, const KeptForm&) = default;
 };

@@ -204,6 +204,7 @@ Result<PassageKeeper::Part> PassageKeeper::prepare(const BuiltPrompt& prompt, Pr
     part.keep.push_back(prompt.segments.prefix);
   }
   if (!part.keep.empty()) part.keep_until = cache_->context().deepest_layer;
+  part.late = late_.find(prompt);  // nothing where the form is as run: then passages may be missing
   return part;
 }
 
@@ -226,6 +227,7 @@ void PassageKeeper::take(const BuiltPrompt& prompt, const Part& part, const Deco
     }
   }
   if (!slots.empty()) cache_->keep(slots, segments);
+  late_.keep(prompt, decoded.late);
 }
 
 Result<std::vector<PassageKeeper::Segment>> PassageKeeper::encode_pass(std::span<const Slot> slots,

@@ -20,6 +20,7 @@
 #include "headwise/progress.h"
 #include "headwise/reranker.h"
 #include "passages/passage_cache.h"
+#include "rerank/late_rows.h"
 #include "rerank/prompt_builder.h"
 #include "rerank/token_memory.h"
 
@@ -36,8 +37,9 @@ class PassageKeeper {
   // Of one pass over a prompt.
   struct Part {
     std::vector<GivenSegment> given;
-    std::vector<int> keep;      // segments
-    int keep_until = -1;        // DecodeRequest::keep_until
+    std::vector<int> keep;  // segments
+    int keep_until = -1;    // DecodeRequest::keep_until
+    LateRows late;
     int64_t passages_kept = 0;  // found, not encoded for this request
     int64_t tokens_run = 0;     // of this pass and those that encoded what was missing
   };
@@ -67,7 +69,10 @@ class PassageKeeper {
 
  private:
   PassageKeeper(std::shared_ptr<const Model> model, std::shared_ptr<PassageCache> cache, Decoder& decoder)
-      : model_(std::move(model)), cache_(std::move(cache)), decoder_(decoder) {}
+      : model_(std::move(model)),
+        cache_(std::move(cache)),
+        decoder_(decoder),
+        late_(cache_->context().form.first_layer(), size_t{8} << 20) {}
 
   // The prefix of an earlier pass, of any engine's.
   void find_prefix();
@@ -85,6 +90,7 @@ class PassageKeeper {
   const std::shared_ptr<PassageCache> cache_;
   Decoder& decoder_;
   TokenMemory tokens_{size_t{8} << 20};
+  LateRowsMemory late_;
   Segment prefix_;  // as run; null until the first pass
 };
 

@@ -215,6 +215,7 @@ Result<std::optional<PassageKeeper::Part>> Reranker::Impl::give_kept(const Built
   request.given = kept->given;
   request.keep = kept->keep;
   request.keep_until = kept->keep_until;
+  request.late = kept->late;
   return kept;
 }
 

@@ -37,6 +37,17 @@ Result<std::vector<CpuKeptBuilder>> room_to_keep(const DecodeRequest& request, c
   return kept;
 }
 
+// Rows that enter this layer: from the request, or to whoever asks for them.
+void enter_late(const LateRows& late, const PassPlan& plan, int64_t C, PassScratch& scratch,
+                DecodeResult& result) {
+  float* rows = scratch.hidden_TC.data() + plan.late.row * C;
+  if (plan.late.given) {
+    std::copy(late.hidden->begin(), late.hidden->end(), rows);
+  } else {
+    result.late = std::make_shared<const HiddenRows>(rows, rows + plan.late.rows * C);
+  }
+}
+
 // What a type cannot hold is an error, not a clamp.
 Status check_finite(const PassScratch& scratch, int layer) {
   for (const WorkerScratch& worker : scratch.workers) {
@@ -115,6 +126,9 @@ Result<DecodeResult> CpuDecoder::run_layers(const DecodeRequest& request) {
                                              std::to_string(plan->demands.size()));
     }
     const LayerDemand& demand = plan->demands[static_cast<size_t>(layer)];
+    if (layer > 0 && layer == plan->late.layer) {
+      enter_late(request.late, *plan, config.width, *scratch, result);
+    }
     pass.run(layer, demand);
     HW_RETURN_IF_ERROR(check_finite(*scratch, layer));
     for (size_t i = 0; i < kept->size(); ++i) scratch->keys.keep(request.keep[i], (*kept)[i]);

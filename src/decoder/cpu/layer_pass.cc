@@ -14,7 +14,7 @@ using kernels::kRowTile;
 
 void LayerPass::embed() {
   const auto multiplier = static_cast<float>(tools_.weights.spec.embedding_multiplier);
-  const std::vector<RowTile>& tiles = tools_.plan.whole_tiles;
+  const std::vector<RowTile>& tiles = tools_.plan.cut(0).whole_tiles;
   tools_.pool.parallel_for(static_cast<int64_t>(tiles.size()), [&](int64_t i, int) {
     const RowTile& tile = tiles[static_cast<size_t>(i)];
     for (int64_t row = tile.begin; row < tile.begin + tile.rows; ++row) {
@@ -27,6 +27,7 @@ void LayerPass::embed() {
 }
 
 void LayerPass::run(int layer, const LayerDemand& demand) {
+  layer_ = layer;
   spec_ = &tools_.weights.spec.layers[static_cast<size_t>(layer)];
   products_.begin_layer(layer, demand);
   tools_.scratch.keys.begin_layer(layer);
@@ -165,7 +166,7 @@ void LayerPass::finish_head(const Product& product, int64_t begin, int64_t rows,
 }
 
 void LayerPass::attend() {
-  const std::vector<AttendTask>& all = tools_.plan.attend_tasks;
+  const std::vector<AttendTask>& all = tools_.plan.cut(layer_).attend_tasks;
   const auto tasks = static_cast<int64_t>(all.size());
   // Heads outermost, longest rows first: neighbours in time share a head's keys, and the tail is short.
   tools_.pool.parallel_for(config_.kv_heads * tasks, [&](int64_t i, int w) {
@@ -270,7 +271,7 @@ LayerAttention LayerPass::read(int layer) {
     const ReadRows& group = plan.groups[static_cast<size_t>(task % groups)];
     float* sums = all_sums.data() + task * plan.key_count;
     std::fill_n(sums, plan.key_count, 0.0f);
-    if (group.rows == 0) return;
+    if (group.rows == 0 || (plan.skips_late(layer) && group.segment == plan.late.segment)) return;
     kernels::ReadArgs args;
     args.queries =
         queries_of(head) + (plan.segment(group.segment).row + group.first_row) * config_.head_width;

@@ -30,7 +30,7 @@ class LayerPass {
         rotary_(rotary),
         experts_(tools, products) {}
 
-  // Embeddings of all rows.
+  // Embeddings of the rows that the first layer runs.
   void embed();
   void run(int layer, const LayerDemand& demand);
   // Sums of attention of the layer that ran last; lives until the next call.
@@ -76,7 +76,8 @@ class LayerPass {
   LayerProducts& products_;
   const std::vector<RotaryTable>& rotary_;
   RoutedMlp experts_;
-  const LayerSpec* spec_ = nullptr;  // of the layer in hand
+  int layer_ = 0;                    // in hand
+  const LayerSpec* spec_ = nullptr;  // its
 };
 
 }  // namespace headwise

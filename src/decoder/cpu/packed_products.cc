@@ -37,10 +37,11 @@ class PackedProducts final : public WholeProducts {
 
   void for_each_tile(const std::function<void(const RowTile&, WorkerScratch&)>& work) override {
     if (few_rows_) {
-      for (const RowTile& tile : tools_.plan.whole_tiles) work(tile, tools_.scratch.workers.front());
+      for (const RowTile& tile : tools_.plan.cut(index_).whole_tiles)
+        work(tile, tools_.scratch.workers.front());
       return;
     }
-    const std::vector<RowTile>& tiles = tools_.plan.even_tiles;
+    const std::vector<RowTile>& tiles = tools_.plan.cut(index_).even_tiles;
     tools_.pool.parallel_for(static_cast<int64_t>(tiles.size()), [&](int64_t i, int w) {
       work(tiles[static_cast<size_t>(i)], tools_.scratch.workers[static_cast<size_t>(w)]);
     });
@@ -187,7 +188,7 @@ class PackedProducts final : public WholeProducts {
   PackedLayers& layers_;
   const kernels::Linear linear_;
   const bool few_rows_;
-  int64_t index_ = 0;
+  int index_ = 0;
   const PackedLayer* layer_ = nullptr;
 };
 

@@ -19,9 +19,8 @@ using kernels::kRowTile;
 
 // Tiles of kRowTile rows, as many as every thread gets the same number of; what is left is cut into equal
 // pieces.
-std::vector<RowTile> cut_rows(const PassPlan& plan, int64_t threads) {
+std::vector<RowTile> cut_rows(const PassPlan& plan, int64_t all, int64_t threads) {
   std::vector<RowTile> tiles;
-  const int64_t all = plan.rows();
   const auto add = [&](int64_t begin, int64_t rows) {
     const bool read = std::any_of(plan.groups.begin(), plan.groups.end(), [&](const ReadRows& group) {
       const int64_t first = plan.segment(group.segment).row + group.first_row;
@@ -135,6 +134,26 @@ Status take_given(const DecodeRequest& request, const ModelConfig& config, PassP
   return {};
 }
 
+// Nothing is gained in a pass that ends before the layer. Experts have their own idea of rows, and so has
+// whoever looks at hidden states.
+void place_late(const DecodeRequest& request, const ModelConfig& config, PassPlan& plan) {
+  const LateRows& late = request.late;
+  const bool reached = late.layer < static_cast<int>(plan.demands.size());
+  if (late.segment < 0 || late.layer == 0 || !reached || config.experts > 0 || request.on_hidden) return;
+  const SegmentPlace& place = plan.segment(late.segment);
+  HW_CHECK(place.rows > 0 && place.row + place.rows == plan.rows() && place.row > 0);
+  plan.late = {late.segment, late.layer, place.row, place.rows, late.hidden != nullptr};
+  HW_CHECK(!plan.late.given || static_cast<int64_t>(late.hidden->size()) == place.rows * config.width);
+}
+
+RowCut cut_all(const PassPlan& plan, const PromptLayout& prompt, const ModelConfig& config, int64_t rows,
+               int threads) {
+  std::vector<char> runs;
+  for (const SegmentPlace& place : plan.segments) runs.push_back(place.rows > 0 && place.row < rows ? 1 : 0);
+  return {cut_attention(prompt, runs, config, threads), cut_rows(plan, rows, 1),
+          cut_rows(plan, rows, threads)};
+}
+
 }  // namespace
 
 Result<PassPlan> plan_pass(const DecodeRequest& request, const ModelWeights& weights, int threads) {
@@ -146,12 +165,10 @@ Result<PassPlan> plan_pass(const DecodeRequest& request, const ModelWeights& wei
   HW_RETURN_IF_ERROR(take_given(request, config, plan));
   place_segments(prompt, plan);
   HW_CHECK(plan.rows() > 0);
-  std::vector<char> runs;
-  for (const SegmentPlace& place : plan.segments) runs.push_back(place.given == nullptr ? 1 : 0);
-  plan.attend_tasks = cut_attention(prompt, runs, config, threads);
+  place_late(request, config, plan);
   plan.groups = read_rows(request, plan);
-  plan.whole_tiles = cut_rows(plan, 1);
-  plan.even_tiles = cut_rows(plan, threads);
+  plan.every = cut_all(plan, prompt, config, plan.rows(), threads);
+  if (plan.late.given) plan.early = cut_all(plan, prompt, config, plan.late.row, threads);
   return plan;
 }
 

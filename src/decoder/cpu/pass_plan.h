@@ -47,6 +47,22 @@ struct LayerDemand {
   std::vector<int> key_heads;
 };
 
+// The tasks of threads.
+struct RowCut {
+  std::vector<AttendTask> attend_tasks;
+  std::vector<RowTile> whole_tiles;  // of kRowTile rows
+  std::vector<RowTile> even_tiles;   // the last ones smaller: the same work for every thread
+};
+
+// LateRows among the rows that run, where they are the last.
+struct LatePlace {
+  int segment = -1;
+  int layer = 0;  // 0: there are none
+  int64_t row = 0;
+  int64_t rows = 0;
+  bool given = false;
+};
+
 struct PassPlan {
   std::vector<int32_t> ids;        // of the rows that run
   std::vector<int32_t> positions;  // likewise
@@ -54,14 +70,16 @@ struct PassPlan {
   std::vector<ReadRows> groups;  // by the request's row groups
   int64_t stored_keys = 0;       // slots of the key store
   int64_t key_count = 0;         // keys of the sums
-  std::vector<AttendTask> attend_tasks;
-  std::vector<RowTile> whole_tiles;  // of kRowTile rows
-  std::vector<RowTile> even_tiles;   // the last ones smaller: the same work for every thread
+  LatePlace late;
+  RowCut every;  // of all rows
+  RowCut early;  // of those that run below late.layer; with late.given
   std::vector<std::vector<int>> heads_by_layer;
   std::vector<LayerDemand> demands;  // one a layer that runs
   std::vector<bool> keeps_values;    // one a layer that is kept, of which all keys are
 
   int64_t rows() const { return static_cast<int64_t>(ids.size()); }
+  bool skips_late(int layer) const { return late.given && layer < late.layer; }
+  const RowCut& cut(int layer) const { return skips_late(layer) ? early : every; }
   const SegmentPlace& segment(int index) const { return segments[static_cast<size_t>(index)]; }
 };
 

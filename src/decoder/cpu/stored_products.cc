@@ -43,7 +43,9 @@ class StoredProducts final : public WholeProducts {
   const LayerVectors& vectors() const override { return tools_.scratch.vectors; }
 
   void for_each_tile(const std::function<void(const RowTile&, WorkerScratch&)>& work) override {
-    for (const RowTile& tile : tools_.plan.whole_tiles) work(tile, tools_.scratch.workers.front());
+    for (const RowTile& tile : tools_.plan.cut(layer_).whole_tiles) {
+      work(tile, tools_.scratch.workers.front());
+    }
   }
 
   void multiply_all(const float* x, const RowTile& tile, std::span<const Product> products,
