@@ -92,6 +92,8 @@ def contenders(arguments, tokens: int) -> Iterator[Contender]:
     yield ours("kept", *keep)
     yield ours("kept, blocks-short", *keep, "--template", "blocks-short")
     yield ours("kept, blocks-short, join 13", *keep, "--template", "blocks-short", "--keep-budget", "1,split=join:13", keys_share=above)
+    reader = str(ROOT / "models" / "smollm2-135m-instruct" / "reader")  # blocks-short and a join at layer 10
+    yield ours("kept, the reader's adapter", "--keep-memory", "6GiB", "--adapter", reader, keys_share=(18 - 10) / 18)
     yield ours("kept, bf16", *keep, "--keep-type", "bf16")
     yield ours("kept, int8", *keep, "--keep-type", "int8")
     yield ours("kept, bf16, every 4th token", *keep, "--keep-type", "bf16", "--keep-budget", "0.25", keys_share=0.25)

@@ -82,6 +82,7 @@ HeadSet Scorer::trained_heads() const {
   const int join = model_.options().join;
   set.keep_budget =
       join > 0 ? to_string(KeepBudget{.split = BudgetSplit::kJoin, .join = join}) : std::string();
+  set.relevance.reset();  // fitted to other scores
   set.weights.assign(trained.data_ptr<double>(), trained.data_ptr<double>() + trained.numel());
   return set;
 }

@@ -56,6 +56,15 @@ TEST_F(Joined, AJoinIsTrainedAsAnyOther) {
   expect_same_gradients(plain, checkpointed);
 }
 
+TEST_F(Joined, TheTrainedSetSaysHowItIsReadAndHasNoRelevanceOfTheOneBefore) {
+  TrainingModelOptions options = every_projection();
+  options.join = 1;
+  const HeadSet trained = make_scorer(*model_, kWays[1], options).trained_heads();
+  EXPECT_EQ(trained.keep_budget, "1,split=join:1");
+  EXPECT_EQ(trained.weights, (std::vector<double>{1.0, 0.5, -2.0}));
+  EXPECT_FALSE(trained.relevance) << "it was fitted to other scores";
+}
+
 TEST_F(Joined, AChangeBelowTheTrainedLayersStays) {
   TrainingModelOptions options = every_projection();
   Scorer whole = make_scorer(*model_, kWays[1], options);

@@ -59,6 +59,7 @@ inline Scorer make_scorer(const Model& model, const Way& way, TrainingModelOptio
   ScorerOptions scoring;
   scoring.heads.heads = heads;
   scoring.heads.weights = {1.0, 0.5, -2.0};
+  scoring.heads.relevance = RelevanceFit{.bias = -1.0, .weights = {}, .data = {"others"}, .error = {}};
   scoring.calibration = way.calibration;
   scoring.filter = filter;
   scoring.train_weights = train_weights;
