@@ -37,7 +37,7 @@ def is_source(path: Path) -> bool:
 
 def violations(path: Path) -> list[str]:
     size = (tree.ROOT / path).stat().st_size
-    most = MAX_ADAPTER_BYTES if path.match("models/*/adapter/adapter_model.safetensors") else MAX_BYTES
+    most = MAX_ADAPTER_BYTES if path.match("models/*/*/adapter_model.safetensors") else MAX_BYTES
     if size > most:
         return [f"{path}: {size} bytes; files over {most} do not belong in the tree"]
     data = (tree.ROOT / path).read_bytes()
