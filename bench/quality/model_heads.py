@@ -82,7 +82,7 @@ def figures(data: Path, model: Model, best: tuple[int, int]) -> dict:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         single = {"calibration": "na", "token_filter": "low", "heads": [f"{best[0]}-{best[1]}"]}
-        read = {"weighted": chosen_heads(data, model, folder), "all": None, "best head": single}
+        read = {"weighted": chosen_heads(data, model, folder), "all": None, "best": single}
         for test in SETS:
             store = model.stores / "test" / test.name
             if not (store / "manifest.json").is_file():

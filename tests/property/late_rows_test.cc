@@ -108,7 +108,7 @@ TEST(LateRowsOfExperts, RunWhole) {
   EXPECT_EQ(done->late, nullptr);
 }
 
-Passage passage(const char* text) { return {.id = {}, .title = {}, .text = text}; }
+Passage plain_passage(const char* text) { return {.id = {}, .title = {}, .text = text}; }
 
 // Requests through a keeper.
 class LateRowsOfRequests : public ::testing::Test {
@@ -156,7 +156,7 @@ class LateRowsOfRequests : public ::testing::Test {
 
 TEST_F(LateRowsOfRequests, AreKeptByPosition) {
   open("1,split=join:1");
-  const std::vector<Passage> some = {passage("a lamp in the tower"), passage("tea")};
+  const std::vector<Passage> some = {plain_passage("a lamp in the tower"), plain_passage("tea")};
   EXPECT_EQ(request("the lamp?", some), Late::kAsked);
   EXPECT_EQ(request("who drinks the tea of the tower?", some), Late::kGiven);
   EXPECT_EQ(request("the lamp?", {some.front()}), Late::kGiven) << "the longest is as long";
@@ -165,7 +165,7 @@ TEST_F(LateRowsOfRequests, AreKeptByPosition) {
 }
 
 TEST_F(LateRowsOfRequests, AreNoneWithoutAJoin) {
-  const std::vector<Passage> some = {passage("a lamp in the tower")};
+  const std::vector<Passage> some = {plain_passage("a lamp in the tower")};
   for (const char* budget : {"1", "0.5", "0.5,split=pyramid"}) {
     open(budget);
     EXPECT_EQ(request("the lamp?", some), Late::kNone) << budget;
