@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import os
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -61,18 +62,17 @@ def best_heads(values: np.ndarray) -> list[tuple[int, int]]:
 
 def agreement(maps: list[np.ndarray]) -> dict[str, float]:
     """Over all pairs of collections: how many of the eight best they share, and Spearman's correlation over all heads."""
-    pairs = list(itertools.combinations(maps, 2))
+    best = [set(best_heads(values)) for values in maps]
     ranks = [np.argsort(np.argsort(values, axis=None)) for values in maps]
-    return {"shared of the best 8": float(np.mean([len(set(best_heads(a)) & set(best_heads(b))) for a, b in pairs])),
+    return {"shared of the best 8": float(np.mean([len(a & b) for a, b in itertools.combinations(best, 2)])),
             "spearman": float(np.mean([np.corrcoef(a, b)[0, 1] for a, b in itertools.combinations(ranks, 2)]))}
 
 
 def chosen_heads(data: Path, model: Model, folder: Path) -> dict:
     if model.heads is not None:
         return json.loads(model.heads.read_text(encoding="utf-8"))
-    subprocess.run([str(part) for part in (HEADWISE, "heads", "select", "--method", "weighted", "--calibration", "na", "--balance", "stores",
-                                           *store_flags(data, model, tuple(TRAINING)), "--output", folder / "heads.json", "--quiet")],
-                   check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([ROOT / "models" / "recipes" / "default_heads.sh", data, model.stores.parent, folder / "heads.json"], check=True, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL, env={**os.environ, "HEADWISE": str(HEADWISE)})
     return json.loads((folder / "heads.json").read_text(encoding="utf-8"))
 
 
@@ -102,13 +102,13 @@ def figures(data: Path, model: Model, best: tuple[int, int]) -> dict:
 
 
 def picture(models: dict[str, np.ndarray]) -> str:
-    """A panel each: layers from the bottom up at equal height, a layer's heads best first; beside it the best head of each layer."""
-    width, height, top, gap = 860, 400, 34, 300
+    """A panel each: layers from the bottom up at equal height, a layer's heads best first."""
+    width, height, top, pitch = 860, 400, 34, 280
     low, high = min(values.min() for values in models.values()), max(values.max() for values in models.values())
     body = [f'<rect width="{width}" height="{height}" fill="#ffffff"/>']
     for number, (name, values) in enumerate(models.items()):
         layers, heads = values.shape
-        left, across, tall = 40 + number * (gap - 20), 200, 310
+        left, across, tall = 40 + number * pitch, 200, 310
         row, column = tall / layers, across / heads
         best = set(best_heads(values))
         body.append(f'<text x="{left}" y="22" font-weight="bold">{name}</text>')

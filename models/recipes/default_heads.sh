@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: headwise contributors
 
-# Finds the head set that ships for the default model, on the training queries alone: models/recipes/head_stores.sh makes
+# Finds the head set that ships for the default model, or another (FILE), on the training queries alone: models/recipes/head_stores.sh makes
 # the stores first. Every data set weighs the same.
 #   models/recipes/default_heads.sh DATA STORES [FILE]
 set -euo pipefail
