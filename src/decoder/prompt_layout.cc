@@ -24,6 +24,11 @@ int PromptLayout::add_segment(const std::vector<int32_t>& segment_ids, int64_t f
   return index;
 }
 
+std::span<const int32_t> PromptLayout::ids_of(int index) const {
+  const PromptSegment& of = segment(index);
+  return std::span(ids).subspan(static_cast<size_t>(of.token_begin), static_cast<size_t>(of.tokens));
+}
+
 int PromptLayout::segment_of(int64_t token) const {
   const auto after = std::upper_bound(
       segments.begin(), segments.end(), token,

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace headwise {
@@ -34,6 +35,8 @@ struct PromptLayout {
 
   int64_t tokens() const { return static_cast<int64_t>(ids.size()); }
   const PromptSegment& segment(int index) const { return segments[static_cast<size_t>(index)]; }
+  // The tokens of a segment.
+  std::span<const int32_t> ids_of(int index) const;
   // Where a span's first token stands in `ids`.
   int64_t token_of(const TokenSpan& span) const { return segment(span.segment).token_begin + span.first; }
   // The segment that holds a token.

@@ -19,9 +19,8 @@ namespace headwise {
 namespace {
 
 std::vector<int32_t> ids_of(const PromptLayout& layout, int index) {
-  const PromptSegment& segment = layout.segment(index);
-  const auto first = layout.ids.begin() + segment.token_begin;
-  return {first, first + segment.tokens};
+  const auto ids = layout.ids_of(index);
+  return {ids.begin(), ids.end()};
 }
 
 }  // namespace

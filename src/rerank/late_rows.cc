@@ -3,25 +3,18 @@
 
 #include "rerank/late_rows.h"
 
-#include <algorithm>
-
 namespace headwise {
 
 // Position, then the tokens of what the rows see, passages left out, and their own.
 LateRowsMemory::Key LateRowsMemory::key_of(const BuiltPrompt& prompt) {
-  const PromptLayout& layout = prompt.layout;
-  const PromptSegment& own = layout.segment(*prompt.segments.content_free);
-  Key key{static_cast<int32_t>(own.first_position)};
-  const auto add = [&](const PromptSegment& segment) {
-    const auto begin = layout.ids.begin() + static_cast<std::ptrdiff_t>(segment.token_begin);
-    key.push_back(static_cast<int32_t>(segment.tokens));
-    key.insert(key.end(), begin, begin + static_cast<std::ptrdiff_t>(segment.tokens));
-  };
-  const std::vector<int>& passages = prompt.segments.passages;
-  for (const int seen : own.context) {
-    if (std::find(passages.begin(), passages.end(), seen) == passages.end()) add(layout.segment(seen));
+  const PromptSegments& segments = prompt.segments;
+  Key key{static_cast<int32_t>(prompt.layout.segment(*segments.content_free).first_position)};
+  for (const int segment : {segments.prefix, segments.instruction, *segments.content_free}) {
+    if (segment < 0) continue;  // a template without an instruction behind the passages
+    const auto ids = prompt.layout.ids_of(segment);
+    key.push_back(static_cast<int32_t>(ids.size()));
+    key.insert(key.end(), ids.begin(), ids.end());
   }
-  add(own);
   return key;
 }
 

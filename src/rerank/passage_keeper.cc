@@ -41,15 +41,9 @@ int64_t whole_passages(const PromptPieces& pieces, size_t passages, std::span<co
   return std::count(waits.begin(), waits.end(), false);
 }
 
-Slot ids_of(const BuiltPrompt& prompt, int segment) {
-  const PromptSegment& laid = prompt.layout.segment(segment);
-  return Slot(prompt.layout.ids)
-      .subspan(static_cast<size_t>(laid.token_begin), static_cast<size_t>(laid.tokens));
-}
-
 std::vector<Slot> slots_of(const BuiltPrompt& prompt) {
   std::vector<Slot> slots;
-  for (const int segment : prompt.segments.passages) slots.push_back(ids_of(prompt, segment));
+  for (const int segment : prompt.segments.passages) slots.push_back(prompt.layout.ids_of(segment));
   return slots;
 }
 
@@ -222,7 +216,7 @@ void PassageKeeper::take(const BuiltPrompt& prompt, const Part& part, const Deco
     if (part.keep[i] == prompt.segments.prefix) {
       take_prefix(decoded.kept[i]);
     } else {
-      slots.push_back(ids_of(prompt, part.keep[i]));
+      slots.push_back(prompt.layout.ids_of(part.keep[i]));
       segments.push_back(decoded.kept[i]);
     }
   }

@@ -27,7 +27,7 @@ std::shared_ptr<const Model> tiny(const std::string& name) {
   return Model::load(test_data() / "golden" / "models" / name, {}).value();
 }
 
-// A long passage, which is run, a query and a last segment; what is read of the deepest layer.
+// What is read of the deepest layer, of a lead, a query and a last segment.
 struct Pass {
   std::vector<float> sums;
   std::shared_ptr<const HiddenRows> late;
@@ -179,6 +179,7 @@ TEST(LateRowsMemory, ForgetsTheOldest) {
   BuiltPrompt prompt;
   prompt.layout.add_segment(Ids{1, 2}, 0, {});
   prompt.layout.add_segment(Ids{5}, 9, {0});
+  prompt.segments.instruction = -1;
   prompt.segments.content_free = 1;
   const auto at = [&](int64_t position) {
     prompt.layout.segments[1].first_position = position;

@@ -40,11 +40,12 @@ Result<std::vector<CpuKeptBuilder>> room_to_keep(const DecodeRequest& request, c
 // Rows that enter this layer: from the request, or to whoever asks for them.
 void enter_late(const LateRows& late, const PassPlan& plan, int64_t C, PassScratch& scratch,
                 DecodeResult& result) {
-  float* rows = scratch.hidden_TC.data() + plan.late.row * C;
+  const SegmentPlace& place = plan.segment(plan.late.segment);
+  float* rows = scratch.hidden_TC.data() + place.row * C;
   if (plan.late.given) {
     std::copy(late.hidden->begin(), late.hidden->end(), rows);
   } else {
-    result.late = std::make_shared<const HiddenRows>(rows, rows + plan.late.rows * C);
+    result.late = std::make_shared<const HiddenRows>(rows, rows + place.rows * C);
   }
 }
 
@@ -126,9 +127,7 @@ Result<DecodeResult> CpuDecoder::run_layers(const DecodeRequest& request) {
                                              std::to_string(plan->demands.size()));
     }
     const LayerDemand& demand = plan->demands[static_cast<size_t>(layer)];
-    if (layer > 0 && layer == plan->late.layer) {
-      enter_late(request.late, *plan, config.width, *scratch, result);
-    }
+    if (layer == plan->late.layer) enter_late(request.late, *plan, config.width, *scratch, result);
     pass.run(layer, demand);
     HW_RETURN_IF_ERROR(check_finite(*scratch, layer));
     for (size_t i = 0; i < kept->size(); ++i) scratch->keys.keep(request.keep[i], (*kept)[i]);

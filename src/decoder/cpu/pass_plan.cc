@@ -142,7 +142,7 @@ void place_late(const DecodeRequest& request, const ModelConfig& config, PassPla
   if (late.segment < 0 || late.layer == 0 || !reached || config.experts > 0 || request.on_hidden) return;
   const SegmentPlace& place = plan.segment(late.segment);
   HW_CHECK(place.rows > 0 && place.row + place.rows == plan.rows() && place.row > 0);
-  plan.late = {late.segment, late.layer, place.row, place.rows, late.hidden != nullptr};
+  plan.late = {late.segment, late.layer, late.hidden != nullptr};
   HW_CHECK(!plan.late.given || static_cast<int64_t>(late.hidden->size()) == place.rows * config.width);
 }
 
@@ -168,7 +168,9 @@ Result<PassPlan> plan_pass(const DecodeRequest& request, const ModelWeights& wei
   place_late(request, config, plan);
   plan.groups = read_rows(request, plan);
   plan.every = cut_all(plan, prompt, config, plan.rows(), threads);
-  if (plan.late.given) plan.early = cut_all(plan, prompt, config, plan.late.row, threads);
+  if (plan.late.given) {
+    plan.early = cut_all(plan, prompt, config, plan.segment(plan.late.segment).row, threads);
+  }
   return plan;
 }
 

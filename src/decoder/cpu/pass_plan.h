@@ -57,9 +57,7 @@ struct RowCut {
 // LateRows among the rows that run, where they are the last.
 struct LatePlace {
   int segment = -1;
-  int layer = 0;  // 0: there are none
-  int64_t row = 0;
-  int64_t rows = 0;
+  int layer = -1;  // that they enter; -1: there are none
   bool given = false;
 };
 
