@@ -14,6 +14,7 @@
 #include <cmath>
 
 #include "kernels/block_product-inl.h"
+#include "kernels/fetch-inl.h"
 #include "kernels/key_tiles-inl.h"
 
 namespace headwise::kernels {

@@ -15,13 +15,6 @@ namespace {
 
 inline constexpr int64_t kBlockRows = 6;
 
-// Asks for numbers that are soon read: the processor's own guesses end with each page.
-inline void fetch(const void* begin, int64_t bytes) {
-  constexpr int64_t kLine = 64;
-  const char* at = static_cast<const char*>(begin);
-  for (int64_t i = 0; i < bytes; i += kLine) __builtin_prefetch(at + i, 0, 2);
-}
-
 // out[r][0 .. V*lanes) (+)= sum over k of a[r][k] * b[k][...], for R rows and V vectors of columns held in
 // registers. Each sum runs over k in order, one FMA after the other: the same bits for any R and V. `step(k)`
 // is what else is done meanwhile.

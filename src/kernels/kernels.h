@@ -171,6 +171,7 @@ struct MultiplyPanelsArgs {
   int64_t outputs = 0;
   float* out = nullptr;  // [rows, out_stride]
   int64_t out_stride = 0;
+  const float* next = nullptr;  // a panel of as many inputs, fetched meanwhile; null: none
 };
 
 // scale * B A, thin matrices: what a LoRA adapter adds to a weight matrix [outputs, inputs].

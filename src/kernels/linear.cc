@@ -171,10 +171,13 @@ void Linear::multiply(const PreparedRows& rows, const PackedLinear& weights, flo
   multiply(rows, weights, {0, weights.outputs()}, out);
 }
 
-void Linear::multiply(const PreparedRows& rows, const PackedLinear& weights, OutputRange range,
-                      float* out) const {
+void Linear::multiply(const PreparedRows& rows, const PackedLinear& weights, OutputRange range, float* out,
+                      NextOutputs next) const {
   HW_CHECK(rows.type_ == weights.type() && rows.inputs_ == weights.inputs_);
   HW_CHECK(range.first % kColumnGrain == 0 && range.first + range.count <= weights.outputs_);
+  HW_CHECK(next.weights == nullptr ||
+           (next.weights->type() == weights.type() && next.weights->inputs_ == weights.inputs_ &&
+            next.first % kColumnGrain == 0 && next.first < next.weights->outputs_));
   if (rows.type_ == LinearType::kFloat32) {
     HW_CHECK(weights.layout_.width == ops_->panel_width);
     ops_->multiply_panels({.x = rows.x_,
@@ -183,22 +186,26 @@ void Linear::multiply(const PreparedRows& rows, const PackedLinear& weights, Out
                            .panels = weights.panels_.data() + range.first * weights.inputs_,
                            .outputs = range.count,
                            .out = out,
-                           .out_stride = range.count});
+                           .out_stride = range.count,
+                           .next = next.weights != nullptr
+                                       ? next.weights->panels_.data() + next.first * weights.inputs_
+                                       : nullptr});
     return;
   }
   const ReducedProducts& products = *reduced_products(*ops_, rows.type_);
   HW_CHECK(weights.layout_ == products.layout);
   const int64_t groups = divide_up(weights.inputs_, products.layout.group);
-  const int64_t number_bytes = rows.type_ == LinearType::kInt8 ? 1 : 2;
+  const int64_t output_bytes = groups * products.layout.group * (rows.type_ == LinearType::kInt8 ? 1 : 2);
   MultiplyReducedArgs args{
       .x = rows.numbers_,
       .x_scales = rows.scales_,
       .rows = rows.rows_,
       .groups = groups,
-      .panels = weights.reduced_.data() + range.first * groups * products.layout.group * number_bytes,
+      .panels = weights.reduced_.data() + range.first * output_bytes,
       .outputs = range.count,
       .out = out,
-      .out_stride = range.count};
+      .out_stride = range.count,
+      .next = next.weights != nullptr ? next.weights->reduced_.data() + next.first * output_bytes : nullptr};
   if (rows.type_ == LinearType::kInt8) {
     args.spans = rows.spans_;
     args.scales = weights.scales_.data() + range.first;

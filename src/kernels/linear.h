@@ -86,6 +86,13 @@ struct OutputRange {
   int64_t count;
 };
 
+// What the thread multiplies by after a product: outputs from `first`, a multiple of kColumnGrain, of a
+// matrix of the same type and inputs. The first panel of them is fetched meanwhile.
+struct NextOutputs {
+  const PackedLinear* weights = nullptr;  // null: not known
+  int64_t first = 0;
+};
+
 // Products with one table's kernels. Plain data: from any thread.
 class Linear {
  public:
@@ -100,7 +107,8 @@ class Linear {
   // out [rows, outputs], contiguous.
   void multiply(const PreparedRows& rows, const PackedLinear& weights, float* out) const;
   // Some of the outputs alone: out [rows, range.count], contiguous.
-  void multiply(const PreparedRows& rows, const PackedLinear& weights, OutputRange range, float* out) const;
+  void multiply(const PreparedRows& rows, const PackedLinear& weights, OutputRange range, float* out,
+                NextOutputs next = {}) const;
 
  private:
   const KernelTable* ops_;

@@ -22,6 +22,8 @@
 #include <cstdint>
 #include <utility>
 
+#include "kernels/fetch-inl.h"
+#include "kernels/kernels.h"
 #include "kernels/reduced.h"
 
 namespace headwise::kernels {
@@ -30,6 +32,7 @@ namespace {
 inline constexpr int64_t kRows = 6;
 inline constexpr int64_t kWidth = Mac::kColumnVectors * Mac::kLanes;
 inline constexpr int64_t kStepBytes = kWidth * Mac::kGroup * int64_t{sizeof(typename Mac::Weight)};
+inline constexpr int64_t kStepLines = kStepBytes / kLineBytes;
 inline constexpr int64_t kVectorBytes = kStepBytes / Mac::kColumnVectors;
 
 template <int64_t N, typename Body>
@@ -45,7 +48,8 @@ struct Block {
   const std::byte* x;  // its first row's numbers
   int64_t row;         // its first row
   const std::byte* panel;
-  int64_t fetch;  // bytes from what is read of the panel to what is fetched meanwhile; 0: nothing
+  const std::byte* fetch;  // lines that are fetched meanwhile; null: none
+  int64_t lines;           // of them, beside each step
   int64_t span;
   int64_t groups;   // of the span
   int64_t output;   // the panel's first
@@ -53,7 +57,7 @@ struct Block {
 };
 
 // A function of its own: inlined into its callers, GCC 12 takes the sums through memory.
-template <int64_t R, int64_t V, bool kFetch>
+template <int64_t R, int64_t V, int64_t kLines>
 [[gnu::noinline]] void block_product(const MultiplyReducedArgs& args, const Block& block) {
   using Number = typename Mac::Number;
   typename Mac::Sum sums[R][V];
@@ -67,9 +71,7 @@ template <int64_t R, int64_t V, bool kFetch>
   for (int64_t g = 0; g < block.groups; ++g, panel += kStepBytes, x += Mac::kGroup) {
     typename Mac::Columns columns[V];
     each<V>([&](auto v) { columns[v] = Mac::columns(panel + v * kVectorBytes); });
-    if constexpr (kFetch) {
-      for (int64_t i = 0; i < kStepBytes; i += 64) __builtin_prefetch(panel + block.fetch + i, 0, 2);
-    }
+    each<kLines>([&](auto i) { __builtin_prefetch(block.fetch + (g * kLines + i) * kLineBytes, 0, 2); });
     each<R>([&](auto r) {
       const auto factor = Mac::factor(x + r * stride);
       each<V>([&](auto v) { sums[r][v] = Mac::add(sums[r][v], factor, columns[v]); });
@@ -100,8 +102,10 @@ template <int64_t R, int64_t V, bool kFetch>
 
 template <int64_t R, int64_t V>
 inline void block_product(const MultiplyReducedArgs& args, const Block& block) {
-  if (block.fetch != 0) return block_product<R, V, true>(args, block);
-  block_product<R, V, false>(args, block);
+  if (block.fetch == nullptr) return block_product<R, V, 0>(args, block);
+  if (block.lines == 1) return block_product<R, V, 1>(args, block);
+  if (block.lines == 2) return block_product<R, V, 2>(args, block);
+  block_product<R, V, kStepLines>(args, block);
 }
 
 template <int64_t R>
@@ -142,14 +146,19 @@ void multiply_reduced(const MultiplyReducedArgs& args) {
   const int64_t group_bytes = Mac::kGroup * int64_t{sizeof(typename Mac::Number)};
   for (int64_t first = 0; first < args.outputs; first += kWidth) {
     const std::byte* panel = args.panels + first / kWidth * panel_bytes;
-    const bool last = first + kWidth >= args.outputs;
+    const std::byte* next = first + kWidth < args.outputs ? panel + panel_bytes : args.next;
+    const int64_t lines = lines_of_a_step(divide_up(args.rows, kRows), kStepLines);
+    int64_t fetched = next == nullptr ? kStepLines : 0;
     for (int64_t row = 0; row < args.rows; row += kRows) {
       const std::byte* x = args.x + row * args.groups * group_bytes;
+      const std::byte* fetch = fetched < kStepLines ? next + fetched * args.groups * kLineBytes : nullptr;
+      fetched += lines;
       for (int64_t span = 0, group = 0; group < args.groups; ++span, group += Mac::kSpanGroups) {
         const Block block{x + group * group_bytes,
                           row,
                           panel + group * kStepBytes,
-                          last || row > 0 ? 0 : panel_bytes,
+                          fetch == nullptr ? nullptr : fetch + group * lines * kLineBytes,
+                          lines,
                           span,
                           std::min(args.groups - group, Mac::kSpanGroups),
                           first,

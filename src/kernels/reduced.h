@@ -53,6 +53,7 @@ struct MultiplyReducedArgs {
   int64_t outputs = 0;
   float* out = nullptr;  // [rows, out_stride]
   int64_t out_stride = 0;
+  const std::byte* next = nullptr;  // a panel of as many groups, fetched meanwhile; null: none
 };
 
 struct PanelLayout {

@@ -54,10 +54,12 @@ class PackedProducts final : public WholeProducts {
     const kernels::PreparedRows rows = prepare(x, tile, products.front(), worker);
     const int64_t D = tools_.weights.config.head_width;
     const OutputCut cut{static_cast<int>(products.size()), D, D, D, tile.rows, tools_.pool.size()};
-    for_each_piece(cut, [&](const OutputPiece& piece, WorkerScratch&) {
+    for_each_piece(cut, [&](const OutputPiece& piece, const OutputPiece* next, WorkerScratch&) {
       const Product& product = products[static_cast<size_t>(piece.product)];
       float* out = product.out + piece.row * D;
-      linear_.multiply(rows.part(piece.row, piece.rows), layer_->of(product), out);
+      linear_.multiply(rows.part(piece.row, piece.rows), layer_->of(product), {0, D}, out,
+                       next == nullptr ? kernels::NextOutputs{}
+                                       : after(next, products[static_cast<size_t>(next->product)]));
       add_bias(tools_.ops, {bias(product), product.head * D, D, piece.rows, out, D});
       finish(product, piece.row, piece.rows);
     });
@@ -86,16 +88,17 @@ class PackedProducts final : public WholeProducts {
     const Product up_product{LayerTensor::kUp, -1, nullptr};
     const Product gate_product{LayerTensor::kGate, -1, nullptr};
     const kernels::PreparedRows rows = prepare(x, tile, gate_product, worker);
-    for_each_piece(columns(F, tile.rows), [&](const OutputPiece& piece, WorkerScratch& own) {
-      float* gate = own.pieces.data();
-      float* up = gate + kRowTile * kMostColumns;
-      multiply_piece(rows, gate_product, piece, gate);
-      multiply_piece(rows, up_product, piece, up);
-      pass_gate(activation, gate, up, piece.rows * piece.outputs);
-      for (int64_t row = 0; row < piece.rows; ++row) {
-        std::copy_n(gate + row * piece.outputs, piece.outputs, out + (piece.row + row) * F + piece.first);
-      }
-    });
+    for_each_piece(
+        columns(F, tile.rows), [&](const OutputPiece& piece, const OutputPiece* next, WorkerScratch& own) {
+          float* gate = own.pieces.data();
+          float* up = gate + kRowTile * kMostColumns;
+          multiply_piece(rows, gate_product, piece, gate, {&layer_->of(up_product), piece.first});
+          multiply_piece(rows, up_product, piece, up, after(next, gate_product));
+          pass_gate(activation, gate, up, piece.rows * piece.outputs);
+          for (int64_t row = 0; row < piece.rows; ++row) {
+            std::copy_n(gate + row * piece.outputs, piece.outputs, out + (piece.row + row) * F + piece.first);
+          }
+        });
   }
 
   void pass_expert(int64_t expert, float* x, int64_t rows, Activation activation,
@@ -146,8 +149,14 @@ class PackedProducts final : public WholeProducts {
   void for_each_piece(const OutputCut& cut, const Work& work) {
     const std::vector<OutputPiece> pieces = cut_outputs(cut);
     tools_.pool.parallel_for(static_cast<int64_t>(pieces.size()), [&](int64_t i, int w) {
-      work(pieces[static_cast<size_t>(i)], tools_.scratch.workers[static_cast<size_t>(w)]);
+      const auto next = static_cast<size_t>(i) + static_cast<size_t>(tools_.pool.size());
+      work(pieces[static_cast<size_t>(i)], next < pieces.size() ? &pieces[next] : nullptr,
+           tools_.scratch.workers[static_cast<size_t>(w)]);
     });
+  }
+
+  kernels::NextOutputs after(const OutputPiece* next, const Product& product) const {
+    return next == nullptr ? kernels::NextOutputs{} : kernels::NextOutputs{&layer_->of(product), next->first};
   }
 
   // A whole matrix: take(place in the tile's rows, numbers, how many) for each row of a
@@ -158,8 +167,9 @@ class PackedProducts final : public WholeProducts {
     const Product product{matrix, -1, nullptr};
     const int64_t width = layer_->of(product).outputs();
     const kernels::PreparedRows rows = prepare(x, tile, product, worker);
-    for_each_piece(columns(width, tile.rows), [&](const OutputPiece& piece, WorkerScratch& own) {
-      const float* part = multiply_piece(rows, product, piece, own.pieces.data());
+    for_each_piece(columns(width, tile.rows), [&](const OutputPiece& piece, const OutputPiece* next,
+                                                  WorkerScratch& own) {
+      const float* part = multiply_piece(rows, product, piece, own.pieces.data(), after(next, product));
       for (int64_t row = 0; row < piece.rows; ++row) {
         take((piece.row + row) * width + piece.first, part + row * piece.outputs, piece.outputs);
       }
@@ -178,9 +188,9 @@ class PackedProducts final : public WholeProducts {
 
   // The piece's outputs, with bias, to `out` [rows, outputs].
   float* multiply_piece(const kernels::PreparedRows& rows, const Product& product, const OutputPiece& piece,
-                        float* out) const {
-    linear_.multiply(rows.part(piece.row, piece.rows), layer_->of(product), {piece.first, piece.outputs},
-                     out);
+                        float* out, kernels::NextOutputs next) const {
+    linear_.multiply(rows.part(piece.row, piece.rows), layer_->of(product), {piece.first, piece.outputs}, out,
+                     next);
     add_bias(tools_.ops, {bias(product), piece.first, piece.outputs, piece.rows, out, piece.outputs});
     return out;
   }

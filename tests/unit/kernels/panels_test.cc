@@ -31,13 +31,15 @@ struct PackedExample {
     linear.pack(weights.data(), of.outputs, of.inputs, LinearType::kFloat32, packed);
   }
   std::vector<float> multiply(int64_t rows) const { return multiply(0, rows, {0, size.outputs}); }
+  // Some of the outputs are multiplied with others to come, all of them with none.
   std::vector<float> multiply(int64_t first_row, int64_t rows, OutputRange range) const {
+    const NextOutputs next{range.count < size.outputs ? &packed : nullptr};
     const auto values = static_cast<size_t>(rows * range.count);
     std::vector<float> out(values + 64, kBeyond);
     PreparedMemory memory;
     linear.multiply(
         linear.prepare(x.data() + first_row * size.inputs, rows, size.inputs, LinearType::kFloat32, memory),
-        packed, range, out.data());
+        packed, range, out.data(), next);
     for (size_t i = values; i < out.size(); ++i) EXPECT_EQ(out[i], kBeyond);
     out.resize(values);
     return out;

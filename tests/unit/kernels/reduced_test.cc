@@ -48,6 +48,7 @@ std::vector<const KernelTable*> tables_that_have(LinearType type) {
 struct ReducedExample {
   ReducedExample(ReducedSize of, LinearType reduced) : size(of), type(reduced) {}
 
+  // Some of the outputs are multiplied with others to come, all of them with none.
   std::vector<float> multiply(const KernelTable& table, int64_t first_row, int64_t rows,
                               OutputRange range) const {
     const Linear linear(table);
@@ -59,7 +60,8 @@ struct ReducedExample {
     const PreparedRows prepared =
         linear.prepare(x.data() + first_row * size.inputs, rows, size.inputs, type, memory);
     EXPECT_EQ(prepared.finite(), finite);
-    linear.multiply(prepared, packed, range, out.data());
+    const NextOutputs next{range.count < size.outputs ? &packed : nullptr};
+    linear.multiply(prepared, packed, range, out.data(), next);
     for (size_t i = values; i < out.size(); ++i) EXPECT_EQ(out[i], kNothingWritten);
     out.resize(values);
     return out;
