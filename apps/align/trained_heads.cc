@@ -84,6 +84,24 @@ Result<HeadSet> selected_heads(const AlignFlags& flags, bool quiet) {
   return set;
 }
 
+// A head below the join is read in rows that see no passages: its scores are zero, whatever is trained. A set
+// of such heads alone stays as it is: the model says what --join can be.
+void leave_out_heads_below(int join, HeadSet& set, bool quiet) {
+  std::vector<HeadId> heads;
+  std::vector<double> weights;
+  for (size_t i = 0; i < set.heads.size(); ++i) {
+    if (set.heads[i].layer < join) continue;
+    heads.push_back(set.heads[i]);
+    if (!set.weights.empty()) weights.push_back(set.weights[i]);
+  }
+  if (heads.empty() || heads.size() == set.heads.size()) return;
+  print_note("align", quiet,
+             std::to_string(set.heads.size() - heads.size()) + " of " + std::to_string(set.heads.size()) +
+                 " heads are left out: below --join " + std::to_string(join) + " rows see no passages");
+  set.heads = std::move(heads);
+  set.weights = std::move(weights);
+}
+
 }  // namespace
 
 Result<ScorerOptions> scorer_options(const AlignFlags& flags, const Model& model, bool quiet) {
@@ -136,6 +154,7 @@ Result<ScorerOptions> scorer_options(const AlignFlags& flags, const Model& model
                                        "' passages are no segments of their own; leave it "
                                        "out or take --encoding blocks");
   }
+  leave_out_heads_below(flags.training.join, set, quiet);
   set.calibration = option_text(settings, "calibration");
   set.token_filter = option_text(settings, "token-filter");
   set.rows = option_text(settings, "rows");

@@ -34,7 +34,8 @@ namespace headwise {
 enum StoreChannel : int { kStoreQuery = 0, kStoreContentFree = 1, kStoreNaFiltered = 2 };
 
 // Everything that decides the numbers, apart from the queries. Two stores can be used together when model,
-// shape, template, encoding, rows, token filter and what was done with long passages agree.
+// shape, template, encoding, rows, token filter, what was done with long passages and what rows saw of a
+// passage agree.
 struct StoreManifest {
   std::string model;  // Model::fingerprint()
   int layers = 0;
@@ -51,6 +52,8 @@ struct StoreManifest {
   std::optional<std::string> long_passages{};  // "cut", "chunk"
   std::optional<int> max_windows{};            // of a passage, with "chunk"
   std::optional<std::string> precision{};      // of the linear layers: "fp32"; "cuda bf16" of a card
+  std::optional<std::string> keep_type{};      // of passages' keys and values: "fp32", "bf16", "int8"
+  std::optional<std::string> keep_budget{};    // "1": whole; otherwise in the words of KeepBudget
   int depth = 0;
   std::string dataset;   // folder's name, for people
   std::string headwise;  // version that wrote it

@@ -51,21 +51,8 @@ for set in hotpotqa=2 twowiki=2 musique_more=4 climate_fever=2 nq=1 msmarco_qna=
     --near 0 --rounds "${set#*=}" --questions 1 --run "lists/$name.held-out.trec" --targets "lists/$name.jsonl"
 done
 
-# The heads of START that see passages: those from the join on.
-"$python" - "$start/heads.json" heads.json <<'PYTHON'
-import json
-import sys
-
-heads = json.load(open(sys.argv[1], encoding="utf-8"))
-seen = [place for place, head in enumerate(heads["heads"]) if int(head.split("-")[0]) >= 10]
-for name in ("heads", "weights"):
-    heads[name] = [heads[name][place] for place in seen]
-heads["template"] = "blocks-short"
-json.dump(heads, open(sys.argv[2], "w", encoding="utf-8"), indent=1)
-PYTHON
-
 # Two processes with a batch each, since one cannot fill two cores.
-align=("$headwise" align --config "$settings/reader.toml" --from "$start" --heads heads.json --precision "$precision" --trunk-cache trunk --output adapter
+align=("$headwise" align --config "$settings/reader.toml" --from "$start" --precision "$precision" --trunk-cache trunk --output adapter
   --threads $((($(nproc) + 1) / 2)) --workers 2 "$@")
 "${align[@]}" --worker 1 &
 "${align[@]}" --worker 0

@@ -36,7 +36,7 @@ struct Field {
   Member member;
   bool must_agree;
 };
-const std::array<Field, 17> kFields{{
+const std::array<Field, 19> kFields{{
     {"model", &StoreManifest::model, true},
     {"layers", &StoreManifest::layers, true},
     {"heads", &StoreManifest::heads, true},
@@ -51,6 +51,8 @@ const std::array<Field, 17> kFields{{
     {"long", &StoreManifest::long_passages, true},
     {"max_windows", &StoreManifest::max_windows, true},
     {"precision", &StoreManifest::precision, true},
+    {"keep_type", &StoreManifest::keep_type, true},
+    {"keep_budget", &StoreManifest::keep_budget, true},
     {"depth", &StoreManifest::depth, false},
     {"dataset", &StoreManifest::dataset, false},
     {"headwise", &StoreManifest::headwise, false},

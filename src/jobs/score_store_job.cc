@@ -35,6 +35,9 @@ StoreManifest make_manifest(const Engine& engine, const DatasetChoice& choice) {
   if (options.long_passages == LongPassages::kChunk) manifest.max_windows = options.max_windows;
   const DecoderDescription decoder = engine.reranker.decoder();
   manifest.precision = (decoder.backend == "cpu" ? "" : decoder.backend + " ") + decoder.precision;
+  manifest.keep_type = to_string(options.keep.type);
+  manifest.keep_budget =
+      options.keep.budget.whole() ? to_string(KeepBudget{}) : option_text(engine.settings, "keep-budget");
   manifest.depth = choice.depth;
   manifest.dataset = dataset_name(choice);
   manifest.headwise = job_version();

@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "heads/selection.h"
+#include "headwise/keep.h"
 
 namespace headwise {
 namespace {
@@ -88,6 +89,12 @@ std::vector<int> label_of_query(const PoolQuery& query, int pool, int most, Thre
 
 Result<RoutingLabels> make_labels(const JudgedStores& stores, const LabelOptions& options,
                                   ThreadPool& threads) {
+  const std::string whole = to_string(KeepBudget{});
+  const std::string seen = stores.manifest.keep_budget.value_or(whole);
+  if (seen != whole) {
+    return fail(ErrorCode::kUsage, "the stores were read with --keep-budget " + seen +
+                                       ", which a router does not name; make them again without it");
+  }
   RoutingLabels labels;
   labels.manifest = stores.manifest;
   labels.data = stores.data;

@@ -212,6 +212,15 @@ def test_temperature_of_one_file(headwise, data, tmp_path):
     assert adapters[0] == adapters[1] == adapters[2] != adapters[3]
 
 
+def test_heads_below_the_join_are_left_out(headwise, data, tmp_path):
+    (tmp_path / "set.json").write_text(json.dumps({"format": "headwise head set", "version": 1, "heads": ["0-1", "1-3", "0-2", "1-0"], "weights": [4, 3, 2, 1]}))
+    ways = ["--model", MODEL, "--graded", f"dir={data},run=run.trec", "--encoding", "blocks", "--join", "1", "--updates", "1", "--threads", "1"]
+    said = run(headwise, "align", *ways, "--heads", tmp_path / "set.json", "--output", tmp_path / "a")
+    assert said.returncode == 0 and "2 of 4 heads are left out: below --join 1" in said.stderr, said.stderr
+    heads = json.loads((tmp_path / "a" / "heads.json").read_text())
+    assert heads["heads"] == ["1-3", "1-0"] and heads["weights"] == [3, 1] and heads["keep_budget"] == "1,split=join:1"
+
+
 def test_settings_file(headwise, data, tmp_path):
     (tmp_path / "train.toml").write_text(f'[align]\nmodel = "{MODEL}"\nheads = "1-3"\ngraded = ["dir={data},run=run.trec"]\nupdates = 2\nlist-size = 4\n')
     answer = json.loads(must_run(headwise, "align", "--config", tmp_path / "train.toml", "--output", tmp_path / "a"))

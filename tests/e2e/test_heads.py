@@ -174,6 +174,8 @@ def test_stores_that_do_not_fit_together(binary, store, tmp_path):
     ({"long": "cut"}, {"long": "chunk"}, 'long is "cut" in the first and "chunk" in the second'),
     ({"max_tokens": 1024}, {"max_tokens": 0}, "max_tokens is 1024 in the first and 0 in the second"),
     ({"long": "chunk", "max_windows": 32}, {"long": "chunk", "max_windows": 4}, "max_windows is 32 in the first and 4 in the second"),
+    ({"keep_budget": "1"}, {"keep_budget": "1,split=join:1"}, 'keep_budget is "1" in the first and "1,split=join:1" in the second'),
+    ({"keep_type": "int8"}, {"keep_type": "fp32"}, 'keep_type is "int8" in the first and "fp32" in the second'),
     ({"long": "cut", "max_tokens": 1024}, {}, None),  # of before these were named
     ({}, {"long": "chunk"}, None),
     ({"long": "cut"}, {"long": 1}, "member 'long' is missing or of the wrong type"),
@@ -269,6 +271,19 @@ def test_a_store_names_what_it_did_with_long_passages(binary, collection, tmp_pa
         assert score(binary, collection, folder, *flags).returncode == 0
         manifest = json.loads((folder / "manifest.json").read_text())
         assert {name: manifest.get(name) for name in ("max_words", "max_tokens", "long", "max_windows") if name in manifest} == members
+
+
+def test_heads_of_a_store_with_a_budget_are_read_with_it(binary, collection, tmp_path):
+    qrels = tmp_path / "qrels.tsv"
+    qrels.write_text("query-id\tcorpus-id\tscore\nq1\td1\t1\nq2\td2\t1\nq3\td0\t1\n")
+    for name, flags in (("whole", []), ("join", ["--keep-budget", "1,split=join:1"])):
+        assert score(binary, collection, tmp_path / name, *flags).returncode == 0
+        select = [binary, "heads", "select", "--store", tmp_path / name, "--qrels", qrels]
+        assert run(*select, "--output", tmp_path / f"{name}.json").returncode == 0
+    whole, join = (json.loads((tmp_path / f"{name}.json").read_text()) for name in ("whole", "join"))
+    assert "keep_budget" not in whole and join["keep_budget"] == "1,split=join:1"
+    labels = run(binary, "route", "label", "--store", tmp_path / "join", "--qrels", qrels, "--output", tmp_path / "labels.json")
+    assert labels.returncode == 2 and "read with --keep-budget 1,split=join:1, which a router does not name" in labels.stderr, labels.stderr
 
 
 @pytest.mark.parametrize("first, second, word", [
