@@ -119,8 +119,8 @@ struct AttendArgs {
   float* out = nullptr;              // [query rows, D]
   float* scratch = nullptr;          // attend_scratch(D) floats
 };
-// Their logits and sums fit the second-level cache beside a tile (D = 64: 92 KiB).
-inline constexpr int64_t kAttendRows = 120;
+// Their logits and sums fit the second-level cache beside a tile (D = 64: 100 KiB).
+inline constexpr int64_t kAttendRows = 132;
 constexpr int64_t attend_scratch(int64_t head_width) {
   return kAttendRows * (kKeyTile + padded_width(head_width) + 2) + tile_scratch(head_width);
 }
@@ -171,7 +171,7 @@ struct MultiplyPanelsArgs {
   int64_t outputs = 0;
   float* out = nullptr;  // [rows, out_stride]
   int64_t out_stride = 0;
-  const float* next = nullptr;  // a panel of as many inputs, fetched meanwhile; null: none
+  std::span<const std::byte> next;  // of another product's panels, fetched meanwhile
 };
 
 // scale * B A, thin matrices: what a LoRA adapter adds to a weight matrix [outputs, inputs].

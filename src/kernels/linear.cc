@@ -65,6 +65,22 @@ size_t PackedLinear::bytes() const {
   }
 }
 
+std::span<const std::byte> PackedLinear::panel(int64_t first) const {
+  HW_CHECK(first % kColumnGrain == 0 && first < outputs_);
+  const int64_t inputs = round_up(inputs_, layout_.group);
+  const auto of = [&](const auto* numbers) {
+    return std::as_bytes(std::span(numbers + first * inputs, static_cast<size_t>(layout_.width * inputs)));
+  };
+  switch (type_) {
+    case LinearType::kFloat32:
+      return of(panels_.data());
+    case LinearType::kBfloat16:
+      return of(reinterpret_cast<const uint16_t*>(reduced_.data()));
+    default:
+      return of(reduced_.data());
+  }
+}
+
 PreparedRows PreparedRows::part(int64_t first, int64_t rows) const {
   HW_CHECK(first >= 0 && rows > 0 && first + rows <= rows_);
   PreparedRows some = *this;
@@ -172,12 +188,9 @@ void Linear::multiply(const PreparedRows& rows, const PackedLinear& weights, flo
 }
 
 void Linear::multiply(const PreparedRows& rows, const PackedLinear& weights, OutputRange range, float* out,
-                      NextOutputs next) const {
+                      std::span<const std::byte> next) const {
   HW_CHECK(rows.type_ == weights.type() && rows.inputs_ == weights.inputs_);
   HW_CHECK(range.first % kColumnGrain == 0 && range.first + range.count <= weights.outputs_);
-  HW_CHECK(next.weights == nullptr ||
-           (next.weights->type() == weights.type() && next.weights->inputs_ == weights.inputs_ &&
-            next.first % kColumnGrain == 0 && next.first < next.weights->outputs_));
   if (rows.type_ == LinearType::kFloat32) {
     HW_CHECK(weights.layout_.width == ops_->panel_width);
     ops_->multiply_panels({.x = rows.x_,
@@ -187,25 +200,22 @@ void Linear::multiply(const PreparedRows& rows, const PackedLinear& weights, Out
                            .outputs = range.count,
                            .out = out,
                            .out_stride = range.count,
-                           .next = next.weights != nullptr
-                                       ? next.weights->panels_.data() + next.first * weights.inputs_
-                                       : nullptr});
+                           .next = next});
     return;
   }
   const ReducedProducts& products = *reduced_products(*ops_, rows.type_);
   HW_CHECK(weights.layout_ == products.layout);
   const int64_t groups = divide_up(weights.inputs_, products.layout.group);
   const int64_t output_bytes = groups * products.layout.group * (rows.type_ == LinearType::kInt8 ? 1 : 2);
-  MultiplyReducedArgs args{
-      .x = rows.numbers_,
-      .x_scales = rows.scales_,
-      .rows = rows.rows_,
-      .groups = groups,
-      .panels = weights.reduced_.data() + range.first * output_bytes,
-      .outputs = range.count,
-      .out = out,
-      .out_stride = range.count,
-      .next = next.weights != nullptr ? next.weights->reduced_.data() + next.first * output_bytes : nullptr};
+  MultiplyReducedArgs args{.x = rows.numbers_,
+                           .x_scales = rows.scales_,
+                           .rows = rows.rows_,
+                           .groups = groups,
+                           .panels = weights.reduced_.data() + range.first * output_bytes,
+                           .outputs = range.count,
+                           .out = out,
+                           .out_stride = range.count,
+                           .next = next};
   if (rows.type_ == LinearType::kInt8) {
     args.spans = rows.spans_;
     args.scales = weights.scales_.data() + range.first;

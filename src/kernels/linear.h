@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <span>
 
 #include "base/aligned_buffer.h"
 #include "kernels/kernels.h"
@@ -36,6 +37,8 @@ class PackedLinear {
   int64_t outputs() const { return outputs_; }
   int64_t inputs() const { return inputs_; }
   size_t bytes() const;
+  // The panel that begins with output `first`, a multiple of kColumnGrain.
+  std::span<const std::byte> panel(int64_t first) const;
 
  private:
   friend class Linear;
@@ -86,13 +89,6 @@ struct OutputRange {
   int64_t count;
 };
 
-// What the thread multiplies by after a product: outputs from `first`, a multiple of kColumnGrain, of a
-// matrix of the same type and inputs. The first panel of them is fetched meanwhile.
-struct NextOutputs {
-  const PackedLinear* weights = nullptr;  // null: not known
-  int64_t first = 0;
-};
-
 // Products with one table's kernels. Plain data: from any thread.
 class Linear {
  public:
@@ -107,8 +103,9 @@ class Linear {
   // out [rows, outputs], contiguous.
   void multiply(const PreparedRows& rows, const PackedLinear& weights, float* out) const;
   // Some of the outputs alone: out [rows, range.count], contiguous.
+  // `next`: the panel that the thread multiplies after it, which is fetched meanwhile.
   void multiply(const PreparedRows& rows, const PackedLinear& weights, OutputRange range, float* out,
-                NextOutputs next = {}) const;
+                std::span<const std::byte> next = {}) const;
 
  private:
   const KernelTable* ops_;

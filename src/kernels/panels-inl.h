@@ -9,7 +9,9 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "kernels/block_product-inl.h"
 #include "kernels/fetch-inl.h"
@@ -20,41 +22,32 @@ namespace {
 
 inline constexpr int64_t kPanelWidth = Vec::kColumnVectors * Vec::kLanes;
 
-inline constexpr int64_t kLineFloats = kLineBytes / int64_t{sizeof(float)};
-inline constexpr int64_t kPanelLines = kPanelWidth / kLineFloats;  // of one input
-
 // Beside step k of a panel: so many lines of the next one.
 template <int64_t kLines>
 struct FetchLines {
-  const float* from;
-  void operator()(int64_t k) const { fetch(from + k * kLines * kLineFloats, kLines * kLineBytes); }
+  const std::byte* from;
+  void operator()(int64_t k) const { fetch(from + k * kLines * kLineBytes, kLines * kLineBytes); }
 };
 
 // One panel's `columns` outputs, whole vectors, of all rows.
-inline void multiply_panel(const MultiplyPanelsArgs& args, const float* panel, const float* next,
-                           int64_t columns, float* out, int64_t out_stride) {
+inline void multiply_panel(const MultiplyPanelsArgs& args, const float* panel,
+                           std::span<const std::byte> next, int64_t columns, float* out, int64_t out_stride) {
   const int64_t depth = args.inputs;
-  const int64_t lines = lines_of_a_step(divide_up(args.rows, kBlockRows), kPanelLines);
-  int64_t fetched = next == nullptr ? kPanelLines : 0;
+  PanelFetch fetched(next, depth, divide_up(args.rows, kBlockRows));
   for (int64_t row = 0; row < args.rows; row += kBlockRows) {
-    const int64_t rows = std::min(kBlockRows, args.rows - row);
-    const float* x = args.x + row * depth;
-    float* to = out + row * out_stride;
     const auto product = [&](const auto& step) {
-      some_rows_product<false>(rows, x, depth, panel, kPanelWidth, depth, to, out_stride, columns, step);
+      some_rows_product<false>(std::min(kBlockRows, args.rows - row), args.x + row * depth, depth, panel,
+                               kPanelWidth, depth, out + row * out_stride, out_stride, columns, step);
     };
-    if (fetched >= kPanelLines) {
+    const std::byte* from = fetched.take_block();
+    if (from == nullptr) {
       product(NoStep{});
-      continue;
-    }
-    const float* from = next + fetched * depth * kLineFloats;
-    fetched += lines;
-    if (lines == 1) {
+    } else if (fetched.lines() == 1) {
       product(FetchLines<1>{from});
-    } else if (lines == 2) {
+    } else if (fetched.lines() == 2) {
       product(FetchLines<2>{from});
     } else {
-      product(FetchLines<kPanelLines>{from});
+      product(FetchLines<4>{from});
     }
   }
 }
@@ -64,7 +57,9 @@ void multiply_panels(const MultiplyPanelsArgs& args) {
   for (int64_t first = 0; first < args.outputs; first += kPanelWidth) {
     const float* panel = args.panels + first * args.inputs;
     const int64_t columns = std::min(kPanelWidth, args.outputs - first);
-    const float* next = first + kPanelWidth < args.outputs ? panel + size : args.next;
+    const auto next = first + kPanelWidth < args.outputs
+                          ? std::as_bytes(std::span(panel + size, static_cast<size_t>(size)))
+                          : args.next;
     const int64_t padded = round_up(columns, Vec::kLanes);
     if (padded == columns) {
       multiply_panel(args, panel, next, columns, args.out + first, args.out_stride);

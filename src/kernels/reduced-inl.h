@@ -32,7 +32,6 @@ namespace {
 inline constexpr int64_t kRows = 6;
 inline constexpr int64_t kWidth = Mac::kColumnVectors * Mac::kLanes;
 inline constexpr int64_t kStepBytes = kWidth * Mac::kGroup * int64_t{sizeof(typename Mac::Weight)};
-inline constexpr int64_t kStepLines = kStepBytes / kLineBytes;
 inline constexpr int64_t kVectorBytes = kStepBytes / Mac::kColumnVectors;
 
 template <int64_t N, typename Body>
@@ -105,7 +104,7 @@ inline void block_product(const MultiplyReducedArgs& args, const Block& block) {
   if (block.fetch == nullptr) return block_product<R, V, 0>(args, block);
   if (block.lines == 1) return block_product<R, V, 1>(args, block);
   if (block.lines == 2) return block_product<R, V, 2>(args, block);
-  block_product<R, V, kStepLines>(args, block);
+  block_product<R, V, 4>(args, block);
 }
 
 template <int64_t R>
@@ -146,19 +145,19 @@ void multiply_reduced(const MultiplyReducedArgs& args) {
   const int64_t group_bytes = Mac::kGroup * int64_t{sizeof(typename Mac::Number)};
   for (int64_t first = 0; first < args.outputs; first += kWidth) {
     const std::byte* panel = args.panels + first / kWidth * panel_bytes;
-    const std::byte* next = first + kWidth < args.outputs ? panel + panel_bytes : args.next;
-    const int64_t lines = lines_of_a_step(divide_up(args.rows, kRows), kStepLines);
-    int64_t fetched = next == nullptr ? kStepLines : 0;
+    const auto next = first + kWidth < args.outputs
+                          ? std::span(panel + panel_bytes, static_cast<size_t>(panel_bytes))
+                          : args.next;
+    PanelFetch fetched(next, args.groups, divide_up(args.rows, kRows));
     for (int64_t row = 0; row < args.rows; row += kRows) {
       const std::byte* x = args.x + row * args.groups * group_bytes;
-      const std::byte* fetch = fetched < kStepLines ? next + fetched * args.groups * kLineBytes : nullptr;
-      fetched += lines;
+      const std::byte* fetch = fetched.take_block();
       for (int64_t span = 0, group = 0; group < args.groups; ++span, group += Mac::kSpanGroups) {
         const Block block{x + group * group_bytes,
                           row,
                           panel + group * kStepBytes,
-                          fetch == nullptr ? nullptr : fetch + group * lines * kLineBytes,
-                          lines,
+                          fetch == nullptr ? nullptr : fetch + group * fetched.lines() * kLineBytes,
+                          fetched.lines(),
                           span,
                           std::min(args.groups - group, Mac::kSpanGroups),
                           first,

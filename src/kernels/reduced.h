@@ -14,6 +14,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace headwise::kernels {
 
@@ -53,7 +54,7 @@ struct MultiplyReducedArgs {
   int64_t outputs = 0;
   float* out = nullptr;  // [rows, out_stride]
   int64_t out_stride = 0;
-  const std::byte* next = nullptr;  // a panel of as many groups, fetched meanwhile; null: none
+  std::span<const std::byte> next;  // of another product's panels, fetched meanwhile
 };
 
 struct PanelLayout {

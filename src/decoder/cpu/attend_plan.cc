@@ -70,8 +70,8 @@ std::vector<Group> group_segments(const PromptLayout& prompt, const std::vector<
   return groups;
 }
 
-// Query rows of each task of a group that is the whole work of the threads: the longest thread does the
-// least.
+// Query rows of each task of a group that is the whole work of the threads, of heads that are shared out by
+// rows: the longest thread does the least.
 int64_t rows_of_few(int64_t rows, int64_t kv_heads, int64_t threads) {
   int64_t best = kAttendRows;
   int64_t least = std::numeric_limits<int64_t>::max();
@@ -86,14 +86,17 @@ int64_t rows_of_few(int64_t rows, int64_t kv_heads, int64_t threads) {
   return best;
 }
 
-void cut_group(const PromptLayout& prompt, const Group& group, int64_t heads, int64_t rows_of_task,
-               std::vector<AttendTask>& tasks) {
+// As many tasks as it takes, each of at most so many.
+int64_t even_rows(int64_t rows, int64_t most) { return divide_up(rows, divide_up(rows, most)); }
+
+void cut_group(const PromptLayout& prompt, const Group& group, int64_t kv_head, int64_t heads,
+               int64_t rows_of_task, std::vector<AttendTask>& tasks) {
   int64_t left = 0;
   for (const int s : group.segments) {
     const int64_t rows = prompt.segment(s).tokens * heads;
     for (int64_t first = 0; first < rows;) {
       if (left == 0) {
-        tasks.push_back({group.shared, {}});
+        tasks.push_back({kv_head, group.shared, {}});
         left = rows_of_task;
       }
       const int64_t taken = std::min(left, rows - first);
@@ -110,11 +113,22 @@ std::vector<AttendTask> cut_attention(const PromptLayout& prompt, const std::vec
                                       const ModelConfig& config, int threads) {
   const int64_t heads = config.heads / config.kv_heads;
   const std::vector<Group> groups = group_segments(prompt, runs, heads);
+  // One group: as many whole heads as every thread gets the same number of, which pass their keys once; what
+  // is left is cut by rows.
+  const int64_t whole = groups.size() == 1 ? config.kv_heads / threads * threads : 0;
   std::vector<AttendTask> tasks;
-  for (const Group& group : groups) {
-    int64_t rows = divide_up(group.rows, divide_up(group.rows, kUsualRows));
-    if (groups.size() == 1) rows = rows_of_few(group.rows, config.kv_heads, threads);
-    cut_group(prompt, group, heads, rows, tasks);
+  for (int64_t kv_head = 0; kv_head < config.kv_heads; ++kv_head) {
+    const auto begin = static_cast<int64_t>(tasks.size());
+    for (const Group& group : groups) {
+      int64_t rows = even_rows(group.rows, kUsualRows);
+      if (kv_head < whole) {
+        rows = even_rows(group.rows, kAttendRows);
+      } else if (groups.size() == 1) {
+        rows = rows_of_few(group.rows, config.kv_heads - whole, threads);
+      }
+      cut_group(prompt, group, kv_head, heads, rows, tasks);
+    }
+    std::reverse(tasks.begin() + begin, tasks.end());
   }
   return tasks;
 }

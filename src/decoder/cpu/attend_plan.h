@@ -22,13 +22,15 @@ struct AttendPart {
   int64_t rows;
 };
 
-// One call of a kv head: parts that all see the first `shared` segments of their contexts.
+// One call: parts that all see the first `shared` segments of their contexts.
 struct AttendTask {
+  int64_t kv_head;
   int64_t shared;
   std::vector<AttendPart> parts;
 };
 
-// Of every segment for which `runs` is not 0, in order. Each task is done once for each kv head.
+// Of every segment for which `runs` is not 0 and every kv head. Heads outermost, a head's last rows first,
+// which see the most: neighbours in time share a head's keys, and the tail is short.
 std::vector<AttendTask> cut_attention(const PromptLayout& prompt, const std::vector<char>& runs,
                                       const ModelConfig& config, int threads);
 

@@ -166,12 +166,9 @@ void LayerPass::finish_head(const Product& product, int64_t begin, int64_t rows,
 }
 
 void LayerPass::attend() {
-  const std::vector<AttendTask>& all = tools_.plan.cut(layer_).attend_tasks;
-  const auto tasks = static_cast<int64_t>(all.size());
-  // Heads outermost, longest rows first: neighbours in time share a head's keys, and the tail is short.
-  tools_.pool.parallel_for(config_.kv_heads * tasks, [&](int64_t i, int w) {
-    attend_task(i / tasks, all[static_cast<size_t>(tasks - 1 - i % tasks)],
-                tools_.scratch.workers[static_cast<size_t>(w)]);
+  const std::vector<AttendTask>& tasks = tools_.plan.cut(layer_).attend_tasks;
+  tools_.pool.parallel_for(static_cast<int64_t>(tasks.size()), [&](int64_t i, int w) {
+    attend_task(tasks[static_cast<size_t>(i)], tools_.scratch.workers[static_cast<size_t>(w)]);
   });
 }
 
@@ -186,7 +183,7 @@ void LayerPass::for_each_query_row(int64_t kv_head, const AttendPart& part, cons
   }
 }
 
-void LayerPass::attend_task(int64_t kv_head, const AttendTask& task, WorkerScratch& worker) {
+void LayerPass::attend_task(const AttendTask& task, WorkerScratch& worker) {
   const int64_t D = config_.head_width;
   float* queries = worker.queries.data();
   float* out = queries + kernels::kAttendRows * D;
@@ -200,11 +197,11 @@ void LayerPass::attend_task(int64_t kv_head, const AttendTask& task, WorkerScrat
                            .scratch = worker.attention.data()};
   worker.parts.clear();
   for (const AttendPart& part : task.parts) {
-    const kernels::Visibility visible = tools_.scratch.keys.seen_by(part.segment, kv_head, 0);
+    const kernels::Visibility visible = tools_.scratch.keys.seen_by(part.segment, task.kv_head, 0);
     const auto shared = static_cast<size_t>(task.shared);
     args.shared = visible.context.first(shared);
     worker.parts.push_back({part.rows, part.first, visible.context.subspan(shared), visible.own});
-    for_each_query_row(kv_head, part, [&](int64_t i, int64_t row, int64_t head) {
+    for_each_query_row(task.kv_head, part, [&](int64_t i, int64_t row, int64_t head) {
       std::copy_n(queries_of(head) + row * D, D, queries + i * D);
     });
     queries += part.rows * D;
@@ -212,7 +209,7 @@ void LayerPass::attend_task(int64_t kv_head, const AttendTask& task, WorkerScrat
   args.parts = worker.parts;
   tools_.ops.attend(args);
   for (const AttendPart& part : task.parts) {
-    for_each_query_row(kv_head, part, [&](int64_t i, int64_t row, int64_t head) {
+    for_each_query_row(task.kv_head, part, [&](int64_t i, int64_t row, int64_t head) {
       std::copy_n(out + i * D, D, tools_.scratch.mixed_THD.data() + (row * config_.heads + head) * D);
     });
     out += part.rows * D;

@@ -43,7 +43,7 @@ class LayerPass {
   void list_products(const LayerDemand& demand, const RowTile& tile, WorkerScratch& worker,
                      std::vector<Product>& products);
   void attend();
-  void attend_task(int64_t kv_head, const AttendTask& task, WorkerScratch& worker);
+  void attend_task(const AttendTask& task, WorkerScratch& worker);
   template <typename Visit>
   void for_each_query_row(int64_t kv_head, const AttendPart& part, const Visit& visit) const;
   // Output projection and residual of a row tile, and what its MLP reads, to `normed` where it is normed.

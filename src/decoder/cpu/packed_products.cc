@@ -5,6 +5,9 @@
 // after the other on the thread that has it, so that its rows stay in the cache. Of few rows, outputs are:
 // there are not enough rows for the threads, and each of them would read all weights.
 #include <algorithm>
+#include <cstddef>
+#include <span>
+#include <vector>
 
 #include "base/check.h"
 #include "decoder/cpu/layer_products.h"
@@ -18,6 +21,8 @@ using kernels::kRowTile;
 
 // Up to half a tile for each of several threads, outputs are shared.
 constexpr int64_t kFewRows = kRowTile / 2;
+
+using Panel = std::span<const std::byte>;  // PackedLinear::panel
 
 class PackedProducts final : public WholeProducts {
  public:
@@ -54,12 +59,13 @@ class PackedProducts final : public WholeProducts {
     const kernels::PreparedRows rows = prepare(x, tile, products.front(), worker);
     const int64_t D = tools_.weights.config.head_width;
     const OutputCut cut{static_cast<int>(products.size()), D, D, D, tile.rows, tools_.pool.size()};
-    for_each_piece(cut, [&](const OutputPiece& piece, const OutputPiece* next, WorkerScratch&) {
-      const Product& product = products[static_cast<size_t>(piece.product)];
+    const auto product_of = [&](const OutputPiece& piece) -> const Product& {
+      return products[static_cast<size_t>(piece.product)];
+    };
+    for_each_piece(cut, product_of, [&](const OutputPiece& piece, Panel next, WorkerScratch&) {
+      const Product& product = product_of(piece);
       float* out = product.out + piece.row * D;
-      linear_.multiply(rows.part(piece.row, piece.rows), layer_->of(product), {0, D}, out,
-                       next == nullptr ? kernels::NextOutputs{}
-                                       : after(next, products[static_cast<size_t>(next->product)]));
+      linear_.multiply(rows.part(piece.row, piece.rows), layer_->of(product), {0, D}, out, next);
       add_bias(tools_.ops, {bias(product), product.head * D, D, piece.rows, out, D});
       finish(product, piece.row, piece.rows);
     });
@@ -88,12 +94,13 @@ class PackedProducts final : public WholeProducts {
     const Product up_product{LayerTensor::kUp, -1, nullptr};
     const Product gate_product{LayerTensor::kGate, -1, nullptr};
     const kernels::PreparedRows rows = prepare(x, tile, gate_product, worker);
+    const auto gate_of = [&](const OutputPiece&) -> const Product& { return gate_product; };
     for_each_piece(
-        columns(F, tile.rows), [&](const OutputPiece& piece, const OutputPiece* next, WorkerScratch& own) {
+        columns(F, tile.rows), gate_of, [&](const OutputPiece& piece, Panel next, WorkerScratch& own) {
           float* gate = own.pieces.data();
           float* up = gate + kRowTile * kMostColumns;
-          multiply_piece(rows, gate_product, piece, gate, {&layer_->of(up_product), piece.first});
-          multiply_piece(rows, up_product, piece, up, after(next, gate_product));
+          multiply_piece(rows, gate_product, piece, gate, layer_->of(up_product).panel(piece.first));
+          multiply_piece(rows, up_product, piece, up, next);
           pass_gate(activation, gate, up, piece.rows * piece.outputs);
           for (int64_t row = 0; row < piece.rows; ++row) {
             std::copy_n(gate + row * piece.outputs, piece.outputs, out + (piece.row + row) * F + piece.first);
@@ -145,18 +152,20 @@ class PackedProducts final : public WholeProducts {
     return {1, outputs, kMostColumns, kernels::kColumnGrain, rows, tools_.pool.size()};
   }
 
-  template <typename Work>
-  void for_each_piece(const OutputCut& cut, const Work& work) {
+  // work(piece, panel, scratch), with the panel that the thread multiplies next where threads take pieces in
+  // turn; none behind the last ones.
+  template <typename ProductOf, typename Work>
+  void for_each_piece(const OutputCut& cut, const ProductOf& product_of, const Work& work) {
     const std::vector<OutputPiece> pieces = cut_outputs(cut);
+    const auto threads = static_cast<size_t>(tools_.pool.size());
+    const auto panel_of = [&](const OutputPiece& piece) -> Panel {
+      return layer_->of(product_of(piece)).panel(piece.first);
+    };
     tools_.pool.parallel_for(static_cast<int64_t>(pieces.size()), [&](int64_t i, int w) {
-      const auto next = static_cast<size_t>(i) + static_cast<size_t>(tools_.pool.size());
-      work(pieces[static_cast<size_t>(i)], next < pieces.size() ? &pieces[next] : nullptr,
+      const size_t next = static_cast<size_t>(i) + threads;
+      work(pieces[static_cast<size_t>(i)], next < pieces.size() ? panel_of(pieces[next]) : Panel{},
            tools_.scratch.workers[static_cast<size_t>(w)]);
     });
-  }
-
-  kernels::NextOutputs after(const OutputPiece* next, const Product& product) const {
-    return next == nullptr ? kernels::NextOutputs{} : kernels::NextOutputs{&layer_->of(product), next->first};
   }
 
   // A whole matrix: take(place in the tile's rows, numbers, how many) for each row of a
@@ -167,13 +176,14 @@ class PackedProducts final : public WholeProducts {
     const Product product{matrix, -1, nullptr};
     const int64_t width = layer_->of(product).outputs();
     const kernels::PreparedRows rows = prepare(x, tile, product, worker);
-    for_each_piece(columns(width, tile.rows), [&](const OutputPiece& piece, const OutputPiece* next,
-                                                  WorkerScratch& own) {
-      const float* part = multiply_piece(rows, product, piece, own.pieces.data(), after(next, product));
-      for (int64_t row = 0; row < piece.rows; ++row) {
-        take((piece.row + row) * width + piece.first, part + row * piece.outputs, piece.outputs);
-      }
-    });
+    const auto product_of = [&](const OutputPiece&) -> const Product& { return product; };
+    for_each_piece(
+        columns(width, tile.rows), product_of, [&](const OutputPiece& piece, Panel next, WorkerScratch& own) {
+          const float* part = multiply_piece(rows, product, piece, own.pieces.data(), next);
+          for (int64_t row = 0; row < piece.rows; ++row) {
+            take((piece.row + row) * width + piece.first, part + row * piece.outputs, piece.outputs);
+          }
+        });
   }
 
   // Of all products of the same rows, which have one type.
@@ -188,7 +198,7 @@ class PackedProducts final : public WholeProducts {
 
   // The piece's outputs, with bias, to `out` [rows, outputs].
   float* multiply_piece(const kernels::PreparedRows& rows, const Product& product, const OutputPiece& piece,
-                        float* out, kernels::NextOutputs next) const {
+                        float* out, Panel next) const {
     linear_.multiply(rows.part(piece.row, piece.rows), layer_->of(product), {piece.first, piece.outputs}, out,
                      next);
     add_bias(tools_.ops, {bias(product), piece.first, piece.outputs, piece.rows, out, piece.outputs});

@@ -33,7 +33,7 @@ struct PackedExample {
   std::vector<float> multiply(int64_t rows) const { return multiply(0, rows, {0, size.outputs}); }
   // Some of the outputs are multiplied with others to come, all of them with none.
   std::vector<float> multiply(int64_t first_row, int64_t rows, OutputRange range) const {
-    const NextOutputs next{range.count < size.outputs ? &packed : nullptr};
+    const auto next = range.count < size.outputs ? packed.panel(0) : std::span<const std::byte>();
     const auto values = static_cast<size_t>(rows * range.count);
     std::vector<float> out(values + 64, kBeyond);
     PreparedMemory memory;

@@ -60,7 +60,7 @@ struct ReducedExample {
     const PreparedRows prepared =
         linear.prepare(x.data() + first_row * size.inputs, rows, size.inputs, type, memory);
     EXPECT_EQ(prepared.finite(), finite);
-    const NextOutputs next{range.count < size.outputs ? &packed : nullptr};
+    const auto next = range.count < size.outputs ? packed.panel(0) : std::span<const std::byte>();
     linear.multiply(prepared, packed, range, out.data(), next);
     for (size_t i = values; i < out.size(); ++i) EXPECT_EQ(out[i], kNothingWritten);
     out.resize(values);
