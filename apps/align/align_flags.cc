@@ -134,10 +134,11 @@ class FlagGroup {
 
 void add_preferences_flags(const FlagGroup& group, AlignFlags& flags) {
   AlignOptions& options = flags.options;
-  group.add("--graded", flags.graded,
-            "A BEIR folder with graded judgements: "
-            "dir=FOLDER,run=FILE[,split=NAME][,skip=N][,first=N][,depth=N][,weight=W]; "
-            "several times for several");
+  group.add(
+      "--graded", flags.graded,
+      "A BEIR folder with graded judgements: "
+      "dir=FOLDER,run=FILE (in the folder, or a path)[,split=NAME][,skip=N][,first=N][,depth=N][,weight=W]; "
+      "several times for several");
   group.add(
       "--targets", flags.targets,
       "A teacher's scores, FILE or FILE=WEIGHT (docs/formats.md#teacher-scores); FILE=WEIGHT,frozen=W adds W "

@@ -211,6 +211,15 @@ def test_temperature_of_one_file(headwise, data, tmp_path):
     assert adapters[0] == adapters[1] == adapters[2] != adapters[3]
 
 
+def test_a_run_may_be_in_another_folder(headwise, data, tmp_path):
+    lines = (data / "run.trec").read_text().splitlines()
+    (tmp_path / "first.trec").write_text("\n".join(line for line in lines if line.split()[0] in "0123") + "\n")
+    ways = ["--model", MODEL, "--heads", "1-3", "--updates", "1", "--threads", "1", "--graded", f"dir={data},run=first.trec"]
+    said = run(headwise, "align", *ways, "--output", tmp_path / "a", cwd=tmp_path)
+    assert said.returncode == 0 and "4 graded queries" in said.stderr, said.stderr
+    assert run(headwise, "align", *ways, "--output", tmp_path / "b", cwd=data).returncode == 3
+
+
 def test_heads_below_the_join_are_left_out(headwise, data, tmp_path):
     (tmp_path / "set.json").write_text(json.dumps({"format": "headwise head set", "version": 1, "heads": ["0-1", "1-3", "0-2", "1-0"], "weights": [4, 3, 2, 1]}))
     ways = ["--model", MODEL, "--graded", f"dir={data},run=run.trec", "--encoding", "blocks", "--join", "1", "--updates", "1", "--threads", "1"]

@@ -47,9 +47,18 @@ constexpr std::array<SpecKey, 7> kSpecKeys{{{"dir", put_text<&DataSetSpec::folde
 constexpr const char* kSpecForm =
     "expected dir=FOLDER,run=FILE[,split=NAME][,skip=N][,first=N][,depth=N][,weight=W]";
 
+// A file in the folder, or one of another place.
+std::filesystem::path run_path(const DataSetSpec& spec) {
+  std::error_code ignored;
+  const std::filesystem::path inside = spec.folder / spec.run;
+  const std::filesystem::path outside = spec.run;
+  return !std::filesystem::exists(inside, ignored) && std::filesystem::exists(outside, ignored) ? outside
+                                                                                                : inside;
+}
+
 // The run of a data set, cut as the specification says.
 Result<Run> cut_run(const DataSetSpec& spec) {
-  auto run = read_run(spec.folder / spec.run);
+  auto run = read_run(run_path(spec));
   HW_RETURN_IF_ERROR(run);
   auto& queries = run->queries;
   const size_t skip = std::min(queries.size(), static_cast<size_t>(spec.skip));

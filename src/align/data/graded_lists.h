@@ -26,7 +26,7 @@ namespace headwise {
 // One data set of a command: "dir=musique,run=run.given.trec,split=test,first=60,weight=2".
 struct DataSetSpec {
   std::filesystem::path folder;  // dir
-  std::string run;               // a file in the folder
+  std::string run;               // a file in the folder, or a path
   std::string split = "test";    // qrels/SPLIT.tsv
   int skip = 0;                  // queries of the run left out at the start
   int first = 0;                 // queries after those; 0: all
