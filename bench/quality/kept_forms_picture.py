@@ -6,9 +6,9 @@
 """
 from __future__ import annotations
 
+import argparse
 import json
 import math
-import sys
 from pathlib import Path
 
 WIDTH, HEIGHT = 860, 420
@@ -35,8 +35,14 @@ def label(form: str) -> str:
 
 
 def main() -> None:
-    source, test, model, output = sys.argv[1:5]
-    rows = json.loads(Path(source).read_text(encoding="utf-8"))[test][model]["rows"]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", type=Path)
+    parser.add_argument("test", metavar="set")
+    parser.add_argument("model")
+    parser.add_argument("output", type=Path)
+    arguments = parser.parse_args()
+    test, model = arguments.test, arguments.model
+    rows = json.loads(arguments.source.read_text(encoding="utf-8"))[test][model]["rows"]
     sizes = [math.log2(row["bytes"]) for row in rows.values()]
     values = [row["ndcg@10"] for row in rows.values()]
     low, high = math.floor(min(values) * 20) / 20, math.ceil(max(values) * 20) / 20
@@ -73,7 +79,7 @@ def main() -> None:
     body.append(f'<text transform="translate(16 {(TOP + BOTTOM) / 2}) rotate(-90)" text-anchor="middle">nDCG@10</text>')
     svg = (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="11" fill="#333333" '
            f'role="img" aria-label="nDCG@10 against bytes a passage">\n' + "\n".join(body) + "\n</svg>\n")
-    Path(output).write_text(svg, encoding="utf-8")
+    arguments.output.write_text(svg, encoding="utf-8")
 
 
 if __name__ == "__main__":

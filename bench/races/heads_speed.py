@@ -8,6 +8,7 @@ passages, reading included; and what routing adds to a query of the default mode
 
 Bounds: selection 5 s a method, labels (pool 64, 8 heads) 10 s, routing 15 ms a query, on 2 cores.
 """
+import argparse
 import json
 import platform
 import subprocess
@@ -44,7 +45,12 @@ def seconds(*arguments) -> float:
 
 
 def main() -> None:
-    out = Path(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("routing", nargs="*", help="router, store, qrels, dataset and run: what routing adds to a query is measured, too")
+    arguments = parser.parse_args()
+    if len(arguments.routing) not in (0, 5):
+        parser.error(f"routing: expected ROUTER STORE QRELS DATASET RUN or nothing, found {len(arguments.routing)} words")
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     machine = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
     result = {"machine": machine, "commit": commit, "store": [QUERIES, LAYERS * HEADS, PASSAGES], "rounds": 3, "seconds": {}}
@@ -60,13 +66,13 @@ def main() -> None:
             for what, arguments in work.items():
                 times[what].append(seconds(*arguments))
         result["seconds"] = {what: round(sorted(values)[len(values) // 2], 3) for what, values in times.items()}
-    if len(sys.argv) > 2:
-        router, store, qrels, dataset, run = sys.argv[2:7]
+    if arguments.routing:
+        router, store, qrels, dataset, run = arguments.routing
         report = subprocess.run([HEADWISE, "route", "report", "--router", router, "--store", store, "--qrels", qrels, "--dataset", dataset,
                                  "--run", run, "--depth", "40", "--max-words", "80", "--queries", "10", "--json"], check=True,
                                 capture_output=True, text=True)
         result["routing"] = json.loads(report.stdout)["times"]
-    out.write_text(json.dumps(result, indent=1) + "\n")
+    arguments.output.write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps(result, indent=1))
 
 

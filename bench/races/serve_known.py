@@ -3,10 +3,10 @@
 # SPDX-FileCopyrightText: headwise contributors
 """The server under eight clients whose passages are known to 95 %, beside the same server with nothing kept.
 
-    python3 bench/races/serve_known.py OUT.json --corpus ../shared/data/dl19/corpus.jsonl --questions ../shared/data/dl19/queries.jsonl
+    .venv/bin/python bench/races/serve_known.py OUT.json --corpus ../shared/data/dl19/corpus.jsonl --questions ../shared/data/dl19/queries.jsonl
 
 Of each request's passages one in twenty was never seen before, the others are of a pool that was sent once; clients and server
-share the cores. Answers of both servers are compared, bit for bit. Standard library only.
+share the cores. Answers of both servers are compared, bit for bit.
 
 Bound: a new passage costs what it always does. Where a request whose passages are all known takes 1/S of the time, one with a
 twentieth of them new takes 1/20 + 1/S: at 40 x 13.3 times the requests, at 58 x 14.9, at 100 x 16.7.
@@ -24,7 +24,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "server"))
+sys.path[:0] = [str(ROOT / "tests" / "server"), str(ROOT / "tests" / "support")]
 from serve_load import milliseconds  # noqa: E402
 from serving import Server  # noqa: E402
 

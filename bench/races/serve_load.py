@@ -4,11 +4,11 @@
 """The server under load, on loopback, clients and server on the same cores: what it adds to the library's time, 8 clients, and four times as
 many clients as its queue holds. Every answer is compared with the binary's, bit for bit.
 
-    python3 bench/races/serve_load.py OUT.json [SECONDS]
+    .venv/bin/python bench/races/serve_load.py OUT.json [SECONDS]
 
 Bounds: 3 ms a request over the library; only 200 and 429, no wrong answer, no lost request, steady memory; /health in 50 ms.
-Standard library only.
 """
+import argparse
 import http.client
 import json
 import os
@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "server"))
+sys.path[:0] = [str(ROOT / "tests" / "server"), str(ROOT / "tests" / "support")]
 from serving import Server, rerank  # noqa: E402
 
 QUEUE = 16
@@ -40,7 +40,7 @@ def make_requests(count: int) -> list[tuple[bytes, list]]:
     made = []
     for _ in range(count):
         documents = [" ".join(text.split()[:25]) for text in chosen.sample(passages, chosen.randint(2, 5))]
-        expected = [[hit["index"], hit["score"]] for hit in rerank(question, documents, model=None)]
+        expected = [[hit["index"], hit["score"]] for hit in rerank(question, documents, "--score", "relevance", model=None)]
         made.append((json.dumps({"query": question, "documents": documents}).encode(), expected))
     return made
 
@@ -159,11 +159,12 @@ def overhead(repeats: int) -> dict:
     return result
 
 
-def main() -> int:
-    if len(sys.argv) < 2:
-        print(__doc__, file=sys.stderr)
-        return 2
-    seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 60.0
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("seconds", type=float, nargs="?", default=60.0)
+    arguments = parser.parse_args()
+    seconds = arguments.seconds
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
     cpu = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.processor())
     requests = make_requests(12)
@@ -173,9 +174,8 @@ def main() -> int:
               "overhead": overhead(20),
               "eight_clients": load("eight clients", 8, seconds, requests),
               "four_times_the_queue": load("four times the queue", 4 * QUEUE, seconds, requests, "--max-queue", QUEUE)}
-    Path(sys.argv[1]).write_text(json.dumps(report, indent=1) + "\n")
-    return 0
+    arguments.output.write_text(json.dumps(report, indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

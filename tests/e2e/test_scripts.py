@@ -313,3 +313,20 @@ def test_what_is_too_long_is_named(small_tree, name, text, complaint):
     assert len(found) == 1 and found[0].startswith(complaint), found
     (path,) = small_tree({name: "\n".join(text.split("\n")[:2] + text.split("\n")[3:])})  # a line less
     assert check_tree.too_long(path) == []
+
+
+def project_modules() -> set[str]:
+    return {path.stem for folder in ("scripts", "tests", "bench") for path in (ROOT / folder).rglob("*.py")}
+
+
+# Those that answer requests on stdin have no flags to ask for.
+@pytest.mark.parametrize("script", sorted(str(path.relative_to(ROOT)) for kind in ("races", "quality") for path in (ROOT / "bench" / kind).glob("*.py")
+                                          if not path.stem.startswith("worker_") and "__main__" in path.read_text()))
+def test_a_measuring_script_finds_what_it_imports(script, tmp_path):
+    done = run(sys.executable, ROOT / script, "--help", cwd=tmp_path, timeout=60)
+    missing = re.search(r"No module named '(\w+)'", done.stderr)
+    if missing:  # a contender's package, which not every machine has
+        assert missing.group(1) not in project_modules(), done.stderr
+    else:
+        assert done.returncode == 0 and "usage:" in done.stdout, done.stderr
+    assert not list(tmp_path.iterdir())
