@@ -7,11 +7,11 @@
 
 Bound: 1 ms plus 1 % of the time.
 """
+import argparse
 import json
 import os
 import platform
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -23,6 +23,9 @@ ROUNDS = {10: 20, 40: 7, 1000: 5}
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("output", type=Path)
+    arguments = parser.parse_args()
     reranker = headwise.Reranker(weights="fp32", max_words=80)
     result = {}
     for name, (count, words) in CASES.items():
@@ -43,7 +46,7 @@ def main() -> None:
     report = {"task": "Reranker.rank around the engine's own seconds, SmolLM2-135M-Instruct Q4_1, fp32 weights",
               "machine": machine, "cores": len(os.sched_getaffinity(0)), "load": round(os.getloadavg()[0], 2),
               "python": platform.python_version(), "commit": commit, "cases": result}
-    Path(sys.argv[1]).write_text(json.dumps(report, indent=1) + "\n")
+    arguments.output.write_text(json.dumps(report, indent=1) + "\n")
     print(json.dumps(report, indent=1))
 
 
