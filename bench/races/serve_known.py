@@ -30,6 +30,8 @@ from serving import Server  # noqa: E402
 
 CLIENTS = 8
 NEW = 0.05
+KEPT = {"kept": (), "kept, blocks-short": ("--template", "blocks-short", "--adapter", "default"),
+        "kept, the reader's adapter": ("--adapter", str(ROOT / "models" / "smollm2-135m-instruct" / "reader"))}  # and a join at layer 10
 
 
 class Requests:
@@ -131,15 +133,14 @@ def main() -> None:
               "machine": f"{processor}, {len(os.sched_getaffinity(0))} cores", "load_average_before": os.getloadavg()[0],
               "passages": arguments.passages, "tokens_a_passage": arguments.tokens, "pool": arguments.pool}
     report["nothing kept"], plain = load("nothing kept", requests, arguments, "--keep-memory", "0")
-    report["kept"], kept = load("kept", requests, arguments, "--keep-memory", arguments.keep_memory)
-    report["kept, blocks-short"], _ = load("kept, blocks-short", requests, arguments, "--keep-memory", arguments.keep_memory, "--template", "blocks-short", "--adapter", "default")
-    reader = str(ROOT / "models" / "smollm2-135m-instruct" / "reader")  # blocks-short and a join at layer 10
-    report["kept, the reader's adapter"], _ = load("kept, the reader's adapter", requests, arguments, "--keep-memory", arguments.keep_memory, "--adapter", reader)
+    answers = {}
+    for name, flags in KEPT.items():
+        report[name], answers[name] = load(name, requests, arguments, "--keep-memory", arguments.keep_memory, *flags)
+        report[name]["times_the_requests"] = round(report[name]["answers_per_second"] / report["nothing kept"]["answers_per_second"], 1)
+    kept = answers["kept"]
     both = plain.keys() & kept.keys()
     report["answers_compared"] = len(both)
     report["answers_that_differ"] = sum(plain[place] != kept[place] for place in both)
-    for name in ("kept", "kept, blocks-short", "kept, the reader's adapter"):
-        report[name]["times_the_requests"] = round(report[name]["answers_per_second"] / report["nothing kept"]["answers_per_second"], 1)
     arguments.output.write_text(json.dumps(report, indent=1) + "\n")
 
 

@@ -59,6 +59,9 @@ struct StoreManifest {
   std::string headwise;  // version that wrote it
 };
 
+// What rows saw of a passage, as a head set says it (HeadSet::keep_budget): empty where they saw it whole.
+std::string budget_of(const StoreManifest& manifest);
+
 struct StoredQuery {
   std::string id;
   std::string text;

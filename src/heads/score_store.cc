@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "formats/json_text.h"
 #include "formats/npy.h"
+#include "headwise/keep.h"
 
 namespace headwise {
 namespace {
@@ -140,6 +141,11 @@ Result<StoredQuery> parse_query(const nlohmann::json& value, const std::filesyst
 }
 
 }  // namespace
+
+std::string budget_of(const StoreManifest& manifest) {
+  const std::string whole = to_string(KeepBudget{});
+  return manifest.keep_budget == whole ? "" : manifest.keep_budget.value_or("");
+}
 
 Result<ScoreStore> ScoreStore::open(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / "manifest.json";

@@ -13,7 +13,6 @@
 #include "base/shuffle.h"
 #include "heads/forward_swap.h"
 #include "heads/listwise_weights.h"
-#include "headwise/keep.h"
 #include "rerank/fusion.h"
 #include "rerank/option_words.h"
 
@@ -256,8 +255,7 @@ HeadSet head_set_of(const JudgedStores& stores, const Selection& found, const Se
   set.calibration = word_of(kCalibrationWords, options.calibration);
   set.token_filter = word_of(kTokenFilterWords, options.token_filter);
   set.rows = stores.manifest.rows;
-  const std::string whole = to_string(KeepBudget{});
-  if (stores.manifest.keep_budget.value_or(whole) != whole) set.keep_budget = *stores.manifest.keep_budget;
+  set.keep_budget = budget_of(stores.manifest);
   set.data = stores.data;
   set.ndcg = found.ndcg;
   return set;

@@ -206,12 +206,11 @@ void Linear::multiply(const PreparedRows& rows, const PackedLinear& weights, Out
   const ReducedProducts& products = *reduced_products(*ops_, rows.type_);
   HW_CHECK(weights.layout_ == products.layout);
   const int64_t groups = divide_up(weights.inputs_, products.layout.group);
-  const int64_t output_bytes = groups * products.layout.group * (rows.type_ == LinearType::kInt8 ? 1 : 2);
   MultiplyReducedArgs args{.x = rows.numbers_,
                            .x_scales = rows.scales_,
                            .rows = rows.rows_,
                            .groups = groups,
-                           .panels = weights.reduced_.data() + range.first * output_bytes,
+                           .panels = weights.panel(range.first).data(),
                            .outputs = range.count,
                            .out = out,
                            .out_stride = range.count,

@@ -11,7 +11,6 @@
 
 #include "base/check.h"
 #include "heads/selection.h"
-#include "headwise/keep.h"
 
 namespace headwise {
 namespace {
@@ -89,10 +88,9 @@ std::vector<int> label_of_query(const PoolQuery& query, int pool, int most, Thre
 
 Result<RoutingLabels> make_labels(const JudgedStores& stores, const LabelOptions& options,
                                   ThreadPool& threads) {
-  const std::string whole = to_string(KeepBudget{});
-  const std::string seen = stores.manifest.keep_budget.value_or(whole);
-  if (seen != whole) {
-    return fail(ErrorCode::kUsage, "the stores were read with --keep-budget " + seen +
+  const std::string budget = budget_of(stores.manifest);
+  if (!budget.empty()) {
+    return fail(ErrorCode::kUsage, "the stores were read with --keep-budget " + budget +
                                        ", which a router does not name; make them again without it");
   }
   RoutingLabels labels;

@@ -115,18 +115,19 @@ std::vector<AttendTask> cut_attention(const PromptLayout& prompt, const std::vec
   const std::vector<Group> groups = group_segments(prompt, runs, heads);
   // One group: as many whole heads as every thread gets the same number of, which pass their keys once; what
   // is left is cut by rows.
-  const int64_t whole = groups.size() == 1 ? config.kv_heads / threads * threads : 0;
+  const bool alone = groups.size() == 1;
+  const int64_t whole = alone ? config.kv_heads / threads * threads : 0;
+  const int64_t left = config.kv_heads - whole;
+  const int64_t rows_of_left = alone && left > 0 ? rows_of_few(groups.front().rows, left, threads) : 0;
+  const auto rows_of_task = [&](const Group& group, int64_t kv_head) {
+    if (!alone) return even_rows(group.rows, kUsualRows);
+    return kv_head < whole ? even_rows(group.rows, kAttendRows) : rows_of_left;
+  };
   std::vector<AttendTask> tasks;
   for (int64_t kv_head = 0; kv_head < config.kv_heads; ++kv_head) {
     const auto begin = static_cast<int64_t>(tasks.size());
     for (const Group& group : groups) {
-      int64_t rows = even_rows(group.rows, kUsualRows);
-      if (kv_head < whole) {
-        rows = even_rows(group.rows, kAttendRows);
-      } else if (groups.size() == 1) {
-        rows = rows_of_few(group.rows, config.kv_heads - whole, threads);
-      }
-      cut_group(prompt, group, kv_head, heads, rows, tasks);
+      cut_group(prompt, group, kv_head, heads, rows_of_task(group, kv_head), tasks);
     }
     std::reverse(tasks.begin() + begin, tasks.end());
   }
