@@ -170,6 +170,9 @@ def main() -> None:
     parser.add_argument("--teacher", action="append", help=f"a bi-encoder: {' or '.join(ENCODERS)}, or a folder that transformers loads; several: the mean of their scores (minilm)")
     parser.add_argument("--held-out", type=Path, help="questions that are not asked: lines of set and question (scripts/pool_split.py)")
     parser.add_argument("--real-share", type=float, default=.25, help="of a batch's questions, at most: training queries")
+    parser.add_argument("--seeded", type=float, default=.5, help="share of batches that start from a training query; the others start from a passage")
+    parser.add_argument("--near", type=float, default=-1, help="questions are left out that the teacher finds no passage of the batch this near: "
+                        "what it says of passages that are all far is of no use")
     parser.add_argument("--bf16", action="store_true", help="the teacher's products in bf16")
     parser.add_argument("--device", default="cpu", help="where the teacher runs: cpu, cuda")
     parser.add_argument("--store", type=Path, help="folder of vectors that are kept (scripts/teacher_vectors.py)")
@@ -186,7 +189,7 @@ def main() -> None:
     for _ in range(arguments.batches):
         which = choose.choices(range(len(collections)), [collection.weight for collection in collections])[0]
         collection = collections[which]
-        if collection.queries and choose.random() < 0.5:
+        if collection.queries and choose.random() < arguments.seeded:
             seed = choose.choice(collection.queries)
         else:
             seed = first_words(collection.passage(choose.randrange(len(collection.texts)), arguments.words), 40)
@@ -214,9 +217,12 @@ def main() -> None:
             passages = [passage_json(collection.titles[place], collection.texts[place], arguments.words) for place in near]
             seen = np.stack([vectors[which][place] for place in near]).T
             rows = [(asked[[parts[part] for part in question.parts]] @ seen).max(0) for question in questions]
-            scores = [[round(float(score), 4) for score in row] for row in rows]
-            file.write(json.dumps({"set": collection.name, "passages": passages, "queries": [question.text for question in questions],
-                                   "scores": scores}, ensure_ascii=False) + "\n")
+            kept = [(question.text, row) for question, row in zip(questions, rows) if row.max() >= arguments.near]
+            if not kept:
+                continue
+            scores = [[round(float(score), 4) for score in row] for _, row in kept]
+            file.write(json.dumps({"set": collection.name, "passages": passages, "queries": [text for text, _ in kept], "scores": scores},
+                                  ensure_ascii=False) + "\n")
     os.replace(temporary, arguments.output)
 
 

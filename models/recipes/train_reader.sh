@@ -4,8 +4,9 @@
 
 # Trains an adapter for passages that are kept: questions of a training pool and of two collections' training queries, in stages that go on from
 # each other. Stage 1 begins with what models/recipes/train_default.sh ends with (models/smollm2-135m-instruct/adapter), stage 2 with what stage 1
-# made; models/smollm2-135m-instruct/reader.1.toml and reader.2.toml have their settings. A batch is 16 passages and 40 questions with mpnet's
-# scores of each pair: its passages are most of what it costs. Questions of several steps come in lists of one question, with what is known and
+# made, stage 3 with what stage 2 made; models/smollm2-135m-instruct/reader.1.toml to reader.3.toml have their settings. A batch is 16 passages
+# and 32 or 40 questions with mpnet's scores of each pair: its passages are most of what it costs. Stage 3 asks only questions that have a
+# passage near: of the 40 half had none, and of them the teacher's order says little. Questions of several steps come in lists of one question, with what is known and
 # what the frozen model says. Goes on where it stopped, at the same command. Some 700 updates an hour on 2 cores with bf16; the teacher's part is
 # 20 minutes.
 #   models/recipes/train_reader.sh POOL DATA OUT START STAGE [FLAG of headwise align...]
@@ -25,32 +26,50 @@ grep -qE 'avx512_bf16|amx_bf16' /proc/cpuinfo && precision=bf16 cheap=(--bf16)
 cd "$out"
 ln -sfn "$pool" pool
 ln -sfn "$data" data
-mkdir -p lists batches.1 batches.2
+mkdir -p lists
 python=$out/teacher/bin/python
 if ! "$python" -c 'import numpy, scipy, torch, transformers' 2>/dev/null; then
   python3 -m venv teacher
   teacher/bin/pip install --quiet -r "$root/scripts/requirements-teacher.txt"
 fi
 
-# teach STAGE NAME COLLECTION COUNT WORDS: no stage has a batch of another one.
+# teach FOLDER SEED NAME COLLECTION COUNT WORDS [FLAG...]
 teach() {
-  [[ -f batches.$1/$2.jsonl ]] || "$python" "$root/scripts/teacher_batches.py" --collection "$3" --held-out "$held_out" --teacher mpnet --store vectors \
-    --real-share .5 --batches "$4" --passages 16 --questions 40 --words "$5" --seed $((10 + $1)) "${cheap[@]}" --output "batches.$1/$2.jsonl"
+  local file=$1/$3.jsonl
+  mkdir -p "$1"
+  [[ -f $file ]] || "$python" "$root/scripts/teacher_batches.py" --collection "$4" --held-out "$held_out" --teacher mpnet --store vectors \
+    --real-share .5 --batches "$5" --passages 16 --questions 40 --words "$6" --seed "$2" "${cheap[@]}" --output "$file" "${@:7}"
 }
-for set in msmarco_qna=240 dl21_more=120 nq=180 dl22=120; do
-  teach 1 "${set%=*}" "dir=pool/${set%=*},queries=all" "${set#*=}" 80
-done
-for name in scifact nfcorpus; do
-  teach 1 $name dir=data/$name,queries=train 120 80
-done
-if ((stage > 1)); then
-  for set in msmarco_qna=200 dl21_more=100 dl22=80 nq=100 flag_scored=40 wikiqa=40 mediqa=30; do
-    teach 2 "${set%=*}" "dir=pool/${set%=*},queries=all" "${set#*=}" 80
+# Of stage 1 and of stage 2: teach_1 FOLDER [FLAG...]. No stage has a batch of another one.
+teach_1() {
+  for set in msmarco_qna=240 dl21_more=120 nq=180 dl22=120; do
+    teach "$1" 11 "${set%=*}" "dir=pool/${set%=*},queries=all" "${set#*=}" 80 "${@:2}"
   done
   for name in scifact nfcorpus; do
-    teach 2 $name dir=data/$name,queries=train 60 110
+    teach "$1" 11 $name dir=data/$name,queries=train 120 80 "${@:2}"
   done
-fi
+}
+teach_2() {
+  for set in msmarco_qna=200 dl21_more=100 dl22=80 nq=100 flag_scored=40 wikiqa=40 mediqa=30; do
+    teach "$1" 12 "${set%=*}" "dir=pool/${set%=*},queries=all" "${set#*=}" 80 "${@:2}"
+  done
+  for name in scifact nfcorpus; do
+    teach "$1" 12 $name dir=data/$name,queries=train 60 110 "${@:2}"
+  done
+}
+near=(--near .45)
+case $stage in
+  1) teach_1 batches.1 ;;
+  2) teach_1 batches.1 && teach_2 batches.2 ;;
+  *)
+    teach_1 near.1 "${near[@]}"
+    teach_2 near.2 "${near[@]}"
+    for set in msmarco_qna=140 nq=140 wikiqa=80 dl21_more=50 dl22=60 squad_part=60 boolq=50 realtimeqa=60 clapnq=30 covidqa=40 fiqa=40 \
+      expertqa=20 pubmedqa=30 climate_fever=20 flag_scored=25 mediqa=20; do
+      teach near.3 13 "${set%=*}" "dir=pool/${set%=*},queries=all" "${set#*=}" 80 "${near[@]}" --seeded 1 --real-share .6 --questions 32
+    done
+    ;;
+esac
 
 # What is known, and rankings of the held-out questions.
 for set in hotpotqa=2 twowiki=2 musique_more=4 climate_fever=2 nq=1 msmarco_qna=1; do

@@ -209,18 +209,39 @@ def test_a_set_without_a_split_is_refused(counter, pool, tmp_path):
         teacher_lists.main()
 
 
+def batches_of(pool, path, *more):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["teacher_batches.py", "--collection", f"dir={pool},queries=train", "--batches", "3", "--passages", "4", "--questions", "3",
+                                    "--teacher", "counter", "--output", str(path), *more])
+        teacher_batches.main()
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
 def test_batches_take_vectors_that_are_kept(counter, pool, tmp_path):
-    def batches(name, *more):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sys, "argv", ["teacher_batches.py", "--collection", f"dir={pool},queries=train", "--batches", "3", "--passages", "4", "--questions", "3",
-                                        "--teacher", "counter", "--output", str(tmp_path / name), *more])
-            teacher_batches.main()
-        return [json.loads(line) for line in (tmp_path / name).read_text().splitlines()]
-    plain = batches("plain.jsonl")
-    kept = batches("kept.jsonl", "--store", str(tmp_path / "store"))
+    plain = batches_of(pool, tmp_path / "plain.jsonl")
+    kept = batches_of(pool, tmp_path / "kept.jsonl", "--store", str(tmp_path / "store"))
     for ours, theirs in zip(kept, plain, strict=True):
         assert ours["queries"] == theirs["queries"] and ours["passages"] == theirs["passages"]
         assert np.allclose(ours["scores"], theirs["scores"], atol=2e-3)
+
+
+def test_questions_without_a_passage_near_are_left_out(counter, pool, tmp_path):
+    plain = batches_of(pool, tmp_path / "plain.jsonl", "--batches", "12")
+    pairs = {(question, max(row)) for batch in plain for question, row in zip(batch["queries"], batch["scores"], strict=True)}
+    near = sorted(best for _, best in pairs)[len(pairs) // 2]
+    chosen = batches_of(pool, tmp_path / "near.jsonl", "--batches", "12", "--near", str(near - 1e-4))
+    assert {(question, max(row)) for batch in chosen for question, row in zip(batch["queries"], batch["scores"], strict=True)} == {
+        pair for pair in pairs if pair[1] >= near}
+    assert all(batch["queries"] for batch in chosen) and len(chosen) <= len(plain)
+    assert batches_of(pool, tmp_path / "none.jsonl", "--near", "1.1") == []
+
+
+def test_batches_can_all_start_from_queries(counter, pool, tmp_path):
+    index = beir.Bm25([f"{title} {text}" for title, text in beir.read_corpus(pool).values()])
+    texts = [text for _, text in beir.read_corpus(pool).values()]
+    nearest = [{texts[place] for place in index.nearest(query, 4)} for query in beir.read_queries(pool).values()]
+    for batch in batches_of(pool, tmp_path / "seeded.jsonl", "--batches", "12", "--seeded", "1"):
+        assert {passage["text"] for passage in batch["passages"]} in nearest
 
 
 def test_bm25_finds_the_rare_word_first():

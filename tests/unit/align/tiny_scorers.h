@@ -97,9 +97,10 @@ inline std::vector<double> engine_scores(const std::shared_ptr<const Model>& mod
   return scores;
 }
 
-inline std::vector<torch::Tensor> gradients(Scorer& scorer) {
+inline std::vector<torch::Tensor> gradients(Scorer& scorer,
+                                            const std::vector<std::string_view>& queries = kQueries) {
   for (torch::Tensor& parameter : scorer.model().parameters()) parameter.mutable_grad().reset();
-  const torch::Tensor logits = *scorer.logits(kQueries, kPassages);
+  const torch::Tensor logits = *scorer.logits(queries, kPassages);
   (torch::log_softmax(logits, -1).select(1, 2).sum() * -1.0).backward();
   std::vector<torch::Tensor> found;
   for (const torch::Tensor& parameter : scorer.model().parameters())

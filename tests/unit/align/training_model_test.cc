@@ -89,6 +89,36 @@ TEST_F(TinyLlama, CheckpointedLayersGiveTheSameGradients) {
   }
 }
 
+// No query sees its neighbours, and each adds its part of the gradient.
+TEST_F(TinyLlama, ManyQueriesAreEachAsIfAlone) {
+  std::vector<std::string> texts;
+  for (int i = 0; i < 24; ++i) texts.push_back(std::string(kQueries[i % 3]) + " " + std::to_string(i));
+  const std::vector<std::string_view> queries(texts.begin(), texts.end());
+  for (const Way& way : {kWays[0], kWays[1], kWays[2], kWays[4]}) {
+    Scorer scorer = make_scorer(*model_, way, every_projection(), TokenFilter::kNone);
+    stir(scorer);
+    const torch::Tensor together = scorer.logits(queries, kPassages)->detach();
+    const auto found = gradients(scorer, queries);
+    std::vector<torch::Tensor> expected;
+    for (int64_t q = 0; q < 24; ++q) {
+      const std::vector<std::string_view> one{queries[static_cast<size_t>(q)]};
+      EXPECT_TRUE(torch::allclose(scorer.logits(one, kPassages)->detach()[0], together[q], 1e-4, 1e-5)) << q;
+      const auto own = gradients(scorer, one);
+      for (size_t i = 0; i < own.size(); ++i) {
+        if (q == 0) {
+          expected.push_back(own[i]);
+        } else {
+          expected[i] += own[i];
+        }
+      }
+    }
+    for (size_t i = 0; i < found.size(); ++i) {
+      const double norm = expected[i].norm().item<double>();
+      EXPECT_LT((found[i] - expected[i]).norm().item<double>(), 1e-4 * norm) << "parameter " << i;
+    }
+  }
+}
+
 // The loss along one direction of one parameter, everything else as it was.
 class Line {
  public:
