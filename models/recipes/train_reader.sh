@@ -6,7 +6,8 @@
 # each other. Stage 1 begins with what models/recipes/train_default.sh ends with (models/smollm2-135m-instruct/adapter), stage 2 with what stage 1
 # made, stage 3 with what stage 2 made; models/smollm2-135m-instruct/reader.1.toml to reader.3.toml have their settings. A batch is 16 passages
 # and 32 or 40 questions with mpnet's scores of each pair: its passages are most of what it costs. Stage 3 asks only questions that have a
-# passage near: of the 40 half had none, and of them the teacher's order says little. Questions of several steps come in lists of one question, with what is known and
+# passage near: of the 40 half had none, and of them the teacher's order says little. What is kept in the tree is stage 2's: stage 3 was level
+# with it on held-out questions. Questions of several steps come in lists of one question, with what is known and
 # what the frozen model says. Goes on where it stopped, at the same command. Some 700 updates an hour on 2 cores with bf16; the teacher's part is
 # 20 minutes.
 #   models/recipes/train_reader.sh POOL DATA OUT START STAGE [FLAG of headwise align...]

@@ -10,6 +10,7 @@
 #include <set>
 #include <utility>
 
+#include "align/data/batch_order.h"
 #include "align/files/checkpoint.h"
 #include "align/files/training_log.h"
 #include "align/graph/batch_loss.h"
@@ -43,6 +44,8 @@ class Training {
         options_(options),
         events_(events),
         workers_(workers),
+        order_(int64_t{options.accumulate} * workers.count(), options.seed,
+               [&data](int64_t number) { return length_of(data.batch(number)); }),
         log_(options.output / "log.jsonl"),
         optimiser_(groups(scorer, options), options.beta1, options.beta2) {
     state_.settings = std::move(settings);
@@ -79,6 +82,7 @@ class Training {
   const AlignOptions& options_;
   const TrainingEvents& events_;
   TrainingWorkers& workers_;
+  BatchOrder order_;
   TrainingLog log_;
   AdamW optimiser_;
   TrainingState state_;
@@ -134,7 +138,7 @@ Result<UpdateSums> Training::run_batches(UpdateRecord& record) {
       sums.stops = 1.0;
       return sums;
     }
-    const TrainingBatch batch = data_.batch(state_.updates * all + workers_.rank() * each + i);
+    const TrainingBatch batch = data_.batch(order_.number(state_.updates, workers_.rank() * each + i));
     const auto part = batch_loss(scorer_, batch, options_);
     HW_RETURN_IF_ERROR(part);
     if (!part->value.defined()) continue;

@@ -94,7 +94,7 @@ TEST_F(TinyLlama, ManyQueriesAreEachAsIfAlone) {
   std::vector<std::string> texts;
   for (int i = 0; i < 24; ++i) texts.push_back(std::string(kQueries[i % 3]) + " " + std::to_string(i));
   const std::vector<std::string_view> queries(texts.begin(), texts.end());
-  for (const Way& way : {kWays[0], kWays[1], kWays[2], kWays[4]}) {
+  for (const Way& way : {kWays[0], kWays[1], kWays[3], kWays[4]}) {
     Scorer scorer = make_scorer(*model_, way, every_projection(), TokenFilter::kNone);
     stir(scorer);
     const torch::Tensor together = scorer.logits(queries, kPassages)->detach();
@@ -102,7 +102,10 @@ TEST_F(TinyLlama, ManyQueriesAreEachAsIfAlone) {
     std::vector<torch::Tensor> expected;
     for (int64_t q = 0; q < 24; ++q) {
       const std::vector<std::string_view> one{queries[static_cast<size_t>(q)]};
-      EXPECT_TRUE(torch::allclose(scorer.logits(one, kPassages)->detach()[0], together[q], 1e-4, 1e-5)) << q;
+      const torch::Tensor alone = scorer.logits(one, kPassages)->detach()[0];
+      const double apart = (alone - together[q]).abs().max().item<double>();
+      const double most = alone.abs().max().item<double>();
+      EXPECT_LT(apart, tolerance("torch", "fp32").score * std::max(1e-3, most)) << "query " << q;
       const auto own = gradients(scorer, one);
       for (size_t i = 0; i < own.size(); ++i) {
         if (q == 0) {
