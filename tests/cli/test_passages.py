@@ -163,14 +163,17 @@ def test_sigkill_at_random_moments_loses_nothing_that_was_kept(headwise, tmp_pat
     while kills < 12:
         process = headwise.start(*large(headwise))
         time.sleep(moments.uniform(0.0, 0.35))
-        if process.poll() is not None:
+        ended = process.poll() is not None
+        if ended:
             process.communicate()
-            break
-        stop(process, signal.SIGKILL)
-        kills += 1
+        else:
+            stop(process, signal.SIGKILL)
+            kills += 1
         now = kept_passages(headwise)
         assert now >= kept
         kept = now
+        if ended:
+            break
     assert kills >= 3
     checked = headwise("passages", "verify", "--keep", "kept", "--json")
     assert checked.returncode == 0 or kept == 0, checked.stderr
