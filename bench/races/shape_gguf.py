@@ -17,7 +17,7 @@ import gguf
 import numpy as np
 
 # Layers, width, heads, key/value heads, width of a head, width of the MLP.
-SHAPES = {"qwen3-0.6b": (28, 1024, 16, 8, 128, 3072), "qwen3-1.7b": (28, 2048, 16, 8, 128, 6144)}
+SHAPES = {"qwen3-0.6b": (28, 1024, 16, 8, 128, 3072)}
 TOKENIZER_LISTS = {"tokens": "add_token_list", "token_type": "add_token_types", "merges": "add_token_merges", "scores": "add_token_scores"}
 
 

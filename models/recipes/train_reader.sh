@@ -8,7 +8,7 @@
 # and 32 or 40 questions with mpnet's scores of each pair: its passages are most of what it costs. Stage 3 asks only questions that have a
 # passage near: of the 40 half had none, and of them the teacher's order says little. What is kept in the tree is stage 2's: stage 3 was level
 # with it on held-out questions. Questions of several steps come in lists of one question, with what is known and
-# what the frozen model says. Goes on where it stopped, at the same command. Some 700 updates an hour on 2 cores with bf16; the teacher's part is
+# what the frozen model says. Goes on where it stopped, at the same command. Some 700 updates an hour on 2 cores with bf16, 1,000 in stage 3; the teacher's part is
 # 20 minutes.
 #   models/recipes/train_reader.sh POOL DATA OUT START STAGE [FLAG of headwise align...]
 set -euo pipefail

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from transformers import AutoModelForCausalLM
 
-from gguf_model import NAMES, permute
+from gguf_model import HEAD_NORMS, NAMES, permute
 
 SUFFIXES = ("weight", "bias")
 
@@ -39,15 +39,12 @@ def rope_divisors(config) -> np.ndarray:
 FAMILY_NAMES = {
     "gemma2": {"post_attention_norm": "post_attention_layernorm", "ffn_norm": "pre_feedforward_layernorm", "post_ffw_norm": "post_feedforward_layernorm"},
     "olmo2": {
-        "post_attention_norm": "post_attention_layernorm", "post_ffw_norm": "post_feedforward_layernorm", "attn_q_norm": "self_attn.q_norm",
-        "attn_k_norm": "self_attn.k_norm", "ffn_norm": None,
+        "post_attention_norm": "post_attention_layernorm", "post_ffw_norm": "post_feedforward_layernorm", **HEAD_NORMS, "ffn_norm": None,
     },
     "phi3": {"attn_qkv": "self_attn.qkv_proj", "ffn_up": "mlp.gate_up_proj"},
 }
-FAMILY_NAMES["qwen3moe"] = {
-    "attn_q_norm": "self_attn.q_norm", "attn_k_norm": "self_attn.k_norm", "ffn_gate_inp": "mlp.gate",
-}
-FAMILY_NAMES["gemma3"] = {**FAMILY_NAMES["gemma2"], "attn_q_norm": "self_attn.q_norm", "attn_k_norm": "self_attn.k_norm"}
+FAMILY_NAMES["qwen3moe"] = {**HEAD_NORMS, "ffn_gate_inp": "mlp.gate"}
+FAMILY_NAMES["gemma3"] = {**FAMILY_NAMES["gemma2"], **HEAD_NORMS}
 PERMUTED = ("llama", "smollm3", "granite")
 
 
