@@ -24,8 +24,9 @@ int64_t length_of(const TrainingBatch& batch);
 class BatchOrder {
  public:
   // `in_update` batches an update, all workers' together; with one, each is an update of its own, as drawn.
-  // `length` of a batch by its number.
-  BatchOrder(int64_t in_update, uint64_t seed, std::function<int64_t(int64_t)> length);
+  // `length` of a batch by its number. Of `in_round` batches that are drawn in turn no more are sorted
+  // together: a batch that came twice would stand beside itself.
+  BatchOrder(int64_t in_update, int64_t in_round, uint64_t seed, std::function<int64_t(int64_t)> length);
 
   // The number of an update's batch, `place` in 0 .. in_update - 1: a function of these, the seed and the
   // lengths alone, so that a run that goes on has the order of one that never stopped.
@@ -35,6 +36,7 @@ class BatchOrder {
   void sort(int64_t group);
 
   int64_t in_update_;
+  int64_t updates_ = 1;  // whose batches are sorted together
   uint64_t seed_;
   std::function<int64_t(int64_t)> length_;
   int64_t group_ = -1;            // whose numbers these are

@@ -111,6 +111,13 @@ TrainingBatch TrainingData::batch(int64_t number) const {
   return batches[order[earlier % batches.size()]];
 }
 
+int64_t TrainingData::batches() const {
+  size_t count = 0;
+  for (const GradedSet& set : graded_) count += set.queries.size();
+  for (const auto& file : targets_) count += file.size();
+  return static_cast<int64_t>(count);
+}
+
 std::vector<std::string> TrainingData::describe() const {
   std::vector<std::string> lines;
   for (const GradedSet& set : graded_) {

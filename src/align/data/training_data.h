@@ -24,6 +24,8 @@ class TrainingData {
   static Result<TrainingData> load(const DataOptions& options);
 
   TrainingBatch batch(int64_t number) const;
+  // Batches of the files, and a list for each graded query.
+  int64_t batches() const;
 
   // One a line for people: "dl21: 53 graded queries", "targets.jsonl: 400 batches".
   std::vector<std::string> describe() const;

@@ -44,7 +44,7 @@ class Training {
         options_(options),
         events_(events),
         workers_(workers),
-        order_(int64_t{options.accumulate} * workers.count(), options.seed,
+        order_(int64_t{options.accumulate} * workers.count(), data.batches(), options.seed,
                [&data](int64_t number) { return length_of(data.batch(number)); }),
         log_(options.output / "log.jsonl"),
         optimiser_(groups(scorer, options), options.beta1, options.beta2) {

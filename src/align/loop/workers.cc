@@ -21,9 +21,14 @@ using std::chrono::milliseconds;
 constexpr auto kLongestWait = std::chrono::hours(1);
 constexpr auto kLongestMeeting = std::chrono::minutes(5);
 
+// Stores of newer libtorch refuse a message of more than 8 MiB.
+constexpr size_t kPart = size_t{4} << 20;
+
 std::string key_of(int64_t exchange, int rank) {
   return "headwise/" + std::to_string(exchange) + "/" + std::to_string(rank);
 }
+std::string part_of(const std::string& key, size_t part) { return key + "/" + std::to_string(part); }
+size_t parts_of(size_t bytes) { return (bytes + kPart - 1) / kPart; }
 
 template <typename Do>
 auto guarded(const std::string& doing, const Do& what) -> Result<decltype(what())> {
@@ -35,12 +40,39 @@ auto guarded(const std::string& doing, const Do& what) -> Result<decltype(what()
   }
 }
 
+// The parts first: who finds the key, which says how many bytes they are, finds them, too.
 Status post(c10d::TCPStore& store, const std::string& key, const std::string& bytes) {
   const auto posted = guarded("sending to the other workers", [&] {
-    store.set(key, std::vector<uint8_t>(bytes.begin(), bytes.end()));
+    for (size_t part = 0; part < parts_of(bytes.size()); ++part) {
+      const std::string piece = bytes.substr(part * kPart, kPart);
+      store.set(part_of(key, part), std::vector<uint8_t>(piece.begin(), piece.end()));
+    }
+    const std::string count = std::to_string(bytes.size());
+    store.set(key, std::vector<uint8_t>(count.begin(), count.end()));
     return true;
   });
   return posted ? Status{} : fail(Error(posted.error()));
+}
+
+Result<std::string> fetch(c10d::TCPStore& store, const std::string& key) {
+  return guarded("reading from the other workers", [&] {
+    const auto text = [&](const std::string& name) {
+      const auto value = store.get(name);
+      return std::string(value.begin(), value.end());
+    };
+    const size_t count = std::stoull(text(key));
+    std::string bytes;
+    for (size_t part = 0; part < parts_of(count); ++part) bytes += text(part_of(key, part));
+    return bytes;
+  });
+}
+
+Status clear(c10d::TCPStore& store, const std::string& key, size_t bytes) {
+  const auto cleared = guarded("clearing what was sent", [&] {
+    for (size_t part = 0; part < parts_of(bytes); ++part) store.deleteKey(part_of(key, part));
+    return store.deleteKey(key);
+  });
+  return cleared ? Status{} : fail(Error(cleared.error()));
 }
 
 }  // namespace
@@ -69,11 +101,7 @@ Result<std::string> TrainingWorkers::wait_for(const std::string& key) {
        pause = std::min(2 * pause, milliseconds(50))) {
     const auto there = guarded("waiting for the other workers", [&] { return store_->check({key}); });
     HW_RETURN_IF_ERROR(there);
-    if (*there) {
-      const auto value = guarded("reading from the other workers", [&] { return store_->get(key); });
-      HW_RETURN_IF_ERROR(value);
-      return std::string(value->begin(), value->end());
-    }
+    if (*there) return fetch(*store_, key);
     std::this_thread::sleep_for(pause);
   }
   return fail(ErrorCode::kIo, "a worker gave nothing for an hour (" + key + "); is it gone?");
@@ -85,6 +113,7 @@ Status TrainingWorkers::add_up(std::vector<float>& values) {
   std::string own(values.size() * sizeof(float), '\0');
   std::memcpy(own.data(), values.data(), own.size());
   HW_RETURN_IF_ERROR(post(*store_, key_of(exchange, options_.rank), own));
+  const size_t cleared = std::exchange(sent_, own.size());
   std::vector<float> part(values.size());
   for (int rank = 0; rank < options_.count; ++rank) {
     const auto bytes = wait_for(key_of(exchange, rank));
@@ -99,12 +128,7 @@ Status TrainingWorkers::add_up(std::vector<float>& values) {
     for (size_t i = 0; i < values.size(); ++i) values[i] = rank == 0 ? part[i] : values[i] + part[i];
   }
   // Who has sent this exchange has read the one before.
-  if (exchange > 0) {
-    const auto cleared = guarded("clearing what was sent",
-                                 [&] { return store_->deleteKey(key_of(exchange - 1, options_.rank)); });
-    HW_RETURN_IF_ERROR(cleared);
-  }
-  return {};
+  return exchange > 0 ? clear(*store_, key_of(exchange - 1, options_.rank), cleared) : Status{};
 }
 
 Status TrainingWorkers::share(std::string& bytes) {
@@ -112,6 +136,7 @@ Status TrainingWorkers::share(std::string& bytes) {
   const int64_t exchange = exchanges_++;
   if (leads()) {
     HW_RETURN_IF_ERROR(post(*store_, key_of(exchange, 0), bytes));
+    sent_ = bytes.size();
   } else {
     auto found = wait_for(key_of(exchange, 0));
     HW_RETURN_IF_ERROR(found);

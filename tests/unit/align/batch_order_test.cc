@@ -13,6 +13,8 @@
 namespace headwise {
 namespace {
 
+constexpr int64_t kMany = 1000;  // batches in a round
+
 // Lengths between 1,000 and 9,999, in no order.
 int64_t made_up_length(int64_t number) { return 1000 + number * 7919 % 9000; }
 
@@ -21,7 +23,7 @@ int64_t difference(BatchOrder& order, int64_t update) {
 }
 
 TEST(BatchOrder, EveryBatchComesOnce) {
-  BatchOrder order(3, 5, made_up_length);
+  BatchOrder order(3, kMany, 5, made_up_length);
   std::set<int64_t> numbers;
   for (int64_t update = 0; update < 64; ++update) {
     for (int64_t place = 0; place < 3; ++place) numbers.insert(order.number(update, place));
@@ -32,7 +34,7 @@ TEST(BatchOrder, EveryBatchComesOnce) {
 }
 
 TEST(BatchOrder, BatchesOfAnUpdateAreAboutAsLong) {
-  BatchOrder order(2, 5, made_up_length);
+  BatchOrder order(2, kMany, 5, made_up_length);
   int64_t sorted = 0;
   int64_t drawn = 0;
   for (int64_t update = 0; update < 160; ++update) {
@@ -44,11 +46,11 @@ TEST(BatchOrder, BatchesOfAnUpdateAreAboutAsLong) {
 
 // Short updates first and long ones last would be another training.
 TEST(BatchOrder, UpdatesComeInAnyOrder) {
-  BatchOrder order(2, 5, made_up_length);
+  BatchOrder order(2, kMany, 5, made_up_length);
   std::vector<int64_t> lengths;
   for (int64_t update = 0; update < 16; ++update) lengths.push_back(made_up_length(order.number(update, 0)));
   EXPECT_FALSE(std::is_sorted(lengths.begin(), lengths.end()));
-  BatchOrder other(2, 6, made_up_length);
+  BatchOrder other(2, kMany, 6, made_up_length);
   bool same = true;
   for (int64_t update = 0; update < 16; ++update)
     same = same && order.number(update, 0) == other.number(update, 0);
@@ -56,15 +58,25 @@ TEST(BatchOrder, UpdatesComeInAnyOrder) {
 }
 
 TEST(BatchOrder, WhoGoesOnHasTheSameOrder) {
-  BatchOrder whole(2, 5, made_up_length);
+  BatchOrder whole(2, kMany, 5, made_up_length);
   std::vector<int64_t> expected;
   for (int64_t update = 0; update < 40; ++update) expected.push_back(whole.number(update, 1));
-  BatchOrder later(2, 5, made_up_length);
+  BatchOrder later(2, kMany, 5, made_up_length);
   for (const int64_t update : {37, 3, 20}) EXPECT_EQ(later.number(update, 1), expected[update]) << update;
 }
 
+// Three batches, three an update: each has every one of them once, as long as the others or not.
+TEST(BatchOrder, NoMoreThanARoundIsSortedTogether) {
+  BatchOrder order(3, 3, 5, [](int64_t number) { return 1000 + number % 3; });
+  for (int64_t update = 0; update < 40; ++update) {
+    std::set<int64_t> numbers;
+    for (int64_t place = 0; place < 3; ++place) numbers.insert(order.number(update, place));
+    EXPECT_EQ(numbers, (std::set<int64_t>{3 * update, 3 * update + 1, 3 * update + 2})) << update;
+  }
+}
+
 TEST(BatchOrder, OneBatchAnUpdateStaysAsDrawn) {
-  BatchOrder order(1, 5, made_up_length);
+  BatchOrder order(1, kMany, 5, made_up_length);
   for (int64_t update = 0; update < 40; ++update) EXPECT_EQ(order.number(update, 0), update);
 }
 
