@@ -10,7 +10,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -19,6 +18,19 @@
 #include "headwise/error.h"
 
 namespace headwise {
+
+// Whoever has the bytes of an image: keeps them as long as it lives.
+class ImageBytes {
+ public:
+  virtual ~ImageBytes() = default;
+  // Returns when the first `bytes` of the image can be read: those of a disk may still be on their way.
+  virtual void await(size_t /*bytes*/) const {}
+  // They are those that were kept. Waits for all of them.
+  virtual bool intact() const { return true; }
+};
+
+// Bytes that are there and right.
+std::shared_ptr<const ImageBytes> held(std::shared_ptr<const void> owner);
 
 class KeptSegment {
  public:
@@ -45,11 +57,10 @@ class KeptSegment {
                                                      std::span<const float> received) const = 0;
 };
 
-// What image() gave, read where it stands: `owner` keeps the bytes, which begin on a multiple of 64.
-// kInvalidInput when they are no whole image; what the numbers are is not checked: whoever stores images
-// stores a checksum beside them, and `intact`, where given, is what KeptSegment::intact() says.
+// What image() gave, read where it stands, on a multiple of 64. kInvalidInput when it is no whole image; what
+// the numbers are is not checked: whoever stores images stores a checksum beside them, and bytes->intact() is
+// what KeptSegment::intact() says. Waits for the image's head alone.
 Result<std::shared_ptr<const KeptSegment>> read_kept_segment(std::span<const std::byte> image,
-                                                             std::shared_ptr<const void> owner,
-                                                             std::function<bool()> intact = {});
+                                                             std::shared_ptr<const ImageBytes> bytes);
 
 }  // namespace headwise

@@ -36,7 +36,7 @@
 #include "passages/kept_context.h"
 #include "passages/passage_index.h"
 #include "passages/passage_tier.h"
-#include "passages/read_ahead.h"
+#include "passages/record_reader.h"
 #include "passages/segment_file.h"
 #include "passages/store_lock.h"
 
@@ -141,7 +141,9 @@ class PassageStore final : public PassageTier {
   // Null: it is not there.
   std::shared_ptr<SegmentFile> segment(const Place& place);
   void forget_segment(uint32_t number);
-  KeptPtr read(const KeptSlot& slot, const Place& place, std::vector<Rotten>& rotten);
+  // `arriving` is null where the record is read in the mapping.
+  KeptPtr read(const KeptSlot& slot, const Place& place, const std::shared_ptr<ArrivingRecord>& arriving,
+               std::vector<Rotten>& rotten);
   void erase(const std::vector<Rotten>& rotten);
 
   // Held.
@@ -171,7 +173,7 @@ class PassageStore final : public PassageTier {
   std::map<uint32_t, std::shared_ptr<SegmentFile>> segments_;
   TierStatistics statistics_;
 
-  ReadAhead ahead_;
+  RecordReader records_;
 };
 
 }  // namespace headwise

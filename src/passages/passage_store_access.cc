@@ -16,6 +16,19 @@ namespace {
 constexpr std::chrono::milliseconds kWritePatience(2000);
 constexpr std::chrono::milliseconds kErasePatience(50);
 
+// A record where it stands in its file's mapping; its checksum is looked at when somebody asks.
+class MappedRecord final : public ImageBytes {
+ public:
+  MappedRecord(std::shared_ptr<SegmentFile> file, const Place& place, const RecordView& record)
+      : file_(std::move(file)), place_(place), record_(record) {}
+  bool intact() const override { return file_->whole(place_, record_); }
+
+ private:
+  std::shared_ptr<SegmentFile> file_;
+  Place place_;
+  RecordView record_;
+};
+
 }  // namespace
 
 void PassageStore::note_error(const std::string& what) {
@@ -46,15 +59,21 @@ std::vector<KeptPtr> PassageStore::get(std::span<const KeptSlot> slots) {
     note_error(places.error().to_string());
     return found;
   }
-  std::vector<ReadAhead::Wanted> wanted;
-  for (const auto& place : *places) {
+  std::vector<RecordReader::Wanted> wanted;
+  std::vector<size_t> asked;  // by place in `wanted`: which slot
+  for (size_t i = 0; i < slots.size(); ++i) {
+    const auto& place = (*places)[i];
     auto file = place ? segment(*place) : nullptr;
-    if (file != nullptr && !file->known_whole(*place)) wanted.push_back({std::move(file), *place});
+    if (file == nullptr || file->bytes(*place).empty()) continue;
+    wanted.push_back({std::move(file), *place});
+    asked.push_back(i);
   }
-  ahead_.ask(std::move(wanted));
+  std::vector<std::shared_ptr<ArrivingRecord>> arriving(slots.size());
+  const auto begun = records_.begin(wanted);
+  for (size_t k = 0; k < asked.size(); ++k) arriving[asked[k]] = begun[k];
   std::vector<Rotten> rotten;
   for (size_t i = 0; i < slots.size(); ++i) {
-    if ((*places)[i]) found[i] = read(slots[i], *(*places)[i], rotten);
+    if ((*places)[i]) found[i] = read(slots[i], *(*places)[i], arriving[i], rotten);
   }
   if (!rotten.empty() && read_only_.empty()) erase(rotten);
   const auto missing = static_cast<uint64_t>(std::ranges::count(found, nullptr));
@@ -87,7 +106,8 @@ void PassageStore::forget_segment(uint32_t number) {
   segments_.erase(number);
 }
 
-KeptPtr PassageStore::read(const KeptSlot& slot, const Place& place, std::vector<Rotten>& rotten) {
+KeptPtr PassageStore::read(const KeptSlot& slot, const Place& place,
+                           const std::shared_ptr<ArrivingRecord>& arriving, std::vector<Rotten>& rotten) {
   const auto damaged = [&](const std::string& what) -> KeptPtr {
     note_error(segment_path(place.segment).string() + " at byte " + std::to_string(place.page * kPlacePage) +
                ": " + what);
@@ -103,17 +123,18 @@ KeptPtr PassageStore::read(const KeptSlot& slot, const Place& place, std::vector
     rotten.push_back({slot.key, place});
     return nullptr;
   }
-  const auto record = file->record(place);
+  const auto record = arriving != nullptr ? arriving->record() : file->record(place);
   if (!record) return damaged(record.error().message());
   if (record->key != slot.key) return damaged("another passage stands there");
   // Two passages of one key: what is kept is the other's.
   const bool same = std::ranges::equal(record->tokens, slot.tokens);
-  if (file->known_damaged(place) || (!same && !file->whole(place, *record))) {
+  const auto bytes = arriving != nullptr ? std::shared_ptr<const ImageBytes>(arriving)
+                                         : std::make_shared<MappedRecord>(file, place, *record);
+  if (file->known_damaged(place) || (!same && !bytes->intact())) {
     return damaged("its checksum is wrong");
   }
   if (!same) return nullptr;
-  auto segment =
-      reader_(record->image, file, [file, place, view = *record] { return file->whole(place, view); });
+  auto segment = reader_(record->image, bytes);
   if (!segment) return damaged(segment.error().message());
   return std::move(*segment);
 }

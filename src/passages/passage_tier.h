@@ -9,7 +9,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -56,7 +55,7 @@ class PassageTier {
 };
 
 // How a tier makes segments of bytes: read_kept_segment(), or what a test puts in its place.
-using SegmentReader = Result<KeptPtr> (*)(std::span<const std::byte> image, std::shared_ptr<const void> owner,
-                                          std::function<bool()> intact);
+using SegmentReader = Result<KeptPtr> (*)(std::span<const std::byte> image,
+                                          std::shared_ptr<const ImageBytes> bytes);
 
 }  // namespace headwise

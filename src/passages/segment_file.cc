@@ -103,6 +103,7 @@ Result<std::shared_ptr<SegmentFile>> SegmentFile::open(const std::filesystem::pa
   opened->mapped_ = pages * kPlacePage;
   opened->whole_ = Marks(pages / 64 + 1);
   opened->damaged_ = Marks(pages / 64 + 1);
+  opened->asked_ = Marks(pages / 64 + 1);
   return opened;
 }
 
@@ -134,8 +135,9 @@ bool SegmentFile::marked(const Marks& marks, const Place& place) {
   return (marks[place.page / 64].load(std::memory_order_acquire) >> (place.page % 64) & 1) != 0;
 }
 
-void SegmentFile::mark(Marks& marks, const Place& place) {
-  marks[place.page / 64].fetch_or(uint64_t{1} << (place.page % 64), std::memory_order_release);
+bool SegmentFile::mark(Marks& marks, const Place& place) {
+  const uint64_t bit = uint64_t{1} << (place.page % 64);
+  return (marks[place.page / 64].fetch_or(bit, std::memory_order_acq_rel) & bit) != 0;
 }
 
 bool SegmentFile::whole(const Place& place, const RecordView& record) {
@@ -147,13 +149,39 @@ bool SegmentFile::judge(const Place& place, bool right) {
   return right;
 }
 
-void SegmentFile::expect(const Place& place, int piece, int pieces) const {
+bool SegmentFile::resident(const Place& place) const {
   const auto whole = bytes(place);
-  const size_t begin = place.pages * static_cast<size_t>(piece) / static_cast<size_t>(pieces);
-  const size_t end = place.pages * static_cast<size_t>(piece + 1) / static_cast<size_t>(pieces);
-  if (whole.empty() || begin == end) return;
-  const auto wanted = whole.subspan(begin * kPlacePage, (end - begin) * kPlacePage);
-  ::madvise(const_cast<std::byte*>(wanted.data()), wanted.size(), MADV_WILLNEED);
+  std::vector<unsigned char> pages(place.pages);
+  if (whole.empty() || ::mincore(const_cast<std::byte*>(whole.data()), whole.size(), pages.data()) != 0) {
+    return true;
+  }
+  const auto there = std::ranges::count_if(pages, [](unsigned char page) { return (page & 1U) != 0; });
+  return static_cast<uint64_t>(there) * 8 >= uint64_t{place.pages} * 7;
+}
+
+bool SegmentFile::asked_before(const Place& place) { return mark(asked_, place); }
+
+SegmentFile::Descriptors::Descriptors(const std::filesystem::path& path, bool past_cache)
+    : plain_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)),
+      direct_(past_cache ? ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECT) : -1) {}
+
+bool SegmentFile::Descriptors::read(uint64_t at, std::span<std::byte> to) const {
+  bool direct = direct_.get() >= 0;
+  while (!to.empty()) {
+    const ssize_t count =
+        ::pread(direct ? direct_.get() : plain_.get(), to.data(), to.size(), static_cast<off_t>(at));
+    if (count < 0 && errno == EINTR) continue;
+    // A file system that takes the flag and not the read; or less than a page came, and the rest begins at
+    // none.
+    if (direct && (count < 0 || count % kPlacePage != 0)) {
+      direct = false;
+      continue;
+    }
+    if (count <= 0) return false;
+    at += static_cast<uint64_t>(count);
+    to = to.subspan(static_cast<size_t>(count));
+  }
+  return true;
 }
 
 void each_record(const SegmentFile& file, uint32_t number, uint32_t pages,

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "headwise/error.h"
+#include "passages/file_descriptor.h"
 #include "passages/passage_index.h"
 #include "passages/record.h"
 
@@ -55,18 +56,34 @@ class SegmentFile : public std::enable_shared_from_this<SegmentFile> {
   // What whole() said before.
   bool known_whole(const Place& place) const { return marked(whole_, place); }
   bool known_damaged(const Place& place) const { return marked(damaged_, place); }
-  // A piece of `pieces` of it is soon to be read.
-  void expect(const Place& place, int piece, int pieces) const;
+  // Most of it is in the page cache. (Where the system does not tell, it says so of everything.)
+  bool resident(const Place& place) const;
+  // Of a place that was not resident: it was not before either, and this was asked then.
+  bool asked_before(const Place& place);
   uint64_t reach() const { return mapped_; }
   uint64_t size() const { return size_; }
   const std::filesystem::path& path() const { return path_; }
+
+  // The file, opened to be read piece by piece: past the page cache where that is wanted and can be done.
+  class Descriptors {
+   public:
+    Descriptors(const std::filesystem::path& path, bool past_cache);
+    bool open() const { return plain_.get() >= 0; }
+    // `at`, the length and the address of `to` are multiples of a page. False when it did not come as a
+    // whole.
+    bool read(uint64_t at, std::span<std::byte> to) const;
+
+   private:
+    FileDescriptor plain_;
+    FileDescriptor direct_;  // none: through the cache
+  };
 
  private:
   SegmentFile() = default;
   // A bit a page: of the record that begins there.
   using Marks = std::vector<std::atomic<uint64_t>>;
   static bool marked(const Marks& marks, const Place& place);
-  static void mark(Marks& marks, const Place& place);
+  static bool mark(Marks& marks, const Place& place);  // whether it was
 
   std::filesystem::path path_;
   const std::byte* data_ = nullptr;
@@ -74,6 +91,7 @@ class SegmentFile : public std::enable_shared_from_this<SegmentFile> {
   mutable std::atomic<uint64_t> size_ = 0;  // of the file, when it was last looked at
   Marks whole_;
   Marks damaged_;
+  Marks asked_;
 };
 
 // Records of a file in order of their place, for whoever has no index; what is none is stepped over by pages.

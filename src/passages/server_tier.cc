@@ -142,7 +142,7 @@ KeptPtr ServerTier::read(const KeptSlot& slot, const redisReply& reply) {
   if (record->key != slot.key || record->bytes != reply.len) return wrong("another passage");
   if (!whole_record(*record)) return wrong("its checksum is wrong");
   if (!std::ranges::equal(record->tokens, slot.tokens)) return nullptr;  // another one of this key
-  auto segment = reader_(record->image, bytes, {});
+  auto segment = reader_(record->image, held(bytes));
   if (!segment) return wrong(segment.error().message());
   return std::move(*segment);
 }

@@ -32,7 +32,7 @@ size_t use(const headwise::CpuKeptSegment& kept) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto bytes = std::make_shared<headwise::AlignedBuffer<std::byte>>(size + 1);
   if (size > 0) std::memcpy(bytes->data(), data, size);
-  const auto kept = headwise::read_kept_segment({bytes->data(), size}, bytes);
+  const auto kept = headwise::read_kept_segment({bytes->data(), size}, headwise::held(bytes));
   if (!kept) return 0;
   if ((*kept)->image().size() != size) std::abort();
   if (use(dynamic_cast<const headwise::CpuKeptSegment&>(**kept)) > size) std::abort();

@@ -208,7 +208,7 @@ TEST_P(KeptPassages, KeepUntilIsOneImage) {
     auto bytes = std::make_shared<AlignedBuffer<std::byte>>(alone[i]->bytes());
     std::memcpy(bytes->data(), alone[i]->image().data(), alone[i]->bytes());
     given.push_back(
-        {static_cast<int>(i), read_kept_segment({bytes->data(), alone[i]->bytes()}, bytes).value()});
+        {static_cast<int>(i), read_kept_segment({bytes->data(), alone[i]->bytes()}, held(bytes)).value()});
   }
   EXPECT_EQ(read(passages, given, others, 2), read(passages, {}, others, 2));
 }

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <functional>
 #include <memory>
 #include <numeric>
 #include <random>
@@ -21,9 +20,9 @@ namespace headwise::testing {
 
 class FakeSegment final : public KeptSegment {
  public:
-  FakeSegment(std::span<const std::byte> image, std::shared_ptr<const void> owner,
-              std::function<bool()> intact = {})
-      : image_(image), owner_(std::move(owner)), intact_(std::move(intact)) {
+  FakeSegment(std::span<const std::byte> image, std::shared_ptr<const ImageBytes> bytes)
+      : image_(image), bytes_(std::move(bytes)) {
+    bytes_->await(sizeof head_);
     std::memcpy(&head_, image.data(), sizeof head_);
   }
 
@@ -34,17 +33,18 @@ class FakeSegment final : public KeptSegment {
     const Head head{kMagic, static_cast<int64_t>(tokens.size()), first_position};
     std::memcpy(buffer->data(), &head, sizeof head);
     fill({buffer->data() + 64, bytes}, tokens);
-    return std::make_shared<FakeSegment>(std::span<const std::byte>(buffer->data(), 64 + bytes), buffer);
+    return std::make_shared<FakeSegment>(std::span<const std::byte>(buffer->data(), 64 + bytes),
+                                         held(buffer));
   }
   // A SegmentReader.
-  static Result<KeptPtr> read(std::span<const std::byte> image, std::shared_ptr<const void> owner,
-                              std::function<bool()> intact) {
+  static Result<KeptPtr> read(std::span<const std::byte> image, std::shared_ptr<const ImageBytes> bytes) {
     Head head{};
+    bytes->await(std::min<size_t>(image.size(), 64));
     if (image.size() >= 64) std::memcpy(&head, image.data(), sizeof head);
     if (head.magic != kMagic || reinterpret_cast<uintptr_t>(image.data()) % 64 != 0) {
       return fail(ErrorCode::kInvalidInput, "no fake segment");
     }
-    return std::make_shared<FakeSegment>(image, std::move(owner), std::move(intact));
+    return std::make_shared<FakeSegment>(image, std::move(bytes));
   }
   // Every byte is the one that make() wrote for these tokens.
   static bool right(const KeptSegment& segment, std::span<const int32_t> tokens) {
@@ -61,8 +61,11 @@ class FakeSegment final : public KeptSegment {
   size_t bytes() const override { return image_.size(); }
   std::vector<float> keys(int, int) const override { return {}; }
   std::vector<float> values(int, int) const override { return {}; }
-  std::span<const std::byte> image() const override { return image_; }
-  bool intact() const override { return !intact_ || intact_(); }
+  std::span<const std::byte> image() const override {
+    bytes_->await(image_.size());
+    return image_;
+  }
+  bool intact() const override { return bytes_->intact(); }
   KeptPtr reduced(const KeptForm&, std::span<const float>) const override { return nullptr; }
 
  private:
@@ -82,8 +85,7 @@ class FakeSegment final : public KeptSegment {
 
   Head head_{};
   std::span<const std::byte> image_;
-  std::shared_ptr<const void> owner_;
-  std::function<bool()> intact_;
+  std::shared_ptr<const ImageBytes> bytes_;
 };
 
 // Tokens of made-up passage `number`: 1 to `most` of them.

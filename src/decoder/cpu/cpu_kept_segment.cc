@@ -55,6 +55,7 @@ kernels::KeyBlock CpuKeptSegment::block(int layer, int64_t kv_head) const {
   if (!from.kept.empty()) block.tokens = from.kept.data();
   block.type = layout_.shape().type;
   if (from.count == 0) return block;
+  bytes_->await(layout_.end_of(layer));
   const KeptPlace keys = layout_.keys(layer, kv_head);
   block.keys = image_.data() + keys.numbers;
   const bool scaled = block.type == KeptType::kInt8;
@@ -64,6 +65,11 @@ kernels::KeyBlock CpuKeptSegment::block(int layer, int64_t kv_head) const {
   block.values = image_.data() + values.numbers;
   if (scaled) block.value_scales = reinterpret_cast<const float*>(image_.data() + values.scales);
   return block;
+}
+
+std::span<const std::byte> CpuKeptSegment::image() const {
+  bytes_->await(image_.size());
+  return image_;
 }
 
 Status CpuKeptSegment::check_fits(const PromptSegment& segment, const ModelConfig& config) const {
@@ -92,15 +98,23 @@ CpuKeptBuilder::CpuKeptBuilder(KeptImageLayout layout)
 
 std::shared_ptr<const CpuKeptSegment> CpuKeptBuilder::finish() && {
   const std::span<const std::byte> image{image_->data(), layout_.bytes()};
-  return std::make_shared<CpuKeptSegment>(std::move(layout_), image, std::move(image_));
+  return std::make_shared<CpuKeptSegment>(std::move(layout_), image, held(std::move(image_)));
+}
+
+std::shared_ptr<const ImageBytes> held(std::shared_ptr<const void> owner) {
+  struct Held final : ImageBytes {
+    std::shared_ptr<const void> owner;
+  };
+  auto bytes = std::make_shared<Held>();
+  bytes->owner = std::move(owner);
+  return bytes;
 }
 
 Result<std::shared_ptr<const KeptSegment>> read_kept_segment(std::span<const std::byte> image,
-                                                             std::shared_ptr<const void> owner,
-                                                             std::function<bool()> intact) {
-  auto layout = KeptImageLayout::read(image);
+                                                             std::shared_ptr<const ImageBytes> bytes) {
+  auto layout = KeptImageLayout::read(image, *bytes);
   HW_RETURN_IF_ERROR(layout);
-  return std::make_shared<CpuKeptSegment>(std::move(*layout), image, std::move(owner), std::move(intact));
+  return std::make_shared<CpuKeptSegment>(std::move(*layout), image, std::move(bytes));
 }
 
 }  // namespace headwise

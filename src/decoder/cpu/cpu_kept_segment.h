@@ -6,7 +6,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -23,11 +22,10 @@ namespace headwise {
 
 class CpuKeptSegment final : public KeptSegment {
  public:
-  // `image` is of `layout`, its header written; `owner` keeps it, and `intact`, where given, says whether it
-  // is what was kept.
-  CpuKeptSegment(KeptImageLayout layout, std::span<const std::byte> image, std::shared_ptr<const void> owner,
-                 std::function<bool()> intact = {})
-      : layout_(std::move(layout)), image_(image), owner_(std::move(owner)), intact_(std::move(intact)) {}
+  // `image` is of `layout`, its header written; `bytes` has it.
+  CpuKeptSegment(KeptImageLayout layout, std::span<const std::byte> image,
+                 std::shared_ptr<const ImageBytes> bytes)
+      : layout_(std::move(layout)), image_(image), bytes_(std::move(bytes)) {}
 
   int64_t tokens() const override { return layout_.shape().tokens; }
   int64_t first_position() const override { return layout_.shape().first_position; }
@@ -35,14 +33,14 @@ class CpuKeptSegment final : public KeptSegment {
   size_t bytes() const override { return image_.size(); }
   std::vector<float> keys(int layer, int kv_head) const override;
   std::vector<float> values(int layer, int kv_head) const override;
-  std::span<const std::byte> image() const override { return image_; }
-  bool intact() const override { return !intact_ || intact_(); }
+  std::span<const std::byte> image() const override;
+  bool intact() const override { return bytes_->intact(); }
   std::shared_ptr<const KeptSegment> reduced(const KeptForm& form,
                                              std::span<const float> received) const override;
 
   const KeptLayer& layer(int index) const { return layout_.layers()[static_cast<size_t>(index)]; }
   const KeptImageLayout& layout() const { return layout_; }
-  // `place` is left to the pass.
+  // Waits until the layer is there. `place` is left to the pass.
   kernels::KeyBlock block(int layer, int64_t kv_head) const;
   // kInvalidInput when it was made of another segment or another model's shape.
   Status check_fits(const PromptSegment& segment, const ModelConfig& config) const;
@@ -52,8 +50,7 @@ class CpuKeptSegment final : public KeptSegment {
  private:
   KeptImageLayout layout_;
   std::span<const std::byte> image_;
-  std::shared_ptr<const void> owner_;
-  std::function<bool()> intact_;
+  std::shared_ptr<const ImageBytes> bytes_;
 };
 
 // Fills an image block by block. Bytes that nobody writes are zeros, so equal contents are equal images.

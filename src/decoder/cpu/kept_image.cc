@@ -157,11 +157,12 @@ Result<KeptImageLayout> KeptImageLayout::make(const KeptShape& shape, std::vecto
   return layout;
 }
 
-Result<KeptImageLayout> KeptImageLayout::read(std::span<const std::byte> image) {
+Result<KeptImageLayout> KeptImageLayout::read(std::span<const std::byte> image, const ImageBytes& bytes) {
   if (reinterpret_cast<uintptr_t>(image.data()) % kAlignment != 0) {
     return no_image("they begin at an address that is no multiple of 64");
   }
   if (image.size() < sizeof(Header)) return no_image(std::to_string(image.size()) + " bytes are no header");
+  bytes.await(sizeof(Header));
   const auto header = read_at<Header>(image, 0);
   if (header.magic != kMagic) return no_image("they do not begin as such");
   if (header.version != kVersion) {
@@ -179,6 +180,7 @@ Result<KeptImageLayout> KeptImageLayout::read(std::span<const std::byte> image) 
   if (header.layers > (image.size() - sizeof(Header)) / sizeof(LayerRow)) {
     return no_image("the header names " + std::to_string(header.layers) + " layers, more than fit");
   }
+  bytes.await(sizeof(Header) + header.layers * sizeof(LayerRow));
   std::vector<KeptLayer> layers;
   std::vector<LayerRow> rows;
   for (uint32_t i = 0; i < header.layers; ++i) {
@@ -188,12 +190,13 @@ Result<KeptImageLayout> KeptImageLayout::read(std::span<const std::byte> image) 
     }
     KeptLayer& layer = layers.emplace_back(KeptLayer{row.count, row.values == 1, {}});
     if (row.list == 0) continue;
-    const auto bytes = static_cast<uint64_t>(row.count) * sizeof(int32_t);
-    if (row.list > image.size() || bytes > image.size() - row.list) {
+    const auto length = static_cast<uint64_t>(row.count) * sizeof(int32_t);
+    if (row.list > image.size() || length > image.size() - row.list) {
       return no_image("the tokens of layer " + std::to_string(i) + " are outside of them");
     }
     layer.kept.resize(static_cast<size_t>(row.count));
-    if (bytes > 0) std::memcpy(layer.kept.data(), image.data() + row.list, bytes);
+    bytes.await(row.list + length);
+    if (length > 0) std::memcpy(layer.kept.data(), image.data() + row.list, length);
   }
   auto layout = make(shape, std::move(layers));
   HW_RETURN_IF_ERROR(layout);
@@ -235,6 +238,8 @@ KeptPlace KeptImageLayout::keys(int layer, int64_t kv_head) const {
   const size_t numbers = sizes.first + static_cast<size_t>(kv_head) * sizes.key_step;
   return {numbers, numbers + aligned(sizes.keys)};
 }
+
+size_t KeptImageLayout::end_of(int layer) const { return values(layer, shape_.kv_heads).numbers; }
 
 KeptPlace KeptImageLayout::values(int layer, int64_t kv_head) const {
   const Sizes& sizes = sizes_[static_cast<size_t>(layer)];

@@ -16,6 +16,7 @@
 #include <span>
 #include <vector>
 
+#include "decoder/kept_segment.h"
 #include "headwise/error.h"
 #include "headwise/keep.h"
 
@@ -51,8 +52,8 @@ class KeptImageLayout {
   // kResourceLimit when the sizes go beyond 64 bits; kInvalidInput when a layer's tokens are not of the
   // segment.
   static Result<KeptImageLayout> make(const KeptShape& shape, std::vector<KeptLayer> layers);
-  // Of what stands in an image. kInvalidInput says what is wrong with it.
-  static Result<KeptImageLayout> read(std::span<const std::byte> image);
+  // Of what stands in an image, whose head is awaited. kInvalidInput says what is wrong with it.
+  static Result<KeptImageLayout> read(std::span<const std::byte> image, const ImageBytes& bytes);
   // Header, table and lists: the image up to its first block.
   void write_head(std::span<std::byte> image) const;
 
@@ -61,6 +62,8 @@ class KeptImageLayout {
   size_t bytes() const { return bytes_; }
   KeptPlace keys(int layer, int64_t kv_head) const;
   KeptPlace values(int layer, int64_t kv_head) const;
+  // Where the blocks of a layer end: from the image's begin on.
+  size_t end_of(int layer) const;
   // Bytes of one block, and how many scales it has.
   size_t key_bytes(int layer) const { return sizes_[static_cast<size_t>(layer)].keys; }
   size_t value_bytes(int layer) const { return sizes_[static_cast<size_t>(layer)].values; }

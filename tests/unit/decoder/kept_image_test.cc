@@ -22,7 +22,7 @@ std::shared_ptr<Bytes> copy_of(std::span<const std::byte> image) {
 }
 
 Result<std::shared_ptr<const KeptSegment>> read(const std::shared_ptr<Bytes>& bytes, size_t size) {
-  return read_kept_segment({bytes->data(), size}, bytes);
+  return read_kept_segment({bytes->data(), size}, held(bytes));
 }
 
 // Everything that can be asked of it.
@@ -114,7 +114,7 @@ TEST(KeptImage, SaysWhatIsWrong) {
               ::testing::HasSubstr("layer 0 has numbers that are out of range"));
   EXPECT_THAT(message(kept->bytes(), set(128, 9)), ::testing::HasSubstr("layer 0 has tokens that are not"));
   const std::shared_ptr<Bytes> bytes = copy_of(kept->image());
-  EXPECT_FALSE(read_kept_segment({bytes->data() + 1, kept->bytes()}, bytes));
+  EXPECT_FALSE(read_kept_segment({bytes->data() + 1, kept->bytes()}, held(bytes)));
 }
 
 // Whatever the bytes are: refused, or an image all of which can be read.
