@@ -63,7 +63,7 @@ def ask(process: subprocess.Popen, query: str, documents: list[str]) -> tuple[fl
 def race(arguments, name: str, flags: list[str], documents: list[str], others: list[str], folder: Path) -> dict:
     command = [str(arguments.headwise), "rerank", "--format", "jsonl", "--max-tokens", "110", "--long", "cut", "--weights", "fp32", "--keep", str(folder), *flags]
     strangers = [" ".join(reversed(documents[0].split()))]
-    times: dict[str, list[float]] = {key: [] for key in ("disk", "first", "cold", "again", "warm")}
+    times: dict[str, list[float]] = {key: [] for key in ("disk", "first", "cold", "again", "mapped", "warm")}
     for round_ in range(arguments.rounds + 1):
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
             if round_ == 0:  # encoded here
@@ -74,7 +74,8 @@ def race(arguments, name: str, flags: list[str], documents: list[str], others: l
                 times["disk"].append(read_through(folder) / 2)
                 ask(process, "what is this about", strangers)  # weights are packed, nothing of the others is read
                 for key, texts, query in (("first", others, "what eats a dog"), ("cold", documents, "how long does a flea live"),
-                                          ("again", documents, "what eats a flea"), ("warm", documents, "where do fleas live")):
+                                          ("again", documents, "what eats a flea"), ("mapped", documents, "who has fleas"),
+                                          ("warm", documents, "where do fleas live")):
                     if key in ("first", "cold"):
                         drop(folder)
                     seconds, counts = ask(process, query, texts)
