@@ -2,6 +2,7 @@
 # SPDX-FileCopyrightText: headwise contributors
 """`passages build | info | verify | compact | drop`, and rankings that read what they keep: the same scores, bit for bit."""
 import json
+import os
 import random
 import resource
 import signal
@@ -301,9 +302,19 @@ def test_what_another_engine_kept_is_refused_by_name(headwise, corpus, tmp_path,
     assert {path.name: path.read_bytes() for path in segments(tmp_path / "kept")} == before
 
 
-def test_search_reads_what_is_kept_and_says_the_same(headwise, corpus):
+def drop_from_page_cache(folder: Path) -> None:
+    for path in segments(folder):
+        with open(path, "rb") as file:
+            os.fdatasync(file)
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+@pytest.mark.parametrize("cold", [False, True], ids=["in the page cache", "on disk alone"])
+def test_search_reads_what_is_kept_and_says_the_same(headwise, corpus, tmp_path, cold):
     build(headwise)
     for question in where.QUESTIONS:
+        if cold:
+            drop_from_page_cache(tmp_path / "kept")
         asked = ["search", "--corpus", "set", "--query", question, "--json", "--top-k", "0"]
         plain, kept = json.loads(headwise.ok(*asked)), json.loads(headwise.ok(*asked, "--keep", "kept"))
         assert kept["results"] == plain["results"] != []
