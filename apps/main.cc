@@ -127,12 +127,18 @@ struct Program {
   const char* verb;
   const char* purpose;
   const char* file;
-  const char* advice;  // where it is missing
+  const char* advice;    // where it is missing
+  const char* tunables;  // of glibc (GLIBC_TUNABLES), where the user has set none
 };
 
 constexpr std::array kPrograms{
-    Program{"align", "Train attention heads on preferences: a LoRA adapter and its head set",
-            "headwise-align", "install libtorch-dev and build headwise again"},
+    Program{
+        "align", "Train attention heads on preferences: a LoRA adapter and its head set", "headwise-align",
+        "install libtorch-dev and build headwise again",
+        // Tensors of more than 32 MB come and go with every batch. To map each anew, and clear its pages,
+        // was a third of an update's time; so they are of one heap in huge pages, which is not given back.
+        "glibc.malloc.mmap_max=0:glibc.malloc.arena_max=1:glibc.malloc.trim_threshold=17179869184:"
+        "glibc.malloc.top_pad=268435456:glibc.malloc.hugetlb=1"},
 };
 
 // Becomes the program, whose name stands at `place` in argv: only an error returns.
@@ -145,6 +151,7 @@ int start_program(const Program& program, char** argv, int place) {
     if (i != place) words.push_back(argv[i]);
   }
   words.push_back(nullptr);
+  ::setenv("GLIBC_TUNABLES", program.tunables, 0);
   ::execv(path.c_str(), words.data());
   return report_error(
       program.verb,

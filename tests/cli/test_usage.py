@@ -239,15 +239,17 @@ def test_messages_name_values_that_flags_take(headwise):
     assert found > 3
 
 
-def test_a_verb_that_is_another_program_gets_its_flags(headwise, tmp_path):
+def test_a_verb_that_is_another_program_gets_its_flags_and_a_heap_that_keeps_its_memory(headwise, tmp_path):
     alone = shutil.copy(headwise.binary, tmp_path / "headwise")
 
-    def align():
-        return subprocess.run([alone, "align", "--updates", "3"], env=headwise.environment({}), capture_output=True, text=True)
+    def align(**variables):
+        return subprocess.run([alone, "align", "--updates", "3"], env=headwise.environment(variables), capture_output=True, text=True)
 
     missing = align()
     assert missing.returncode != 0 and missing.stderr.startswith("headwise align: cannot start") and "install libtorch-dev" in missing.stderr
     program = tmp_path / "headwise-align"
-    program.write_text('#!/bin/sh\necho "$@"\n')
+    program.write_text('#!/bin/sh\necho "$@"\nprintenv GLIBC_TUNABLES\n')
     program.chmod(0o755)
-    assert align().stdout == "--updates 3\n"
+    flags, tunables = align().stdout.splitlines()
+    assert flags == "--updates 3" and "glibc.malloc.mmap_max=0" in tunables and "trim_threshold" in tunables
+    assert align(GLIBC_TUNABLES="glibc.malloc.perturb=1").stdout.splitlines()[1] == "glibc.malloc.perturb=1"

@@ -350,9 +350,3 @@ def test_with_a_trunk_cache_the_same_bytes(headwise, data, tmp_path):
         kept = len(list((tmp_path / "trunk").glob("*.safetensors")))
         assert kept > 0 and (name == "filling" or kept == before)
         before = kept
-
-
-def test_memory_of_a_batch_is_kept_for_the_next(build, headwise):
-    """Half of an update's time went into clearing pages where it was not."""
-    said = subprocess.run([build / "headwise-align", "--help"], env={"MALLOC_CONF": "confirm_conf:true"}, capture_output=True, text=True).stderr
-    assert "Set conf value: dirty_decay_ms:-1" in said, "jemalloc is not linked: install libjemalloc-dev (scripts/setup does) and build again"
