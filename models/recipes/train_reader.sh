@@ -4,12 +4,12 @@
 
 # Trains an adapter for passages that are kept: questions of a training pool and of two collections' training queries, in stages that go on from
 # each other. Stage 1 begins with what models/recipes/train_default.sh ends with (models/smollm2-135m-instruct/adapter), stage 2 with what stage 1
-# made, stage 3 with what stage 2 made; models/smollm2-135m-instruct/reader.1.toml to reader.3.toml have their settings. A batch is 16 passages
-# and 32 or 40 questions with mpnet's scores of each pair: its passages are most of what it costs. Stage 3 asks only questions that have a
-# passage near: of the 40 half had none, and of them the teacher's order says little. What is kept in the tree is stage 2's: stage 3 was level
-# with it on held-out questions. Questions of several steps come in lists of one question, with what is known and
-# what the frozen model says. Goes on where it stopped, at the same command. Some 700 updates an hour on 2 cores with bf16, 1,000 in stage 3; the teacher's part is
-# 20 minutes.
+# made, stage 3 with what stage 2 made; stage `whole` begins like stage 1, trains all layers and has no join. Their settings are
+# models/smollm2-135m-instruct/reader.STAGE.toml. A batch is 16 passages and 32 or 40 questions with mpnet's scores of each pair: its passages are
+# most of what it costs. Stages 3 and whole ask only questions that have a passage near: of the 40 half had none, and of them the teacher's order
+# says little. What is kept in the tree is stage 2's (stage 3 was level with it on held-out questions) and the whole one's. Questions of several
+# steps come in lists of one question, with what is known and what the frozen model says. Goes on where it stopped, at the same command. Some 700
+# updates an hour on 2 cores with bf16, 1,000 in stage 3, 650 of all layers; the teacher's part is 20 minutes.
 #   models/recipes/train_reader.sh POOL DATA OUT START STAGE [FLAG of headwise align...]
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -80,7 +80,9 @@ for set in hotpotqa=2 twowiki=2 musique_more=4 climate_fever=2 nq=1 msmarco_qna=
 done
 
 # Two processes with a batch each, since one cannot fill two cores.
-align=("$headwise" align --config "$settings" --from "$start" --precision "$precision" --trunk-cache trunk --output "adapter.$stage"
+trunk=(--trunk-cache trunk)
+[[ $stage == whole ]] && trunk=()  # nothing below what is trained
+align=("$headwise" align --config "$settings" --from "$start" --precision "$precision" "${trunk[@]}" --output "adapter.$stage"
   --threads $((($(nproc) + 1) / 2)) --workers 2 "$@")
 "${align[@]}" --worker 1 &
 "${align[@]}" --worker 0
