@@ -80,9 +80,7 @@ for set in hotpotqa=2 twowiki=2 musique_more=4 climate_fever=2 nq=1 msmarco_qna=
 done
 
 # Two processes with a batch each, since one cannot fill two cores.
-trunk=(--trunk-cache trunk)
-[[ $stage == whole ]] && trunk=()  # nothing below what is trained
-align=("$headwise" align --config "$settings" --from "$start" --precision "$precision" "${trunk[@]}" --output "adapter.$stage"
+align=("$headwise" align --config "$settings" --from "$start" --precision "$precision" --output "adapter.$stage"
   --threads $((($(nproc) + 1) / 2)) --workers 2 "$@")
 "${align[@]}" --worker 1 &
 "${align[@]}" --worker 0

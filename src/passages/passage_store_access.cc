@@ -59,18 +59,13 @@ std::vector<KeptPtr> PassageStore::get(std::span<const KeptSlot> slots) {
     note_error(places.error().to_string());
     return found;
   }
-  std::vector<RecordReader::Wanted> wanted;
-  std::vector<size_t> asked;  // by place in `wanted`: which slot
+  std::vector<RecordReader::Wanted> wanted(slots.size());
   for (size_t i = 0; i < slots.size(); ++i) {
     const auto& place = (*places)[i];
     auto file = place ? segment(*place) : nullptr;
-    if (file == nullptr || file->bytes(*place).empty()) continue;
-    wanted.push_back({std::move(file), *place});
-    asked.push_back(i);
+    if (file != nullptr && !file->bytes(*place).empty()) wanted[i] = {std::move(file), *place};
   }
-  std::vector<std::shared_ptr<ArrivingRecord>> arriving(slots.size());
-  const auto begun = records_.begin(wanted);
-  for (size_t k = 0; k < asked.size(); ++k) arriving[asked[k]] = begun[k];
+  const auto arriving = records_.begin(wanted);
   std::vector<Rotten> rotten;
   for (size_t i = 0; i < slots.size(); ++i) {
     if ((*places)[i]) found[i] = read(slots[i], *(*places)[i], arriving[i], rotten);

@@ -19,9 +19,7 @@ constexpr size_t kLargePage = size_t{2} << 20;
 ReadingMemory::Last::~Last() { std::free(block.data); }
 
 void ReadingMemory::Last::give_back(Block given) {
-#ifdef MADV_FREE
   ::madvise(given.data, given.bytes, MADV_FREE);
-#endif
   {
     const std::lock_guard lock(mutex);
     if (given.bytes > block.bytes) std::swap(given, block);

@@ -33,6 +33,7 @@ std::vector<std::shared_ptr<ArrivingRecord>> RecordReader::begin(std::span<const
   uint64_t bytes = 0;
   for (size_t i = 0; i < wanted.size(); ++i) {
     const auto& [file, place] = wanted[i];
+    if (file == nullptr) continue;
     const uint64_t length = place.pages * kPlacePage;
     if (!file->resident(place) && bytes + length <= kMostBytes) {
       bytes += length;

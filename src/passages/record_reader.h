@@ -29,7 +29,7 @@ namespace headwise {
 class RecordReader {
  public:
   struct Wanted {
-    std::shared_ptr<SegmentFile> file;
+    std::shared_ptr<SegmentFile> file;  // null: nothing
     Place place;
   };
 

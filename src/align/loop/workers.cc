@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <span>
 #include <thread>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 #include <utility>
@@ -40,18 +41,26 @@ auto guarded(const std::string& doing, const Do& what) -> Result<decltype(what()
   }
 }
 
+template <typename Do>
+Status attempt(const std::string& doing, const Do& what) {
+  const auto done = guarded(doing, [&] {
+    what();
+    return true;
+  });
+  return done ? Status{} : fail(Error(done.error()));
+}
+
 // The parts first: who finds the key, which says how many bytes they are, finds them, too.
 Status post(c10d::TCPStore& store, const std::string& key, const std::string& bytes) {
-  const auto posted = guarded("sending to the other workers", [&] {
+  return attempt("sending to the other workers", [&] {
+    const std::span<const char> all(bytes);
     for (size_t part = 0; part < parts_of(bytes.size()); ++part) {
-      const std::string piece = bytes.substr(part * kPart, kPart);
+      const auto piece = all.subspan(part * kPart, std::min(kPart, bytes.size() - part * kPart));
       store.set(part_of(key, part), std::vector<uint8_t>(piece.begin(), piece.end()));
     }
     const std::string count = std::to_string(bytes.size());
     store.set(key, std::vector<uint8_t>(count.begin(), count.end()));
-    return true;
   });
-  return posted ? Status{} : fail(Error(posted.error()));
 }
 
 Result<std::string> fetch(c10d::TCPStore& store, const std::string& key) {
@@ -67,12 +76,11 @@ Result<std::string> fetch(c10d::TCPStore& store, const std::string& key) {
   });
 }
 
-Status clear(c10d::TCPStore& store, const std::string& key, size_t bytes) {
-  const auto cleared = guarded("clearing what was sent", [&] {
-    for (size_t part = 0; part < parts_of(bytes); ++part) store.deleteKey(part_of(key, part));
-    return store.deleteKey(key);
+Status clear(c10d::TCPStore& store, const std::string& key) {
+  return attempt("clearing what was sent", [&] {
+    for (size_t part = 0; store.deleteKey(part_of(key, part)); ++part) continue;
+    store.deleteKey(key);
   });
-  return cleared ? Status{} : fail(Error(cleared.error()));
 }
 
 }  // namespace
@@ -113,7 +121,6 @@ Status TrainingWorkers::add_up(std::vector<float>& values) {
   std::string own(values.size() * sizeof(float), '\0');
   std::memcpy(own.data(), values.data(), own.size());
   HW_RETURN_IF_ERROR(post(*store_, key_of(exchange, options_.rank), own));
-  const size_t cleared = std::exchange(sent_, own.size());
   std::vector<float> part(values.size());
   for (int rank = 0; rank < options_.count; ++rank) {
     const auto bytes = wait_for(key_of(exchange, rank));
@@ -128,7 +135,7 @@ Status TrainingWorkers::add_up(std::vector<float>& values) {
     for (size_t i = 0; i < values.size(); ++i) values[i] = rank == 0 ? part[i] : values[i] + part[i];
   }
   // Who has sent this exchange has read the one before.
-  return exchange > 0 ? clear(*store_, key_of(exchange - 1, options_.rank), cleared) : Status{};
+  return exchange > 0 ? clear(*store_, key_of(exchange - 1, options_.rank)) : Status{};
 }
 
 Status TrainingWorkers::share(std::string& bytes) {
@@ -136,7 +143,6 @@ Status TrainingWorkers::share(std::string& bytes) {
   const int64_t exchange = exchanges_++;
   if (leads()) {
     HW_RETURN_IF_ERROR(post(*store_, key_of(exchange, 0), bytes));
-    sent_ = bytes.size();
   } else {
     auto found = wait_for(key_of(exchange, 0));
     HW_RETURN_IF_ERROR(found);

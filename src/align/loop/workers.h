@@ -53,7 +53,6 @@ class TrainingWorkers {
   WorkersOptions options_;
   std::shared_ptr<c10d::TCPStore> store_;
   int64_t exchanges_ = 0;
-  size_t sent_ = 0;  // bytes of the last one, by this worker
 };
 
 }  // namespace headwise
