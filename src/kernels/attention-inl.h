@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: headwise contributors
 
-// Attention and read-out over `Vec`: a register-blocked product of a few query rows with a 64-key tile,
+// Attention and read-out over `Vec`: a register-blocked product of a few query rows with a strip of keys,
 // softmax on it, and (attend) a second product with the values. Include a vec_*.h and elementwise-inl.h
 // first.
 //
-// Bound: attend does 4*D flops per (row, key) pair; a tile is read once for all rows of a call and then
-// stands in the first-level cache, so it is bound by FMA throughput, plus one exp per pair (about 1/10 of the
+// Bound: attend does 4*D flops per (row, key) pair; a strip is read once for all rows of a call and then
+// stands in the first two caches, so it is bound by FMA throughput, plus one exp per pair (about 1/10 of the
 // time at D = 64).
 #pragma once
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <span>
 
 #include "kernels/block_product-inl.h"
 #include "kernels/fetch-inl.h"
@@ -20,25 +22,12 @@
 namespace headwise::kernels {
 namespace {
 
-// A tile of keys or values as fp32: where it stands, or decoded into `room` [tile_scratch(D)].
-inline const float* key_tile(const KeyBlock& block, int64_t first, int64_t head_width, float* room) {
-  if (block.type == KeptType::kFloat32) return static_cast<const float*>(block.keys) + first * head_width;
-  decode_keys(block, first, head_width, room);
-  return room;
-}
-inline const float* value_tile(const KeyBlock& block, int64_t first, int64_t head_width, float* room) {
-  if (block.type == KeptType::kFloat32) {
-    return static_cast<const float*>(block.values) + first * padded_width(head_width);
-  }
-  decode_values(block, first, head_width, room);
-  return room;
-}
-
-// A tile of keys as a call sees it.
-struct SeenTile {
+// A run of keys that is taken at once, as a call sees it: a tile of a block, or, where all rows see the whole
+// block, its last two if the last one is not whole: each strip costs a row a maximum, a sum and a pass over
+// its outputs.
+struct Strip {
   const KeyBlock& block;
   int64_t first;    // its first key in the block
-  int64_t stride;   // its width
   int64_t columns;  // whole grains of it that some row sees
   // Of the rows' own block, where row r sees the keys up to place (first_row + r) / heads; 0 of others.
   int64_t heads;
@@ -49,12 +38,41 @@ struct SeenTile {
     if (heads == 0) return std::min(columns, block.count - first);
     return std::clamp<int64_t>((first_row + row) / heads + 1 - first, 0, columns);
   }
-  // Keys of the tile that lie too far back for a row.
+  // Keys of the strip that lie too far back for a row.
   int64_t keys_behind_row(int64_t row) const {
     if (lowest == nullptr) return 0;
     return std::clamp<int64_t>(keys_before(block, lowest[row]) - first, 0, columns);
   }
 };
+
+// Keys of the strip that begins with key `first`, in whole grains. What it is does not depend on where the
+// strips before it begin.
+inline int64_t strip_width(int64_t count, int64_t first) {
+  const int64_t left = stored_keys(count - first);
+  return left <= kStripKeys ? left : kKeyTile;
+}
+
+// The tiles of keys, and the rows of values, of a strip as fp32: where they stand, or decoded into `room`
+// [strip_scratch(D)].
+inline const float* strip_keys(const Strip& strip, int64_t head_width, float* room) {
+  const KeyBlock& block = strip.block;
+  if (block.type == KeptType::kFloat32) {
+    return static_cast<const float*>(block.keys) + strip.first * head_width;
+  }
+  for (int64_t key = 0; key < strip.columns; key += kKeyTile) {
+    decode_keys(block, strip.first + key, head_width, room + key * head_width);
+  }
+  return room;
+}
+inline const float* strip_values(const Strip& strip, int64_t head_width, float* room) {
+  const KeyBlock& block = strip.block;
+  const int64_t width = padded_width(head_width);
+  if (block.type == KeptType::kFloat32) return static_cast<const float*>(block.values) + strip.first * width;
+  for (int64_t key = 0; key < strip.columns; key += kKeyTile) {
+    decode_values(block, strip.first + key, head_width, room + key * width);
+  }
+  return room;
+}
 
 // Which keys rows see by their positions: from `lowest` of each on (null: all), which is never below `least`.
 struct Reach {
@@ -72,39 +90,50 @@ inline Reach reach_of(const int64_t* lowest, int64_t rows) {
   return {lowest, *std::min_element(lowest, lowest + rows)};
 }
 
-// Calls visit(tile) for the tiles of whole blocks, in order.
+// Calls visit(strip) for the strips of whole blocks, in order.
 template <typename Visit>
-inline void for_each_tile(std::span<const KeyBlock> blocks, const Reach& reach, const Visit& visit) {
+inline void for_each_strip(std::span<const KeyBlock> blocks, const Reach& reach, const Visit& visit) {
   for (const KeyBlock& block : blocks) {
-    for (int64_t key = reach.first_tile(block); key < block.count; key += kKeyTile) {
-      const int64_t width = tile_width(block.count, key);
-      visit(SeenTile{block, key, width, width, 0, 0, reach.lowest});
+    for (int64_t key = reach.first_tile(block); key < block.count;) {
+      const int64_t width = strip_width(block.count, key);
+      visit(Strip{block, key, width, 0, 0, reach.lowest});
+      key += width;
     }
   }
 }
 
-// The same for what `rows` rows see of their own block.
+// The same for what `rows` rows see of their own block, by tiles: what a row does must not depend on what
+// follows it there.
 template <typename Visit>
-inline void for_each_own_tile(const KeyBlock& own, int64_t heads, int64_t first_row, int64_t rows,
-                              const Reach& reach, const Visit& visit) {
+inline void for_each_own_strip(const KeyBlock& own, int64_t heads, int64_t first_row, int64_t rows,
+                               const Reach& reach, const Visit& visit) {
   const int64_t end = (first_row + rows - 1) / heads + 1;
   for (int64_t key = reach.first_tile(own); key < end; key += kKeyTile) {
-    visit(
-        SeenTile{own, key, tile_width(own.count, key), tile_width(end, key), heads, first_row, reach.lowest});
+    visit(Strip{own, key, tile_width(end, key), heads, first_row, reach.lowest});
   }
 }
 
 template <typename Visit>
-inline void for_each_tile(const Visibility& visible, int64_t rows, const Reach& reach, const Visit& visit) {
-  for_each_tile(visible.context, reach, visit);
-  for_each_own_tile(visible.own, 1, visible.first_row, rows, reach, visit);
+inline void for_each_strip(const Visibility& visible, int64_t rows, const Reach& reach, const Visit& visit) {
+  for_each_strip(visible.context, reach, visit);
+  for_each_own_strip(visible.own, 1, visible.first_row, rows, reach, visit);
 }
 
-// The logits of a row of a tile as the softmax takes them: capped, and hidden where the row sees no key.
-inline void settle_logits(float* logits, const SeenTile& tile, int64_t row, float soft_cap) {
-  if (soft_cap > 0.0f) cap_softly(logits, tile.columns, soft_cap);
-  std::fill(logits, logits + tile.keys_behind_row(row), -INFINITY);
-  for (int64_t i = tile.keys_of_row(row); i < tile.columns; ++i) logits[i] = -INFINITY;
+// Logits of rows [rows, query_stride] with the strip's tiles at `keys`.
+inline void strip_product(const float* queries, int64_t query_stride, int64_t rows, const Strip& strip,
+                          const float* keys, int64_t head_width, float* logits, int64_t stride) {
+  for (int64_t key = 0; key < strip.columns; key += kKeyTile) {
+    small_product<false>(queries, query_stride, rows, keys + key * head_width,
+                         tile_width(strip.block.count, strip.first + key), head_width, logits + key, stride,
+                         std::min(kKeyTile, strip.columns - key));
+  }
+}
+
+// The logits of a row of a strip as the softmax takes them: capped, and hidden where the row sees no key.
+inline void settle_logits(float* logits, const Strip& strip, int64_t row, float soft_cap) {
+  if (soft_cap > 0.0f) cap_softly(logits, strip.columns, soft_cap);
+  std::fill(logits, logits + strip.keys_behind_row(row), -INFINITY);
+  for (int64_t i = strip.keys_of_row(row); i < strip.columns; ++i) logits[i] = -INFINITY;
 }
 
 // What is taken from logits before exp; a row that has seen nothing yet has only hidden ones, and exp makes
@@ -118,7 +147,7 @@ inline float row_maximum(const float* x, int64_t count) {
 }
 
 // x = exp(x - shift); returns the sum by lanes. count is a multiple of kKeyGrain. The sum is the one of a
-// whole tile whose other keys are hidden: they would add exact zeros.
+// whole strip whose other keys are hidden: they would add exact zeros.
 inline Vec exponentiate(float* x, int64_t count, float shift) {
   constexpr int64_t kSide = 4;  // vectors
   const Vec s = Vec::set(shift);
@@ -145,21 +174,21 @@ inline Vec exponentiate(float* x, int64_t count, float shift) {
   return even + odd;
 }
 
-// Query rows on their way through the tiles.
+// Query rows on their way through the strips.
 struct OnlineRows {
   const float* queries;  // [rows, D]
   int64_t head_width;
-  float* logits;   // [rows, 64], of the tile in hand
+  float* logits;   // [rows, kStripKeys], of the strip in hand
   float* sums;     // [rows, padded D], unnormalised outputs
   float* largest;  // [rows]
   float* total;    // [rows]
-  float* room;     // a tile of narrow keys or values as fp32
+  float* room;     // a strip of narrow keys or values as fp32
   float soft_cap;
 
   OnlineRows from(int64_t row) const {
     return {queries + row * head_width,
             head_width,
-            logits + row * kKeyTile,
+            logits + row * kStripKeys,
             sums + row * padded_width(head_width),
             largest + row,
             total + row,
@@ -170,15 +199,15 @@ struct OnlineRows {
 
 // Takes the logits of up to kBlockRows rows into their softmax, and makes them its terms. Step by step for
 // all of them: the steps of one row wait for each other.
-inline void take_logits(const OnlineRows& rows, int64_t first, int64_t count, const SeenTile& tile) {
+inline void take_logits(const OnlineRows& rows, int64_t first, int64_t count, const Strip& strip) {
   float top[kBlockRows];
   for (int64_t r = 0; r < count; ++r) {
-    float* x = rows.logits + (first + r) * kKeyTile;
-    settle_logits(x, tile, first + r, rows.soft_cap);
-    top[r] = std::max(rows.largest[first + r], row_maximum(x, tile.columns));
+    float* x = rows.logits + (first + r) * kStripKeys;
+    settle_logits(x, strip, first + r, rows.soft_cap);
+    top[r] = std::max(rows.largest[first + r], row_maximum(x, strip.columns));
   }
   for (int64_t r = 0; r < count; ++r) {
-    // A row that sees nothing of this tile keeps its maximum: the correction is exactly 1 and every term 0.
+    // A row that sees nothing of this strip keeps its maximum: the correction is exactly 1 and every term 0.
     float& largest = rows.largest[first + r];
     if (top[r] == largest) continue;
     const float correction = std::exp(largest - top[r]);
@@ -191,38 +220,69 @@ inline void take_logits(const OnlineRows& rows, int64_t first, int64_t count, co
   }
   Vec terms[kBlockRows];
   for (int64_t r = 0; r < count; ++r) {
-    terms[r] = exponentiate(rows.logits + (first + r) * kKeyTile, tile.columns, shift_of(top[r]));
+    terms[r] = exponentiate(rows.logits + (first + r) * kStripKeys, strip.columns, shift_of(top[r]));
   }
   for (int64_t r = 0; r < count; ++r) rows.total[first + r] += terms[r].sum();
 }
 
-// The keys of the tile behind this one of `blocks`, where there is one.
-inline void fetch_next_keys(std::span<const KeyBlock> blocks, const SeenTile& tile, int64_t head_width) {
-  const KeyBlock* block = &tile.block;
-  int64_t first = tile.first + kKeyTile;
-  if (first >= block->count) {
-    if (++block == blocks.data() + blocks.size()) return;
-    first = 0;
+// What follows a strip in `blocks`, asked for while the strip is worked on, a share beside each of the row
+// blocks: memory takes only so many questions at once. None is behind the last one.
+class NextStrip {
+ public:
+  NextStrip() = default;
+  NextStrip(std::span<const KeyBlock> blocks, const Strip& strip, int64_t head_width, int64_t row_blocks) {
+    const KeyBlock* block = &strip.block;
+    int64_t first = strip.first + strip.columns;
+    if (first >= block->count) {
+      if (++block == blocks.data() + blocks.size()) return;
+      first = 0;
+    }
+    const int64_t size = kept_bytes(block->type);
+    const int64_t width = padded_width(head_width);
+    const int64_t keys = strip_width(block->count, first);
+    keys_ = {static_cast<const std::byte*>(block->keys) + first * head_width * size,
+             keys * head_width * size};
+    values_ = {static_cast<const std::byte*>(block->values) + first * width * size, keys * width * size};
+    share_ = round_up(divide_up(keys * width * size, row_blocks), kLineBytes);
   }
-  const int64_t size = kept_bytes(block->type);
-  fetch(static_cast<const char*>(block->keys) + first * head_width * size,
-        tile_width(block->count, first) * head_width * size);
-}
 
-// One tile for `count` rows. The tile of keys stays in the first-level cache while the rows pass, then the
-// one of values does.
-void attend_tile(const OnlineRows& rows, int64_t count, const SeenTile& tile) {
+  void fetch_share() {
+    keys_.fetch_up_to(share_);
+    values_.fetch_up_to(share_);
+  }
+
+ private:
+  struct Range {
+    const std::byte* at = nullptr;
+    int64_t left = 0;
+
+    void fetch_up_to(int64_t bytes) {
+      const int64_t taken = std::min(bytes, left);
+      fetch(at, taken);
+      at += taken;
+      left -= taken;
+    }
+  };
+
+  Range keys_;
+  Range values_;
+  int64_t share_ = 0;
+};
+
+// One strip for `count` rows. Its keys stay in the first-level cache while the rows pass, then its values do.
+void attend_strip(const OnlineRows& rows, int64_t count, const Strip& strip, NextStrip next) {
   const int64_t D = rows.head_width;
   const int64_t width = padded_width(D);
-  const float* keys = key_tile(tile.block, tile.first, D, rows.room);
+  const float* keys = strip_keys(strip, D, rows.room);
   for (int64_t first = 0; first < count; first += kBlockRows) {
     const int64_t end = std::min(first + kBlockRows, count);
-    small_product<false>(rows.queries + first * D, D, end - first, keys, tile.stride, D,
-                         rows.logits + first * kKeyTile, kKeyTile, tile.columns);
-    take_logits(rows, first, end - first, tile);
+    next.fetch_share();
+    strip_product(rows.queries + first * D, D, end - first, strip, keys, D, rows.logits + first * kStripKeys,
+                  kStripKeys);
+    take_logits(rows, first, end - first, strip);
   }
-  const float* values = value_tile(tile.block, tile.first, D, rows.room);
-  small_product<true>(rows.logits, kKeyTile, count, values, width, tile.columns, rows.sums, width, width);
+  const float* values = strip_values(strip, D, rows.room);
+  small_product<true>(rows.logits, kStripKeys, count, values, width, strip.columns, rows.sums, width, width);
 }
 
 // The lowest position that each query row of a call sees; `lowest` has room for kAttendRows.
@@ -245,7 +305,7 @@ void attend(const AttendArgs& args) {
   const Reach reach = reach_of(args, lowest);
   OnlineRows rows{args.queries, args.head_width, args.scratch, nullptr,
                   nullptr,      nullptr,         nullptr,      args.rules.soft_cap};
-  rows.sums = rows.logits + kAttendRows * kKeyTile;
+  rows.sums = rows.logits + kAttendRows * kStripKeys;
   rows.largest = rows.sums + kAttendRows * width;
   rows.total = rows.largest + kAttendRows;
   rows.room = rows.total + kAttendRows;
@@ -253,19 +313,15 @@ void attend(const AttendArgs& args) {
   std::fill(rows.largest, rows.largest + count, -INFINITY);
   std::fill(rows.total, rows.total + count, 0.0f);
 
-  for_each_tile(args.shared, reach, [&](const SeenTile& tile) {
-    const int64_t size = kept_bytes(tile.block.type);
-    fetch(static_cast<const char*>(tile.block.values) + tile.first * width * size,
-          tile.stride * width * size);
-    fetch_next_keys(args.shared, tile, args.head_width);
-    attend_tile(rows, count, tile);
+  for_each_strip(args.shared, reach, [&](const Strip& strip) {
+    attend_strip(rows, count, strip, {args.shared, strip, args.head_width, divide_up(count, kBlockRows)});
   });
   int64_t first = 0;
   for (const QueryRows& part : args.parts) {
     const OnlineRows own = rows.from(first);
-    const auto visit = [&](const SeenTile& tile) { attend_tile(own, part.rows, tile); };
-    for_each_tile(part.context, reach.from(first), visit);
-    for_each_own_tile(part.own, args.heads, part.first, part.rows, reach.from(first), visit);
+    const auto visit = [&](const Strip& strip) { attend_strip(own, part.rows, strip, {}); };
+    for_each_strip(part.context, reach.from(first), visit);
+    for_each_own_strip(part.own, args.heads, part.first, part.rows, reach.from(first), visit);
     first += part.rows;
   }
 
@@ -278,12 +334,20 @@ void attend(const AttendArgs& args) {
   }
 }
 
+// How many of the rows are read at once, `most` at most: all parts alike, in whole blocks where that many are
+// allowed.
+inline int64_t even_blocks(int64_t rows, int64_t most) {
+  const int64_t even = divide_up(rows, divide_up(rows, most));
+  return std::min(round_up(even, kBlockRows), most);
+}
+
 void read(const ReadArgs& args) {
-  for (int64_t first = 0; first < args.rows; first += kReadRows) {
-    const int64_t rows = std::min(kReadRows, args.rows - first);
+  const int64_t most = even_blocks(args.rows, read_rows_at_once(keys_seen(args.visible, args.rows)));
+  for (int64_t first = 0; first < args.rows; first += most) {
+    const int64_t rows = std::min(most, args.rows - first);
     Visibility visible = args.visible;
     visible.first_row += first;
-    int64_t lowest[kReadRows] = {};
+    int64_t lowest[kMostReadRows] = {};
     Reach reach;
     if (args.rules.window > 0) {
       for (int64_t row = 0; row < rows; ++row) {
@@ -291,42 +355,41 @@ void read(const ReadArgs& args) {
       }
       reach = reach_of(lowest, rows);
     }
-    const int64_t stride = keys_seen(visible, rows);  // logits [rows, stride], tiles in the order of visits
-    float largest[kReadRows];
+    const int64_t stride = keys_seen(visible, rows);  // logits [rows, stride], strips in the order of visits
+    float largest[kMostReadRows];
     std::fill(largest, largest + rows, -INFINITY);
-    float* all_logits = args.scratch + tile_scratch(args.head_width);
+    float* all_logits = args.scratch + strip_scratch(args.head_width);
     float* logits = all_logits;
-    for_each_tile(visible, rows, reach, [&](const SeenTile& tile) {
-      small_product<false>(args.queries + first * args.query_stride, args.query_stride, rows,
-                           key_tile(tile.block, tile.first, args.head_width, args.scratch), tile.stride,
-                           args.head_width, logits, stride, tile.columns);
+    for_each_strip(visible, rows, reach, [&](const Strip& strip) {
+      strip_product(args.queries + first * args.query_stride, args.query_stride, rows, strip,
+                    strip_keys(strip, args.head_width, args.scratch), args.head_width, logits, stride);
       for (int64_t row = 0; row < rows; ++row) {
-        settle_logits(logits + row * stride, tile, row, args.rules.soft_cap);
-        largest[row] = std::max(largest[row], row_maximum(logits + row * stride, tile.columns));
+        settle_logits(logits + row * stride, strip, row, args.rules.soft_cap);
+        largest[row] = std::max(largest[row], row_maximum(logits + row * stride, strip.columns));
       }
-      logits += tile.columns;
+      logits += strip.columns;
     });
-    double total[kReadRows] = {};
+    double total[kMostReadRows] = {};
     float* terms = all_logits;
-    for_each_tile(visible, rows, reach, [&](const SeenTile& tile) {
+    for_each_strip(visible, rows, reach, [&](const Strip& strip) {
       for (int64_t row = 0; row < rows; ++row) {
-        total[row] += exponentiate(terms + row * stride, tile.columns, largest[row]).sum();
+        total[row] += exponentiate(terms + row * stride, strip.columns, largest[row]).sum();
       }
-      terms += tile.columns;
+      terms += strip.columns;
     });
-    float scales[kReadRows];
+    float scales[kMostReadRows];
     for (int64_t row = 0; row < rows; ++row) scales[row] = static_cast<float>(1.0 / total[row]);
     const float* probabilities = all_logits;
-    for_each_tile(visible, rows, reach, [&](const SeenTile& tile) {
-      float* sums = args.attention_sum + tile.block.place + tile.first;
-      for (int64_t i = 0; i < tile.columns; i += Vec::kLanes) {
+    for_each_strip(visible, rows, reach, [&](const Strip& strip) {
+      float* sums = args.attention_sum + strip.block.place + strip.first;
+      for (int64_t i = 0; i < strip.columns; i += Vec::kLanes) {
         Vec sum = Vec::load(sums + i);
         for (int64_t row = 0; row < rows; ++row) {
           sum = Vec::fma(Vec::load(probabilities + row * stride + i), Vec::set(scales[row]), sum);
         }
         sum.store(sums + i);
       }
-      probabilities += tile.columns;
+      probabilities += strip.columns;
     });
   }
 }

@@ -60,11 +60,17 @@ inline void for_each_vector(int64_t count, const Body& body) {
 void rms_norm(const float* x, const float* weight, int64_t width, float epsilon, float* out) {
   // Four sums in flight: one chain of additions would wait for itself.
   Vec sums[4] = {Vec::zero(), Vec::zero(), Vec::zero(), Vec::zero()};
-  int64_t turn = 0;
-  for_each_vector(width, [&](int64_t i, int64_t lanes) {
-    const Vec value = lanes == Vec::kLanes ? Vec::load(x + i) : Vec::load_first(x + i, lanes);
-    sums[turn & 3] = Vec::fma(value, value, sums[turn & 3]);
-    ++turn;
+  const int64_t whole = width / (4 * Vec::kLanes) * (4 * Vec::kLanes);
+  for (int64_t i = 0; i < whole; i += 4 * Vec::kLanes) {
+    unrolled<4>([&](auto v) {
+      const Vec value = Vec::load(x + i + v * Vec::kLanes);
+      sums[v] = Vec::fma(value, value, sums[v]);
+    });
+  }
+  for_each_vector(width - whole, [&](int64_t i, int64_t lanes) {
+    const Vec value = Vec::load_first(x + whole + i, lanes);
+    Vec& sum = sums[i / Vec::kLanes];
+    sum = Vec::fma(value, value, sum);
   });
   const double sum = ((sums[0] + sums[1]) + (sums[2] + sums[3])).sum();
   const Vec scale = Vec::set(

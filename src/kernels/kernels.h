@@ -97,8 +97,10 @@ constexpr int64_t keys_seen(const Visibility& visible, int64_t rows) {
   return keys;
 }
 
-// Room for one tile of keys, or of values, of a block that is not fp32.
-constexpr int64_t tile_scratch(int64_t head_width) { return kKeyTile * padded_width(head_width); }
+// Attention takes a block's last two tiles at once where the last one is not whole: so many keys at most.
+inline constexpr int64_t kStripKeys = 2 * kKeyTile - kKeyGrain;
+// Room for so many keys, or values, of a block that is not fp32.
+constexpr int64_t strip_scratch(int64_t head_width) { return kStripKeys * padded_width(head_width); }
 
 // Query rows of one segment in a call. Heads that share keys are attended together: a segment's query rows
 // are its rows in order and of each its `heads`, so that query row j sees the segment's own keys up to j /
@@ -119,10 +121,10 @@ struct AttendArgs {
   float* out = nullptr;              // [query rows, D]
   float* scratch = nullptr;          // attend_scratch(D) floats
 };
-// Their logits and sums fit the second-level cache beside a tile (D = 64: 100 KiB).
+// Their logits and sums fit the second-level cache beside a strip (D = 64: 120 KiB).
 inline constexpr int64_t kAttendRows = 132;
 constexpr int64_t attend_scratch(int64_t head_width) {
-  return kAttendRows * (kKeyTile + padded_width(head_width) + 2) + tile_scratch(head_width);
+  return kAttendRows * (kStripKeys + padded_width(head_width) + 2) + strip_scratch(head_width);
 }
 
 struct ReadArgs {
@@ -136,10 +138,15 @@ struct ReadArgs {
   float* attention_sum = nullptr;
   float* scratch = nullptr;  // read_scratch(D, keys_seen(visible, rows)) floats
 };
-// Rows whose logits are held at once by `read`: over 10,000 keys they still fit the second-level cache.
-inline constexpr int64_t kReadRows = 12;
+// Logits that `read` holds at once: they fit the second-level cache, unless the fewest rows have more.
+inline constexpr int64_t kReadLogits = 120'000;
+inline constexpr int64_t kFewestReadRows = 12;
+inline constexpr int64_t kMostReadRows = 48;
+constexpr int64_t read_rows_at_once(int64_t keys_seen) {
+  return std::clamp(kReadLogits / keys_seen, kFewestReadRows, kMostReadRows);
+}
 constexpr int64_t read_scratch(int64_t head_width, int64_t keys_seen) {
-  return kReadRows * keys_seen + tile_scratch(head_width);
+  return std::max(kReadLogits, kFewestReadRows * keys_seen) + strip_scratch(head_width);
 }
 
 // out [rows, outputs] = x [rows, inputs] weights^T, weights row-major [outputs, inputs].

@@ -298,7 +298,8 @@ void fuzz_decode(Source& source, const char* name,
   block.count = count;
   block.key_scales = key_scales.data();
   block.value_scales = value_scales.data();
-  std::vector<float> scalar(static_cast<size_t>(tile_scratch(width)), 0.0f), out(scalar.size(), 0.0f);
+  std::vector<float> scalar(static_cast<size_t>(kKeyTile * padded_width(width)), 0.0f),
+      out(scalar.size(), 0.0f);
   (available_kernels().front()->*decode)(block, first, width, scalar.data());
   for (const KernelTable* table : available_kernels()) {
     (table->*decode)(block, first, width, out.data());

@@ -56,9 +56,11 @@ void LayerPass::norm_rows(LayerTensor norm, const RowTile& tile, float* out) {
   const float* hidden = tools_.scratch.hidden_TC.data() + tile.begin * C;
   const float* weights = vector(norm).data();
   const auto epsilon = static_cast<float>(spec_->norm_epsilon);
-  for (int64_t row = 0; row < tile.rows; ++row) {
-    tools_.ops.rms_norm(hidden + row * C, weights, C, epsilon, out + row * C);
-  }
+  products_.for_row_parts(tile.rows, [&](int64_t first, int64_t rows) {
+    for (int64_t row = first; row < first + rows; ++row) {
+      tools_.ops.rms_norm(hidden + row * C, weights, C, epsilon, out + row * C);
+    }
+  });
 }
 
 void LayerPass::rotate_rows(LayerTensor norm, int64_t begin, int64_t rows, float* x, float scale) {
@@ -249,11 +251,13 @@ void LayerPass::add_rows(float* out, LayerTensor norm, const RowTile& tile) {
   const std::vector<float>& weights = vector(norm);
   const auto multiplier = static_cast<float>(spec_->residual_multiplier);
   const auto epsilon = static_cast<float>(spec_->norm_epsilon);
-  for (int64_t row = 0; row < tile.rows; ++row) {
-    float* added = out + row * C;
-    if (!weights.empty()) tools_.ops.rms_norm(added, weights.data(), C, epsilon, added);
-    tools_.ops.add_scaled(hidden + row * C, added, multiplier, C);
-  }
+  products_.for_row_parts(tile.rows, [&](int64_t first, int64_t rows) {
+    for (int64_t row = first; row < first + rows; ++row) {
+      float* added = out + row * C;
+      if (!weights.empty()) tools_.ops.rms_norm(added, weights.data(), C, epsilon, added);
+      tools_.ops.add_scaled(hidden + row * C, added, multiplier, C);
+    }
+  });
 }
 
 LayerAttention LayerPass::read(int layer) {

@@ -32,6 +32,10 @@ class LayerProducts {
   virtual const LayerVectors& vectors() const = 0;
   // Every row tile once.
   virtual void for_each_tile(const std::function<void(const RowTile&, WorkerScratch&)>& work) = 0;
+  // Parts of a tile's rows, each once, by several threads where they share a tile; inside for_each_tile.
+  virtual void for_row_parts(int64_t rows, const std::function<void(int64_t first, int64_t rows)>& work) {
+    work(0, rows);
+  }
   // What follows are maps of the tile's rows x [rows, inputs], contiguous; inside for_each_tile.
   // Products; each row of each goes through `finish` on the thread that made it.
   virtual void multiply(const float* x, const RowTile& tile, std::span<const Product> products,

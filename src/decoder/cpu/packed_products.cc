@@ -52,6 +52,12 @@ class PackedProducts final : public WholeProducts {
     });
   }
 
+  void for_row_parts(int64_t rows, const std::function<void(int64_t, int64_t)>& work) override {
+    const int64_t part = few_rows_ ? kernels::divide_up(rows, tools_.pool.size()) : rows;
+    tools_.pool.parallel_for(kernels::divide_up(rows, part),
+                             [&](int64_t i, int) { work(i * part, std::min(part, rows - i * part)); });
+  }
+
   void multiply(const float* x, const RowTile& tile, std::span<const Product> products, WorkerScratch& worker,
                 const FinishRows& finish) override {
     if (!few_rows_) return WholeProducts::multiply(x, tile, products, worker, finish);

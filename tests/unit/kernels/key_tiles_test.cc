@@ -127,7 +127,7 @@ TEST(KeyTiles, EveryTableDecodesTheSameBits) {
         const auto kept = std::dynamic_pointer_cast<const CpuKeptSegment>(whole->reduced({type, {}}, {}));
         const KeyBlock block = kept->block(0, 0);
         for (int64_t first = 0; first < tokens; first += kKeyTile) {
-          const auto size = static_cast<size_t>(tile_scratch(width));
+          const auto size = static_cast<size_t>(kKeyTile * padded_width(width));
           std::vector<float> expected(2 * size, 7.0f);
           const KernelTable& definition = *available_kernels().front();
           definition.decode_keys(block, first, width, expected.data());
