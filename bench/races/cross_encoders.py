@@ -28,7 +28,7 @@ def contenders(arguments) -> list[Contender]:
     ours = [str(arguments.headwise), "rerank", "--format", "jsonl", "--max-tokens", str(TOKENS), "--long", "cut", "--threads", str(arguments.threads), "--weights", "fp32", "--adapter", "default"]
     found = [Contender("headwise, nothing kept", ours, arguments.requests // 4, 2, kept=False),
              Contender("headwise, passages kept", [*ours, "--keep-memory", "1GiB"], arguments.requests, 8),
-             Contender("headwise, passages kept, blocks-short", [*ours, "--keep-memory", "1GiB", "--template", "blocks-short"], arguments.requests, 8)]
+             Contender("headwise, passages kept, blocks", [*ours, "--keep-memory", "1GiB", "--template", "blocks"], arguments.requests, 8)]
     for shape in SHAPES:
         for precision in ("fp32", "int8"):
             worker = [str(arguments.python), str(HERE / "worker_cross_encoder.py"), "--shape", shape, "--precision", precision, "--tokens", str(TOKENS + BESIDE), "--threads", str(arguments.threads)]

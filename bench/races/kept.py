@@ -87,17 +87,19 @@ def contenders(arguments, tokens: int) -> Iterator[Contender]:
         command = [str(arguments.headwise), "rerank", "--format", "jsonl", "--max-tokens", str(tokens), "--long", "cut", "--threads", str(arguments.threads), "--weights", "fp32", *flags]
         return Contender(name, command, arguments.requests, 25, **more)
 
-    keep = ("--keep-memory", "6GiB", "--adapter", "default")  # with the shipped heads, whatever the template
+    long = ("--adapter", "default", "--template", "blocks")  # the instruction is among the question's rows
+    keep = ("--keep-memory", "6GiB", *long)
+    short = ("--keep-memory", "6GiB", "--adapter", "default", "--template", "blocks-short")
     above = (18 - 13) / 18
     yield ours("kept", *keep)
-    yield ours("kept, blocks-short", *keep, "--template", "blocks-short")
-    yield ours("kept, blocks-short, join 13", *keep, "--template", "blocks-short", "--keep-budget", "1,split=join:13", keys_share=above)
+    yield ours("kept, blocks-short", *short)
+    yield ours("kept, blocks-short, join 13", *short, "--keep-budget", "1,split=join:13", keys_share=above)
     reader = str(ROOT / "models" / "smollm2-135m-instruct" / "reader")  # blocks-short and a join at layer 10
     yield ours("kept, the reader's adapter", "--keep-memory", "6GiB", "--adapter", reader, keys_share=(18 - 10) / 18)
     yield ours("kept, bf16", *keep, "--keep-type", "bf16")
     yield ours("kept, int8", *keep, "--keep-type", "int8")
     yield ours("kept, bf16, every 4th token", *keep, "--keep-type", "bf16", "--keep-budget", "0.25", keys_share=0.25)
-    plain = ours("not kept", kept=False)
+    plain = ours("not kept", *long, kept=False)
     plain.requests, plain.per_turn = max(3, arguments.requests // 40), 1
     yield plain
     workers = str(arguments.python)

@@ -23,11 +23,12 @@ from kept import passages_of, write_report
 
 
 SHORT = ["--template", "blocks-short", "--adapter", "default"]
+LONG = ["--template", "blocks", "--adapter", "default"]
 CONTENDERS = {
-    "fp32": ["--keep-type", "fp32"],
+    "fp32": ["--keep-type", "fp32", *LONG],
     "fp32 short": ["--keep-type", "fp32", *SHORT],
-    "bf16": ["--keep-type", "bf16"],
-    "int8": ["--keep-type", "int8"],
+    "bf16": ["--keep-type", "bf16", *LONG],
+    "int8": ["--keep-type", "int8", *LONG],
 }
 
 

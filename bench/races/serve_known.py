@@ -30,7 +30,7 @@ from serving import Server  # noqa: E402
 
 CLIENTS = 8
 NEW = 0.05
-KEPT = {"kept": (), "kept, blocks-short": ("--template", "blocks-short", "--adapter", "default"),
+KEPT = {"kept": ("--template", "blocks", "--adapter", "default"), "kept, blocks-short": ("--template", "blocks-short", "--adapter", "default"),
         "kept, the reader's adapter": ("--adapter", str(ROOT / "models" / "smollm2-135m-instruct" / "reader"))}  # and a join at layer 10
 
 

@@ -2,16 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: headwise contributors
 
-# Trains the default model's adapter anew, as models/smollm2-135m-instruct/train.toml and anneal.toml say: a teacher's scores first, then
-# `headwise align` twice. Training queries alone. Goes on where it stopped. Minutes on a GPU (DEVICE cuda: a libtorch with CUDA, see
-# docs/align.md), many hours on 2 cores.
-#   models/recipes/train_default.sh DATA OUT [DEVICE]
+# Trains the default model's adapter anew, in four trainings: models/smollm2-135m-instruct/train.toml and anneal.toml with a small teacher's scores,
+# then stages whole.1 and whole.2 of train_reader.sh. Training queries alone. Goes on where it stopped. The first is minutes on a GPU (DEVICE cuda: a
+# libtorch with CUDA, see docs/align.md), many hours on 2 cores; the last two are 80 minutes each on 2 cores. What comes out is
+# OUT/whole/adapter.whole.2, which models/recipes/ship_adapter.py puts where it ships.
+#   models/recipes/train_default.sh POOL DATA OUT [DEVICE]
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-data=$(realpath "$1")
-mkdir -p "$2"
-out=$(realpath "$2")
-device=${3:-cpu}
+pool=$(realpath "$1") data=$(realpath "$2")
+mkdir -p "$3"
+out=$(realpath "$3")
+device=${4:-cpu}
 precision=fp32
 [[ $device == cuda* ]] && precision=tf32
 settings=$root/models/smollm2-135m-instruct
@@ -43,3 +44,7 @@ align() {
 }
 align train .17 --heads "$settings/start-heads.json"
 align anneal .19 --from "$out/train"
+
+next() { "$root/models/recipes/train_reader.sh" "$pool" "$data" "$out/whole" "$1" "$2"; }
+next "$out/anneal" whole.1
+next "$out/whole/adapter.whole.1" whole.2

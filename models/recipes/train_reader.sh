@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: headwise contributors
 
-# Trains an adapter for passages that are kept: questions of a training pool and of two collections' training queries, in stages that go on from
-# each other. Stage 1 begins with what models/recipes/train_default.sh ends with (models/smollm2-135m-instruct/adapter), stage 2 with what stage 1
-# made, stage 3 with what stage 2 made; stage `whole` begins like stage 1, trains all layers and has no join. Their settings are
+# Trains adapters for passages that are kept: questions of a training pool and of two collections' training queries, in stages that go on from
+# each other. Stages 1 and whole.1 begin with what models/recipes/train_default.sh makes first (OUT/anneal there), 2, 3 and whole.2 with what the
+# stage before made. 1, 2 and 3 train the layers above a join, the whole ones all layers, without a join. Their settings are
 # models/smollm2-135m-instruct/reader.STAGE.toml. A batch is 16 passages and 32 or 40 questions with mpnet's scores of each pair: its passages are
-# most of what it costs. Stages 3 and whole ask only questions that have a passage near: of the 40 half had none, and of them the teacher's order
-# says little. What is kept in the tree is stage 2's (stage 3 was level with it on held-out questions) and the whole one's. Questions of several
-# steps come in lists of one question, with what is known and what the frozen model says. Goes on where it stopped, at the same command. Some 700
-# updates an hour on 2 cores with bf16, 1,000 in stage 3, 650 of all layers; the teacher's part is 20 minutes.
+# most of what it costs. From stage 3 on only questions are asked that have a passage near: of the 40 half had none, and of them the teacher's order
+# says little. What is kept in the tree is stage 2's (reader; stage 3 was level with it on held-out questions) and whole.2's (adapter, what ships).
+# Questions of several steps come in lists of one question, with what is known and what the frozen model says. Goes on where it stopped, at the same
+# command. Some 700 updates an hour on 2 cores with bf16, 1,000 in stage 3, 600 of all layers; the teacher's part is 20 minutes a stage.
 #   models/recipes/train_reader.sh POOL DATA OUT START STAGE [FLAG of headwise align...]
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -62,6 +62,16 @@ near=(--near .45)
 case $stage in
   1) teach_1 batches.1 ;;
   2) teach_1 batches.1 && teach_2 batches.2 ;;
+  whole.2)
+    new=("${near[@]}" --seeded 1 --real-share .6 --questions 32)
+    for set in msmarco_qna=220 nq=150 dl21_more=120 dl22=130 wikiqa=70 realtimeqa=70 covidqa=50 pubmedqa=50 fiqa=45 squad_part=40 boolq=40 \
+      mediqa=40 climate_fever=30 flag_scored=25 expertqa=25 clapnq=20; do
+      teach near.4 31 "${set%=*}" "dir=pool/${set%=*},queries=all" "${set#*=}" 80 "${new[@]}"
+    done
+    for set in scifact=90 nfcorpus=110; do
+      teach near.4 31 "${set%=*}" "dir=data/${set%=*},queries=train" "${set#*=}" 100 "${new[@]}"
+    done
+    ;;
   *)
     teach_1 near.1 "${near[@]}"
     teach_2 near.2 "${near[@]}"

@@ -38,7 +38,9 @@ ReadingWords reading_of(const NamedParts& named) {
 
 Result<EngineSettings> with_reading(EngineSettings settings, const ReadingWords& reading,
                                     const std::string& source) {
-  const bool own_prompt = settings.prompt_template.empty() && !settings.encoding;
+  const std::string encoding = option_text(settings, "encoding");
+  const bool own_prompt =
+      settings.prompt_template.empty() && (encoding.empty() || encoding == reading.encoding);
   for (const auto& [name, word] : kReadingWords) {
     if (!option_text(settings, name).empty() || (reading.*word).empty()) continue;
     HW_RETURN_IF_ERROR(set_reading_option(settings, name, reading.*word, source));

@@ -7,7 +7,7 @@
 //
 //   explicitly set   >   what the head set, router or adapter's heads say   >   the option's default
 //
-// A prompt template of a set belongs to the set's own encoding: it is taken only where neither is set.
+// A prompt template of a set belongs to the set's own encoding: it is taken where no other one is asked for.
 #pragma once
 
 #include <optional>

@@ -18,6 +18,7 @@ using nlohmann::json;
 constexpr char kTask[] =
     "Please find information that are relevant to the following query in the paragraphs above.";
 const std::string kInstruction = std::string(kTask) + "\n\nQuery:";
+constexpr std::string_view kTaskPlace = "{task}";
 const std::string kInstructionSpaced = std::string(kTask) + " \n\nQuery:";
 
 // The wording of ICR (Chen et al., ICLR 2025) and of the code that grew from it, quirks included: "(sic)"
@@ -43,7 +44,9 @@ std::vector<PromptTemplate> shipped() {
       "Please find information that are relevant to the query after the following paragraphs.\n\n"
       "Here are some paragraphs:\n\n";
   blocks_short.instruction.clear();
-  blocks_short.task.clear();  // before the passages: what is kept of them would depend on it
+  // A request's own stands behind the passages: what is kept of them would depend on it.
+  blocks_short.task.clear();
+  blocks_short.own_instruction = "{task}\n\n";
   blocks_short.query_prefix = "Query: ";
 
   PromptTemplate core = usual;  // CoRe (2510.02219)
@@ -122,6 +125,7 @@ Result<PromptTemplate> parse_prompt_template(std::string_view text) {
                                                         {"separator", &parsed.separator},
                                                         {"instruction", &parsed.instruction},
                                                         {"task", &parsed.task},
+                                                        {"own_instruction", &parsed.own_instruction},
                                                         {"query_prefix", &parsed.query_prefix}};
   for (const auto& [key, member] : value.items()) {
     bool known = false;
@@ -161,6 +165,12 @@ Result<PromptTemplate> parse_prompt_template(std::string_view text) {
   if (parsed.instruction.find(parsed.task) == std::string::npos) {
     return bad_template("'task' must be a part of 'instruction', the one that a request may replace");
   }
+  if (value.contains("own_instruction")) {
+    if (!parsed.task.empty()) return bad_template("'task' and 'own_instruction' do the same; leave one out");
+    if (parsed.own_instruction.find(kTaskPlace) == std::string::npos) {
+      return bad_template("'own_instruction' must have a place {task} for a request's own words");
+    }
+  }
   return parsed;
 }
 
@@ -183,18 +193,21 @@ Result<PromptTemplate> find_prompt_template(const std::string& name) {
 }
 
 Result<std::string> instruction_with(const PromptTemplate& wording, std::string_view task) {
-  std::string instruction = wording.instruction;
-  if (task.empty()) return instruction;
+  if (task.empty()) return wording.instruction;
   if (is_white_space(task)) {
     return fail(ErrorCode::kUsage,
                 "--instruction is blank; say what to look for, or leave it out for the template's own words");
   }
-  if (wording.task.empty()) {
-    return fail(ErrorCode::kUsage, "template '" + wording.name +
-                                       "' has no place for --instruction behind the passages; take another "
-                                       "--template, or name one by \"task\" in its file");
+  const bool replaces = !wording.task.empty();
+  std::string instruction = replaces ? wording.instruction : wording.own_instruction;
+  if (instruction.empty()) {
+    return fail(ErrorCode::kUsage,
+                "template '" + wording.name +
+                    "' has no place for --instruction behind the passages; take another "
+                    "--template, or name one by \"task\" or \"own_instruction\" in its file");
   }
-  return instruction.replace(instruction.find(wording.task), wording.task.size(), task);
+  const std::string_view place = replaces ? std::string_view(wording.task) : kTaskPlace;
+  return instruction.replace(instruction.find(place), place.size(), task);
 }
 
 std::vector<std::string> prompt_template_names() {

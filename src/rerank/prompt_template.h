@@ -22,13 +22,14 @@ struct PromptTemplate {
   // Replace the chat format's own pieces when given (published code leaves out newlines).
   std::optional<std::vector<ChatPiece>> opening;
   std::optional<std::vector<ChatPiece>> closing;
-  std::string lead;            // before the passages; one segment with the opening's last text
-  std::string marker;          // "[{n}] ", {n} counts from 1; empty: none
-  bool marker_in_span = true;  // marker and passage are one segment, and both are summed
-  std::string separator;       // after every passage
-  std::string instruction;     // up to the query
-  std::string task;            // the words of the instruction that a request's own may replace; empty: none
-  std::string query_prefix;    // one segment with the query
+  std::string lead;             // before the passages; one segment with the opening's last text
+  std::string marker;           // "[{n}] ", {n} counts from 1; empty: none
+  bool marker_in_span = true;   // marker and passage are one segment, and both are summed
+  std::string separator;        // after every passage
+  std::string instruction;      // up to the query
+  std::string task;             // the words of the instruction that a request's own may replace; empty: none
+  std::string own_instruction;  // an instruction of a request's own, {task}, where nothing is to be replaced
+  std::string query_prefix;     // one segment with the query
   QueryRows rows = QueryRows::kAll;
 };
 
@@ -38,8 +39,8 @@ Result<PromptTemplate> find_prompt_template(const std::string& name);
 Result<PromptTemplate> parse_prompt_template(std::string_view json);
 std::vector<std::string> prompt_template_names();
 
-// The template's instruction with `task` in the place of its own; empty: as it stands. kUsage when the
-// template has no place for one, and for a blank one.
+// The template's instruction with `task` in the place of its own, or the one it has for that; empty: as it
+// stands. kUsage when the template has no place for one, and for a blank one.
 Result<std::string> instruction_with(const PromptTemplate& wording, std::string_view task);
 
 }  // namespace headwise

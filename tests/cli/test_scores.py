@@ -56,7 +56,6 @@ def test_a_least_score_is_of_the_kind_asked_for(headwise):
     (["--score", "SOFTMAX"], "--score: expected one of raw, relevance, softmax, minmax; found 'SOFTMAX'"),
     (["--score", "relevance"], "relevance needs heads that have a fit of it"),  # nobody fitted the tiny model
     (["--instruction", " \t"], "--instruction is blank"),
-    (["--instruction", "Find.", "--template", "blocks-short"], "template 'blocks-short' has no place for --instruction"),
 ])
 def test_what_cannot_be_is_said(headwise, flags, says):
     assert says in headwise.fails(2, *QUERY, *flags, stdin=LINES)

@@ -94,9 +94,6 @@ TEST(ScoreKinds, WhatCannotBeIsRefused) {
   options.min_score = std::nan("");
   EXPECT_EQ(Reranker::create(model, options).error().code(), ErrorCode::kUsage);
   options.min_score.reset();
-  options.prompt_template = "blocks-short";
-  options.instruction = kOwn;
-  EXPECT_EQ(Reranker::create(model, options).error().code(), ErrorCode::kUsage);
   request.score.reset();
   request.instruction = "\xff";
   EXPECT_EQ(reranker.rank(request).error().code(), ErrorCode::kInvalidInput);
@@ -104,11 +101,16 @@ TEST(ScoreKinds, WhatCannotBeIsRefused) {
   EXPECT_TRUE(reranker.rank(request));
 }
 
-TEST(Instruction, ChangesScoresAndNothingThatIsKept) {
+class InstructionIn : public ::testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Template, InstructionIn, ::testing::Values("blocks", "blocks-short"),
+                         [](const auto& row) { return row.index == 0 ? "blocks" : "blocks_short"; });
+
+TEST_P(InstructionIn, ChangesScoresAndNothingThatIsKept) {
   const auto model = tiny();
   const std::vector<Passage> passages = passages_of_tea();
-  Reranker plain = Reranker::create(model, {}).value();
   RerankerOptions options;
+  options.prompt_template = GetParam();
+  Reranker plain = Reranker::create(model, options).value();
   options.keep.memory = uint64_t{8} << 20;
   Reranker keeps = Reranker::create(model, options).value();
   options.keep = {};

@@ -76,7 +76,6 @@ def test_fields(server, path, change, word):
     ({"max_windows": 0}, '"max_windows" must be at least 1; "long" cut reads no windows'),
     ({"instruction": " "}, '"instruction" is blank'),
     ({"fuse": 0.7}, '"fuse" needs the first stage\'s score'),
-    ({"instruction": "x", "template": "blocks-short"}, 'has no place for "instruction"'),
     ({"max_words": -1}, '"max_words" must be at least 0'),
     ({"seed": "one"}, '"seed" must be a whole number'),
     ({"fuse": "most"}, '"fuse" must be'),

@@ -136,9 +136,9 @@ TEST(Resolve, WhatIsExplicitlySetWins) {
   EXPECT_EQ(resolved({.rows = std::optional<QueryRows>()}, named).options.rows, std::nullopt);
 }
 
-TEST(Resolve, TheSetsTemplateStaysWhereItsEncodingIsAskedForByItsOwnWord) {
-  // Even by the same word: who asks for an encoding chooses the prompt.
-  EXPECT_EQ(resolved({.encoding = Encoding::kList}, named_set()).options.prompt_template, "");
+TEST(Resolve, TheSetsTemplateStaysUnlessAnotherEncodingIsAskedFor) {
+  EXPECT_EQ(resolved({.encoding = Encoding::kList}, named_set()).options.prompt_template, "icr-llama3");
+  EXPECT_EQ(resolved({.encoding = Encoding::kBlocks}, named_set()).options.prompt_template, "");
   EXPECT_EQ(resolved({.calibration = Calibration::kRatio}, named_set()).options.prompt_template,
             "icr-llama3");
 }

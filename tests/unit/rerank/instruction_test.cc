@@ -26,13 +26,13 @@ TEST(Instruction, StandsWhereTheTemplatesOwnWordsStood) {
   }
 }
 
-// Its own words stand before the passages: what is kept of these would depend on a request's.
-TEST(Instruction, IsRefusedWhereThereIsNoPlaceBehindThePassages) {
+// Its own words stand before the passages: what is kept of these would depend on a request's, which stands
+// behind them.
+TEST(Instruction, StandsBehindThePassagesWhereTheTemplatesStandBefore) {
   const PromptTemplate wording = find_prompt_template("blocks-short").value();
-  const auto refused = instruction_with(wording, kOwn);
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code(), ErrorCode::kUsage);
-  EXPECT_THAT(refused.error().message(), HasSubstr("template 'blocks-short' has no place for --instruction"));
+  EXPECT_TRUE(wording.instruction.empty());
+  EXPECT_EQ(instruction_with(wording, kOwn).value(), std::string(kOwn) + "\n\n");
+  EXPECT_EQ(wording.query_prefix, "Query: ");
 }
 
 TEST(Instruction, OddOnes) {
@@ -62,10 +62,24 @@ TEST(Instruction, AFileNamesThePlace) {
   EXPECT_EQ(instruction_with(*parsed, "list refutations").value(), "Now list refutations to: ");
   const auto without = parse_prompt_template(head + R"("instruction": "Now find answers to: "})");
   ASSERT_TRUE(without);
-  EXPECT_FALSE(instruction_with(*without, "list refutations"));
+  const auto refused = instruction_with(*without, "list refutations");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::kUsage);
+  EXPECT_THAT(refused.error().message(), HasSubstr("template 'mine' has no place for --instruction"));
   const auto elsewhere = parse_prompt_template(head + R"("instruction": "Q:", "task": "find answers"})");
   ASSERT_FALSE(elsewhere);
   EXPECT_THAT(elsewhere.error().message(), HasSubstr("'task' must be a part of 'instruction'"));
+  const auto own = parse_prompt_template(head + R"("instruction": "", "own_instruction": "Now {task}: "})");
+  ASSERT_TRUE(own) << own.error().to_string();
+  EXPECT_EQ(instruction_with(*own, "").value(), "");
+  EXPECT_EQ(instruction_with(*own, "{task} twice").value(), "Now {task} twice: ");
+  const auto nowhere = parse_prompt_template(head + R"("instruction": "", "own_instruction": "Now: "})");
+  ASSERT_FALSE(nowhere);
+  EXPECT_THAT(nowhere.error().message(), HasSubstr("must have a place {task}"));
+  const auto both = parse_prompt_template(
+      head + R"("instruction": "Find it", "task": "Find it", "own_instruction": "Now {task}"})");
+  ASSERT_FALSE(both);
+  EXPECT_THAT(both.error().message(), HasSubstr("do the same; leave one out"));
 }
 
 }  // namespace

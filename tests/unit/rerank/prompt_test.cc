@@ -168,6 +168,16 @@ TEST_F(PromptTest, AShortSuffixHasNoInstruction) {
   }
 }
 
+TEST_F(PromptTest, AShortSuffixTakesARequestsInstruction) {
+  PromptRules chosen = rules("blocks-short", Encoding::kBlocks);
+  chosen.instruction = "Find a reason.";
+  const BuiltPrompt prompt = build(chosen).value();
+  EXPECT_EQ(rows_text(prompt, prompt.shared_rows), "Find a reason.\n\n");
+  EXPECT_EQ(rows_text(prompt, prompt.query_rows.front()), "Query: why?<|im_end|>\n<|im_start|>assistant\n");
+  ASSERT_EQ(prompt.layout.segments.size(), 6u);  // lead, two slots, instruction, two queries
+  EXPECT_EQ(prompt.segments.instruction, 3);
+}
+
 TEST_F(PromptTest, PassagesThatAreKnownHaveTheirTokens) {
   PromptRules chosen = rules("default", Encoding::kList);
   const BuiltPrompt expected = build(chosen).value();
