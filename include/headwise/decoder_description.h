@@ -17,7 +17,7 @@ struct DecoderDescription {
   std::string instruction_set;
   // Raised whenever the bits of a backend's results change: what another one kept or wrote is not gone on
   // with.
-  int arithmetic = 2;
+  int arithmetic = 4;
 
   friend bool operator==(const DecoderDescription&, const DecoderDescription&) = default;
 };

@@ -5,9 +5,12 @@
 # Fits relevance (docs/method.md#relevance) for both head sets of the default model, the one by itself and the one of the adapter that ships, on
 # training questions alone, and says how far it is to be trusted on questions that were held out and on test collections. Goes on where it stopped;
 # samples of other heads are refused, so a new head set needs a new OUT. A question's passages are encoded once for all its requests.
-#   models/recipes/relevance.sh POOL DATA OUT [QUESTIONS]      (QUESTIONS: of each of the pool's sets, 40; of a test collection, as many)
+#   models/recipes/relevance.sh POOL DATA OUT [QUESTIONS [ADAPTER...]]
+# QUESTIONS: of each of the pool's sets, 40; of a test collection, as many; held out, twice as many of a kind. ADAPTER: none, default; both.
 set -euo pipefail
 pool=$1 data=$2 out=$3 questions=${4:-40}
+adapters=("${@:5}")
+((${#adapters[@]})) || adapters=(none default)
 headwise=${HEADWISE:-build/release/headwise}
 python=${PYTHON:-.venv/bin/python}
 folder=models/smollm2-135m-instruct
@@ -30,7 +33,7 @@ sample() {
     --adapter "$adapter" --weights fp32 --keep-memory 2GiB "${@:7}"
 }
 
-for adapter in none default; do
+for adapter in "${adapters[@]}"; do
   heads=$folder/heads.json
   [[ $adapter == default ]] && heads=$folder/adapter/heads.json
   mkdir -p "$out/$adapter"
@@ -40,7 +43,9 @@ for adapter in none default; do
   for kind in "${kinds[@]}"; do
     for use in train held-out; do
       samples=$out/$adapter/$use-$kind.jsonl
-      sample "$samples" "$out/kinds/$kind" "$out/kinds/$kind/$use.trec" "$out/kinds/$kind/qrels/train.tsv" 1 20
+      most=()
+      [[ $use == held-out ]] && most=(--queries $((2 * questions)))
+      sample "$samples" "$out/kinds/$kind" "$out/kinds/$kind/$use.trec" "$out/kinds/$kind/qrels/train.tsv" 1 20 "${most[@]}"
       if [[ $use == train ]]; then fit+=(--samples "$samples"); else fit+=(--test "$samples"); fi
     done
   done

@@ -75,10 +75,7 @@ class CpuDecoder final : public Decoder {
   }
 
   DecoderDescription describe() const override {
-    DecoderDescription description{"cpu", std::string(precision_word(type_)), std::string(ops_.name)};
-    if (type_ == kernels::LinearType::kInt8)
-      description.arithmetic = 3;  // rows and weights turned, scales of spans
-    return description;
+    return {"cpu", std::string(precision_word(type_)), std::string(ops_.name)};
   }
   int threads() const override { return pool_.size(); }
 

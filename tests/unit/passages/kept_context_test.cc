@@ -52,7 +52,7 @@ TEST(KeptContext, EverythingThatDecidesIsInTheDigestAndNamed) {
       {"precision: the store has 'fp32', this engine 'bf16'", [](auto& c) { c.decoder.precision = "bf16"; }},
       {"instruction_set: the store has 'avx2', this engine 'avx512'",
        [](auto& c) { c.decoder.instruction_set = "avx512"; }},
-      {"arithmetic: the store has 2, this engine 3", [](auto& c) { c.decoder.arithmetic = 3; }},
+      {"arithmetic: the store has 4, this engine 5", [](auto& c) { c.decoder.arithmetic = 5; }},
       {"type: the store has 'fp32', this engine 'int8'", [](auto& c) { c.form.type = KeptType::kInt8; }},
       {"shares: the store has none, this engine [0.5,0.25]",
        [](auto& c) {
