@@ -18,17 +18,17 @@ import statistics
 import sys
 from pathlib import Path
 
-from kept import HERE, Contender, Process, commit_here, measured_bounds, passages_of, percentile, read_questions, write_report
+from kept import BLOCKS, HERE, Contender, Process, commit_here, measured_bounds, passages_of, percentile, read_questions, write_report
 from worker_shapes import SHAPES
 
 PASSAGES, TOKENS, BESIDE = 20, 75, 13
 
 
 def contenders(arguments) -> list[Contender]:
-    ours = [str(arguments.headwise), "rerank", "--format", "jsonl", "--max-tokens", str(TOKENS), "--long", "cut", "--threads", str(arguments.threads), "--weights", "fp32", "--adapter", "default"]
+    ours = [str(arguments.headwise), "rerank", "--format", "jsonl", "--max-tokens", str(TOKENS), "--long", "cut", "--threads", str(arguments.threads), "--weights", "fp32"]
     found = [Contender("headwise, nothing kept", ours, arguments.requests // 4, 2, kept=False),
              Contender("headwise, passages kept", [*ours, "--keep-memory", "1GiB"], arguments.requests, 8),
-             Contender("headwise, passages kept, blocks", [*ours, "--keep-memory", "1GiB", "--template", "blocks"], arguments.requests, 8)]
+             Contender("headwise, passages kept, blocks", [*ours, "--keep-memory", "1GiB", *BLOCKS], arguments.requests, 8)]
     for shape in SHAPES:
         for precision in ("fp32", "int8"):
             worker = [str(arguments.python), str(HERE / "worker_cross_encoder.py"), "--shape", shape, "--precision", precision, "--tokens", str(TOKENS + BESIDE), "--threads", str(arguments.threads)]

@@ -33,6 +33,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 SHAPES = {"20x75": (20, 75), "100x110": (100, 110)}
+# The shipped heads, with a template said aloud: the instruction among the question's rows, or before the passages.
+BLOCKS = ("--adapter", "default", "--template", "blocks")
+BLOCKS_SHORT = ("--adapter", "default", "--template", "blocks-short")
 ATTENTION_FLOPS = 41472  # of a row and a key: 4 * heads * width, 18 layers (docs/method.md#kept-passages)
 
 
@@ -87,9 +90,8 @@ def contenders(arguments, tokens: int) -> Iterator[Contender]:
         command = [str(arguments.headwise), "rerank", "--format", "jsonl", "--max-tokens", str(tokens), "--long", "cut", "--threads", str(arguments.threads), "--weights", "fp32", *flags]
         return Contender(name, command, arguments.requests, 25, **more)
 
-    long = ("--adapter", "default", "--template", "blocks")  # the instruction is among the question's rows
-    keep = ("--keep-memory", "6GiB", *long)
-    short = ("--keep-memory", "6GiB", "--adapter", "default", "--template", "blocks-short")
+    keep = ("--keep-memory", "6GiB", *BLOCKS)
+    short = ("--keep-memory", "6GiB", *BLOCKS_SHORT)
     above = (18 - 13) / 18
     yield ours("kept", *keep)
     yield ours("kept, blocks-short", *short)
@@ -99,7 +101,7 @@ def contenders(arguments, tokens: int) -> Iterator[Contender]:
     yield ours("kept, bf16", *keep, "--keep-type", "bf16")
     yield ours("kept, int8", *keep, "--keep-type", "int8")
     yield ours("kept, bf16, every 4th token", *keep, "--keep-type", "bf16", "--keep-budget", "0.25", keys_share=0.25)
-    plain = ours("not kept", *long, kept=False)
+    plain = ours("not kept", *BLOCKS, kept=False)
     plain.requests, plain.per_turn = max(3, arguments.requests // 40), 1
     yield plain
     workers = str(arguments.python)

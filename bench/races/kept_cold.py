@@ -19,16 +19,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from kept import passages_of, write_report
+from kept import BLOCKS, BLOCKS_SHORT, passages_of, write_report
 
 
-SHORT = ["--template", "blocks-short", "--adapter", "default"]
-LONG = ["--template", "blocks", "--adapter", "default"]
 CONTENDERS = {
-    "fp32": ["--keep-type", "fp32", *LONG],
-    "fp32 short": ["--keep-type", "fp32", *SHORT],
-    "bf16": ["--keep-type", "bf16", *LONG],
-    "int8": ["--keep-type", "int8", *LONG],
+    "fp32": ["--keep-type", "fp32", *BLOCKS],
+    "fp32 short": ["--keep-type", "fp32", *BLOCKS_SHORT],
+    "bf16": ["--keep-type", "bf16", *BLOCKS],
+    "int8": ["--keep-type", "int8", *BLOCKS],
 }
 
 

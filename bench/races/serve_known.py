@@ -25,12 +25,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests" / "server"), str(ROOT / "tests" / "support")]
+from kept import BLOCKS, BLOCKS_SHORT  # noqa: E402
 from serve_load import milliseconds  # noqa: E402
 from serving import Server  # noqa: E402
 
 CLIENTS = 8
 NEW = 0.05
-KEPT = {"kept": ("--template", "blocks", "--adapter", "default"), "kept, blocks-short": ("--template", "blocks-short", "--adapter", "default"),
+KEPT = {"kept": BLOCKS, "kept, blocks-short": BLOCKS_SHORT,
         "kept, the reader's adapter": ("--adapter", str(ROOT / "models" / "smollm2-135m-instruct" / "reader"))}  # and a join at layer 10
 
 

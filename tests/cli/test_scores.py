@@ -61,6 +61,13 @@ def test_what_cannot_be_is_said(headwise, flags, says):
     assert says in headwise.fails(2, *QUERY, *flags, stdin=LINES)
 
 
+def test_a_template_without_a_place_refuses_an_instruction(headwise, tmp_path):
+    template = tmp_path / "mine.json"
+    template.write_text('{"name": "mine", "lead": "P:\\n", "separator": "\\n", "instruction": "Q:"}')
+    says = headwise.fails(2, *QUERY, "--template", str(template), "--instruction", "Find.", stdin=LINES)
+    assert "template 'mine' has no place for --instruction" in says
+
+
 def test_an_instruction_changes_scores_and_only_its_own_words_do(headwise):
     raw = hits(headwise)
     assert hits(headwise, "--instruction", "") == raw

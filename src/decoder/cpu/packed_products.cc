@@ -53,7 +53,8 @@ class PackedProducts final : public WholeProducts {
   }
 
   void for_row_parts(int64_t rows, const std::function<void(int64_t, int64_t)>& work) override {
-    const int64_t part = few_rows_ ? kernels::divide_up(rows, tools_.pool.size()) : rows;
+    if (!few_rows_) return WholeProducts::for_row_parts(rows, work);
+    const int64_t part = kernels::divide_up(rows, tools_.pool.size());
     tools_.pool.parallel_for(kernels::divide_up(rows, part),
                              [&](int64_t i, int) { work(i * part, std::min(part, rows - i * part)); });
   }
