@@ -25,10 +25,12 @@ PASSAGES, TOKENS, BESIDE = 20, 75, 13
 
 
 def contenders(arguments) -> list[Contender]:
-    ours = [str(arguments.headwise), "rerank", "--format", "jsonl", "--max-tokens", str(TOKENS), "--long", "cut", "--threads", str(arguments.threads), "--weights", "fp32"]
-    found = [Contender("headwise, nothing kept", ours, arguments.requests // 4, 2, kept=False),
-             Contender("headwise, passages kept", [*ours, "--keep-memory", "1GiB"], arguments.requests, 8),
-             Contender("headwise, passages kept, blocks", [*ours, "--keep-memory", "1GiB", *BLOCKS], arguments.requests, 8)]
+    ours = [str(arguments.headwise), "rerank", "--format", "jsonl", "--max-tokens", str(TOKENS), "--long", "cut", "--threads", str(arguments.threads), "--weights", "fp32", "--precision"]
+    found = [Contender("headwise, nothing kept", [*ours, "fp32"], arguments.requests // 4, 2, kept=False),
+             Contender("headwise, passages kept", [*ours, "fp32", "--keep-memory", "1GiB"], arguments.requests, 8),
+             Contender("headwise, passages kept, blocks", [*ours, "fp32", "--keep-memory", "1GiB", *BLOCKS], arguments.requests, 8),
+             Contender("headwise as by default, nothing kept", [*ours, "auto"], arguments.requests // 4, 2, kept=False),
+             Contender("headwise as by default, passages kept", [*ours, "auto", "--keep-memory", "1GiB"], arguments.requests, 8)]
     for shape in SHAPES:
         for precision in ("fp32", "int8"):
             worker = [str(arguments.python), str(HERE / "worker_cross_encoder.py"), "--shape", shape, "--precision", precision, "--tokens", str(TOKENS + BESIDE), "--threads", str(arguments.threads)]

@@ -11,8 +11,8 @@ turns, so that a slow minute of the machine falls on all of them. Beside ours st
 all-MiniLM-L6-v2 in torch (its passages kept: the question alone is encoded; and nothing kept), and llama.cpp with its prefix
 cache (the same passages in the same order, another question behind them). A contender that is not there is named and left out.
 
-Bound: FLOPs of the rows that run, at the speed that `headwise bench` measures on this machine; and the bytes of keys and
-values at its measured bandwidth.
+Ours multiplies in fp32 but where "as by default" stands. Bound: FLOPs of the rows that run, at the fp32 speed that `headwise bench` measures on
+this machine; and the bytes of keys and values at its measured bandwidth.
 """
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ class Contender:
     requests: int  # timed ones
     per_turn: int
     kept: bool = True
-    keys_share: float = 1.0  # of the key-layers that a row sees
+    keys_share: float | None = 1.0  # of the key-layers that a row sees; None: no bound is known
+    plain: str = "not kept"  # what it is compared with
     environment: dict[str, str] | None = None
 
 
@@ -86,8 +87,9 @@ def passages_of(corpus: Path, count: int, tokens: int) -> list[str]:
 
 
 def contenders(arguments, tokens: int) -> Iterator[Contender]:
-    def ours(name: str, *flags: str, **more) -> Contender:
-        command = [str(arguments.headwise), "rerank", "--format", "jsonl", "--max-tokens", str(tokens), "--long", "cut", "--threads", str(arguments.threads), "--weights", "fp32", *flags]
+    def ours(name: str, *flags: str, precision: str = "fp32", **more) -> Contender:
+        command = [str(arguments.headwise), "rerank", "--format", "jsonl", "--max-tokens", str(tokens), "--long", "cut", "--threads", str(arguments.threads), "--weights", "fp32", "--precision",
+                   precision, *flags]
         return Contender(name, command, arguments.requests, 25, **more)
 
     keep = ("--keep-memory", "6GiB", *BLOCKS)
@@ -101,9 +103,10 @@ def contenders(arguments, tokens: int) -> Iterator[Contender]:
     yield ours("kept, bf16", *keep, "--keep-type", "bf16")
     yield ours("kept, int8", *keep, "--keep-type", "int8")
     yield ours("kept, bf16, every 4th token", *keep, "--keep-type", "bf16", "--keep-budget", "0.25", keys_share=0.25)
-    plain = ours("not kept", *BLOCKS, kept=False)
-    plain.requests, plain.per_turn = max(3, arguments.requests // 40), 1
-    yield plain
+    yield ours("kept, as by default", "--keep-memory", "6GiB", precision="auto", keys_share=None, plain="not kept, as by default")
+    for plain in (ours("not kept", *BLOCKS, kept=False), ours("not kept, as by default", precision="auto", kept=False)):
+        plain.requests, plain.per_turn = max(3, arguments.requests // 40), 1
+        yield plain
     workers = str(arguments.python)
     encoder = [workers, str(HERE / "worker_bi_encoder.py"), "--threads", str(arguments.threads)]
     yield Contender("bi-encoder, passages kept", [*encoder, "--keep"], arguments.requests, 25)
@@ -121,7 +124,7 @@ def percentile(values: list[float], part: float) -> float:
 def summary(contender: Contender, seconds: list[float], rows: list[int], bounds: dict, keys: int) -> dict:
     made = {"requests": len(seconds), "milliseconds": {"median": round(1000 * statistics.median(seconds), 2), "p99": round(1000 * percentile(seconds, 0.99), 2),
                                                        "fastest": round(1000 * min(seconds), 2)}}
-    if rows and contender.kept:
+    if rows and contender.kept and contender.keys_share is not None:
         gflop = [count * (bounds["linear_flop_a_row"] + ATTENTION_FLOPS * contender.keys_share * keys) / 1e9 for count in rows]
         bound = [work / bounds["fp32_gflops"] for work in gflop]
         made |= {"rows": statistics.median(rows), "gflop": round(statistics.median(gflop), 2), "bound_milliseconds": round(1000 * statistics.median(bound), 2),
@@ -161,10 +164,10 @@ def race(arguments, shape: str, bounds: dict, questions: list[str]) -> dict:
     for _, process in running.values():
         process.close()
     results = {name: summary(contender, seconds[name], rows[name], bounds, count * tokens) for name, (contender, _) in running.items()}
-    if "not kept" in results:
-        plain = results["not kept"]["milliseconds"]["median"]
-        for result in results.values():
-            result["times_faster_than_not_kept"] = round(plain / result["milliseconds"]["median"], 1)
+    for name, (contender, _) in running.items():
+        if contender.plain in results:
+            plain = results[contender.plain]["milliseconds"]["median"]
+            results[name]["times_faster_than_not_kept"] = round(plain / results[name]["milliseconds"]["median"], 1)
     return {"passages": count, "tokens_a_passage": tokens, "contenders": results, "left_out": left_out}
 
 

@@ -60,7 +60,7 @@ def ask(process: subprocess.Popen, query: str, documents: list[str]) -> tuple[fl
 
 
 def race(arguments, name: str, flags: list[str], documents: list[str], others: list[str], folder: Path) -> dict:
-    command = [str(arguments.headwise), "rerank", "--format", "jsonl", "--max-tokens", "110", "--long", "cut", "--weights", "fp32", "--keep", str(folder), *flags]
+    command = [str(arguments.headwise), "rerank", "--format", "jsonl", "--max-tokens", "110", "--long", "cut", "--weights", "fp32", "--precision", "fp32", "--keep", str(folder), *flags]
     strangers = [" ".join(reversed(documents[0].split()))]
     times: dict[str, list[float]] = {key: [] for key in ("disk", "first", "cold", "again", "mapped", "warm")}
     for round_ in range(arguments.rounds + 1):

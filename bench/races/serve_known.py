@@ -102,7 +102,7 @@ class Crowd:
 
 
 def load(name: str, requests: Requests, arguments, *flags: str) -> tuple[dict, dict[int, list]]:
-    with Server("--no-log", "--max-prompt-tokens", "0", "--max-tokens", str(arguments.tokens), "--weights", "fp32", "--long", "cut", *flags, model=None) as server:
+    with Server("--no-log", "--max-prompt-tokens", "0", "--max-tokens", str(arguments.tokens), "--weights", "fp32", "--precision", "fp32", "--long", "cut", *flags, model=None) as server:
         if flags[1] != "0":
             requests.warm_up(server, arguments.passages)
         crowd = Crowd(server, requests.bodies, time.monotonic() + arguments.seconds)

@@ -37,6 +37,6 @@ for encoding in "${encodings[@]}"; do
     mkdir -p "$store"
     "$headwise" heads score --dataset "$data/$folder" --run "$data/$folder/$run" --split "$split" --depth "$depth" \
       --max-words "$words" --skip "$skip" --queries "$queries" --encoding "$encoding" --order "$order" --seed 1 \
-      --weights fp32 --output "$store"
+      --weights fp32 --precision "${HEADWISE_PRECISION:-fp32}" --output "$store"
   done <<<"$sets"
 done

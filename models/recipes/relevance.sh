@@ -30,7 +30,7 @@ nfcorpus run.bm25.trec  1  20  0
 # sample FILE FOLDER RUN QRELS GRADE DEPTH FLAGS...
 sample() {
   [[ -f $1 ]] || "$headwise" heads sample --output "$1" --dataset "$2" --run "$3" --qrels "$4" --grade "$5" --depth "$6" --draws 12 \
-    --adapter "$adapter" --weights fp32 --keep-memory 2GiB "${@:7}"
+    --adapter "$adapter" --weights fp32 --precision "${HEADWISE_PRECISION:-fp32}" --keep-memory 2GiB "${@:7}"
 }
 
 for adapter in "${adapters[@]}"; do

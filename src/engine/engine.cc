@@ -35,7 +35,7 @@ Result<std::shared_ptr<const Model>> load_model(const EngineSettings& settings) 
     return wanted ? &shipped->files : nullptr;
   };
   auto model = Model::load(*path, {.weights = settings.weights.value_or(ModelOptions::Weights::kStored),
-                                   .precision = precision_of(settings),
+                                   .precision = settings.precision.value_or(Precision::kAuto),
                                    .adapter = has_adapter_folder(settings) ? settings.adapter : std::string(),
                                    .choose_adapter = choose});
   if (!model)

@@ -90,12 +90,12 @@ constexpr Option kOptions[] = {
     {.name = "precision",
      .group = kModel,
      .value = value_of<&S::precision>(),
-     .fallback = "fp32",
+     .fallback = "auto",
      .decides = Decides::kChangedValue,
      .help =
-         "What the linear layers multiply: fp32; bf16 or int8, which are faster, take less memory and "
-         "change scores a little; auto: the fastest that this processor has and that ranks as fp32 does, and "
-         "on a card bf16, which is its default"},
+         "What the linear layers multiply: fp32, the most exact; bf16 or int8, which are "
+         "faster, take less memory and change scores a little; auto: bf16, which ranks as fp32 does, where "
+         "the processor or a card multiplies it, else fp32"},
     {.name = "threads",
      .group = kModel,
      .value = value_of<&S::threads, &R::threads>(),

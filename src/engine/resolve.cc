@@ -64,11 +64,6 @@ bool asks_for_other_reading(const EngineSettings& settings, const ReadingWords& 
   return other(kTemplate, reading.prompt_template);
 }
 
-Precision precision_of(const EngineSettings& settings) {
-  const bool card = settings.device.value_or(DeviceChoice{}).kind == DeviceChoice::Kind::kCuda;
-  return settings.precision.value_or(card ? Precision::kAuto : Precision::kFloat32);
-}
-
 bool heads_are_default(const EngineSettings& settings) {
   return settings.heads.empty() || settings.heads == kDefaultHeads;
 }
@@ -148,7 +143,6 @@ Result<ResolvedSettings> resolve(const EngineSettings& settings, const NamedPart
     read->keep_memory = read->usual_keep_memory;
   }
   if (!read->long_passages) read->long_passages = read->usual_long_passages;
-  read->precision = precision_of(*read);
   resolved.settings = with_defaults(std::move(*read));
   resolved.options = to_reranker_options(resolved.settings, selection);
   // A fit is of scores as the set says that they are read, and of nothing that is added to them.

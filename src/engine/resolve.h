@@ -42,8 +42,6 @@ Result<EngineSettings> with_reading(EngineSettings settings, const ReadingWords&
 bool asks_for_other_reading(const EngineSettings& settings, const ReadingWords& reading);
 // Neither a set, a file nor a selection: `heads` is empty or kDefaultHeads.
 bool heads_are_default(const EngineSettings& settings);
-// What is asked for, or what the device's default is: fp32 on the processor, auto on a card.
-Precision precision_of(const EngineSettings& settings);
 // The folder of an adapter is named.
 bool has_adapter_folder(const EngineSettings& settings);
 

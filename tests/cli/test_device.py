@@ -23,7 +23,7 @@ def refused(headwise, status, *flags, env=None):
 
 @pytest.mark.parametrize("model", ["tiny-qwen3", "tiny-llama-q8_0.gguf", "tiny-gemma3", "tiny-olmo2", "tiny-phi3"])
 def test_a_device_ranks_as_the_processor_does(headwise, model):
-    ours = results(headwise, model=MODELS / model)
+    ours = results(headwise, "--precision", "fp32", model=MODELS / model)
     fp32 = results(headwise, "--device", "cuda", "--precision", "fp32", model=MODELS / model)
     assert list(fp32) == list(ours) and fp32 == pytest.approx(ours, abs=1e-4)
     bf16 = results(headwise, "--device", "cuda", model=MODELS / model)

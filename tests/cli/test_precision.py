@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from where import FACTS, TINY
+from where import FACTS, PRECISION, TINY
 
 STREAM = json.dumps({"query": "who wrote Emma?", "documents": FACTS}) + "\n"
 CPU = Path("/proc/cpuinfo").read_text()
@@ -17,9 +17,21 @@ def results(headwise, *flags, env=None):
     return json.loads(headwise.ok("rerank", "--model", TINY, "--json", *flags, stdin=STREAM, env=env))["results"]
 
 
-def test_int8_changes_scores_a_little_and_fp32_does_not(headwise):
-    exact = results(headwise)
-    assert results(headwise, "--precision", "fp32") == exact
+def computed_in(headwise, *flags, env=None):
+    question = ["--query", "who wrote Emma?", "--documents", "-", "--json", "--model", TINY]
+    return json.loads(headwise.ok("rerank", *question, *flags, stdin="\n".join(FACTS) + "\n", env=env))["precision"]
+
+
+def test_the_default_is_the_fastest_that_ranks_as_fp32_does(headwise):
+    assert computed_in(headwise) == computed_in(headwise, "--precision", "auto") == PRECISION
+    assert results(headwise) == results(headwise, "--precision", "auto") == results(headwise, "--precision", PRECISION)
+    for without in ("avx2", "scalar"):  # the one has no bf16, the other none that is faster
+        if without == "scalar" or "avx2" in CPU:
+            assert computed_in(headwise, env={"HEADWISE_ISA": without}) == "fp32"
+
+
+def test_int8_changes_scores_a_little(headwise):
+    exact = results(headwise, "--precision", "fp32")
     reduced = results(headwise, "--precision", "int8")
     by_id = {hit["id"]: hit["score"] for hit in exact}
     assert {hit["id"] for hit in reduced} == set(by_id)
@@ -66,7 +78,7 @@ def test_a_store_of_another_precision_is_refused(headwise, tmp_path):
     keep = ["--keep", tmp_path / "kept"]
     int8 = results(headwise, "--precision", "int8", *keep)
     assert results(headwise, "--precision", "int8", *keep) == int8
-    said = headwise("rerank", "--model", TINY, "--json", *keep, stdin=STREAM)
+    said = headwise("rerank", "--model", TINY, "--json", "--precision", "fp32", *keep, stdin=STREAM)
     assert said.returncode != 0 and "precision: the store has 'int8', this engine 'fp32'" in said.stderr
 
 

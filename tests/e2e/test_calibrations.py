@@ -39,7 +39,7 @@ def test_same_order_as_rerank(collection, tmp_path, encoding):
     for variant, calibration in VARIANTS.items():
         output = tmp_path / f"rerank.{variant}.trec"
         subprocess.run([BINARY, "rerank", "--dataset", collection, "--run", collection / "run.trec", "--model", MODEL,
-                        "--encoding", encoding, "--order", "reversed", "--depth", "4", "--max-words", "8", "--format", "trec",
+                        "--encoding", encoding, "--order", "reversed", "--depth", "4", "--max-words", "8", "--precision", "fp32", "--format", "trec",
                         "--output", output, "--quiet", "--calibration", *calibration], check=True, capture_output=True)
         ours, theirs = lines(tmp_path / f"{encoding}.{variant}.trec"), lines(output)
         assert len(ours) == 8 and ours == theirs, variant

@@ -8,7 +8,7 @@ from where import FACTS, FAKE_CUDA, TINY
 
 def test_a_device_ranks_as_the_processor_does(monkeypatch):
     monkeypatch.setenv("HEADWISE_CUDA_LIBRARY", str(FAKE_CUDA))
-    ours = {hit.index: hit.score for hit in headwise.Reranker(TINY).rank("who wrote Emma?", FACTS)}
+    ours = {hit.index: hit.score for hit in headwise.Reranker(TINY, precision="fp32").rank("who wrote Emma?", FACTS)}
     device = headwise.Reranker(TINY, device="cuda", precision="fp32")
     assert {hit.index: hit.score for hit in device.rank("who wrote Emma?", FACTS)} == pytest.approx(ours, abs=1e-4)
     assert device.settings["device"] == "cuda" and "device" not in headwise.Reranker(TINY).settings

@@ -4,7 +4,7 @@
 stays up when memory runs out or the device is lost."""
 import pytest
 from serving import DOCUMENTS, Server
-from where import FAKE_CUDA
+from where import FAKE_CUDA, PRECISION
 
 GOOD = {"query": "tea", "documents": DOCUMENTS}
 CUDA = ("--device", "cuda")
@@ -19,7 +19,7 @@ def test_a_server_names_its_device():
     with Server() as plain:
         ours = scores(plain.post("/v1/rerank", GOOD))
         assert plain.get("/v1/models").json["data"][0]["backend"] == "cpu"
-        assert 'headwise_model_info{backend="cpu",precision="fp32"' in plain.get("/metrics").body.decode()
+        assert f'headwise_model_info{{backend="cpu",precision="{PRECISION}"' in plain.get("/metrics").body.decode()
     with Server(*CUDA, HEADWISE_CUDA_LIBRARY=FAKE_CUDA) as server:
         card = server.get("/v1/models").json["data"][0]
         assert (card["backend"], card["precision"]) == ("cuda", "bf16")

@@ -6,7 +6,7 @@ import re
 import subprocess
 
 from serving import DOCUMENTS, Server, wait_for
-from where import BINARY, ROOT, environment
+from where import BINARY, PRECISION, ROOT, environment
 
 GOOD = {"query": "tea", "documents": DOCUMENTS}
 
@@ -25,7 +25,7 @@ def test_models(server):
     assert body["object"] == "list" and len(body["data"]) == 1
     model = body["data"][0]
     assert model["id"] == "tiny-qwen3" and model["object"] == "model" and model["layers"] * model["heads_per_layer"] > 0
-    assert model["precision"] == "fp32"
+    assert model["precision"] == PRECISION
     assert model["adapters"] == ["none"] and model["corpus_documents"] == 0
     assert model["heads"].startswith("all ") and model["head_sets"][:2] == ["default", "all"] and model["encoding"] == "blocks"
 

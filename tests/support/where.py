@@ -32,6 +32,9 @@ FACTS = [
 QUESTIONS = ["who wrote Emma?", "why does copper turn green?", "what is glass made of?", "how do bees talk?",
              "how long does the Moon take?", "where do potatoes come from?", "what did Jane Austen write?"]
 
+# What --precision comes to unless said otherwise.
+PRECISION = "bf16" if "avx512_bf16" in Path("/proc/cpuinfo").read_text() else "fp32"
+
 
 def environment(**extra) -> dict[str, str]:
     """Flags may come from the environment; what the caller has set must not reach the tests."""

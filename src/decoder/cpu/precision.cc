@@ -3,6 +3,8 @@
 
 #include "decoder/cpu/precision.h"
 
+#include <algorithm>
+#include <iterator>
 #include <string>
 
 namespace headwise {
@@ -12,15 +14,28 @@ using kernels::LinearType;
 
 constexpr LinearType kTypes[] = {LinearType::kFloat32, LinearType::kBfloat16, LinearType::kInt8};
 
-LinearType named_type(Precision precision) {
+// What passed the gate of docs/evaluation.md#precision, the fastest first.
+constexpr LinearType kPassed[] = {LinearType::kBfloat16, LinearType::kFloat32};
+
+// The definition has every product, and none that is faster than fp32.
+LinearType fastest_passed(const kernels::KernelTable& ops) {
+  if (&ops == kernels::available_kernels().front()) return LinearType::kFloat32;
+  return *std::find_if(std::begin(kPassed), std::end(kPassed),
+                       [&ops](LinearType type) { return kernels::has_products(ops, type); });
+}
+
+LinearType named_type(Precision precision, const kernels::KernelTable& ops) {
   switch (precision) {
+    case Precision::kFloat32:
+      return LinearType::kFloat32;
     case Precision::kBfloat16:
       return LinearType::kBfloat16;
     case Precision::kInt8:
       return LinearType::kInt8;
-    default:
-      return LinearType::kFloat32;
+    case Precision::kAuto:
+      break;
   }
+  return fastest_passed(ops);
 }
 
 }  // namespace
@@ -37,7 +52,7 @@ std::string_view precision_word(LinearType type) {
 }
 
 Result<LinearType> linear_type(Precision wanted, const kernels::KernelTable& ops) {
-  const LinearType type = named_type(wanted);
+  const LinearType type = named_type(wanted, ops);
   if (kernels::has_products(ops, type)) return type;
   std::string there;
   for (const LinearType other : kTypes) {

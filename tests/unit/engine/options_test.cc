@@ -298,7 +298,7 @@ TEST(Options, WhatCannotChangeAScoreDecidesNothing) {
   fast.keep_type = KeptType::kFloat32;
   fast.precision = Precision::kInt8;
   EXPECT_EQ(options_that_decide(fast)["precision"], "int8");
-  fast.precision = Precision::kFloat32;
+  fast.precision = Precision::kAuto;
   fast.device = DeviceChoice{.kind = DeviceChoice::Kind::kCuda};
   EXPECT_EQ(options_that_decide(fast)["device"], "cuda");
   const auto first_card = options_that_decide(fast);
