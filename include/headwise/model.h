@@ -43,7 +43,7 @@ struct ModelOptions {
   enum class Weights { kStored, kFloat32 };
   Weights weights = Weights::kStored;
   // What the linear layers multiply; sums are fp32, or exact. Decides scores: docs/method.md#precision. Less
-  // than fp32 is made once, of the weights with the adapter in them, when a layer runs first.
+  // than fp32 is made once, of the merged weights. The program, its server and Python ask for kAuto.
   Precision precision = Precision::kFloat32;
   // A folder with a LoRA adapter in PEFT's layout, merged at load; empty: none. The matrices that it changes
   // are kept as fp32.

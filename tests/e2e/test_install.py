@@ -75,7 +75,7 @@ def test_example_ranks_like_the_binary(example, prefix, model, tmp_path):
     assert len(lines) == 5 and scores == sorted(scores, reverse=True) and len(set(scores)) == 5
     documents = tmp_path / "passages.jsonl"
     documents.write_text("".join(json.dumps(passage) + "\n" for passage in example_passages()))
-    answer = json.loads(must_run(prefix / "bin" / "headwise", "rerank", "--heads", "all", "--model", model, "--documents", documents,
+    answer = json.loads(must_run(prefix / "bin" / "headwise", "rerank", "--heads", "all", "--model", model, "--precision", "fp32", "--documents", documents,
                                  "--query", "Who wrote the novel Emma?", "--format", "jsonl"))
     binary = [(result["id"], result["score"]) for result in answer["results"]]
     assert [name for _, name in lines] == [name for name, _ in binary]
