@@ -115,29 +115,31 @@ std::string text_report(const Json& report) {
   };
   std::string share;
   if (report["work"].contains("share_of_bound")) {
-    share = ", " + std::to_string(std::lround(100 * number("/work/share_of_bound"))) + " % of the bound";
+    // Above a hundred where smaller numbers are multiplied.
+    share = ", " + std::to_string(std::lround(100 * number("/work/share_of_bound"))) + " % of the fp32 bound";
   }
   char lines[2048];
-  std::snprintf(
-      lines, sizeof lines,
-      "machine     %s, %.0f threads, %s kernels\n"
-      "bounds      %.1f GFLOP/s fp32 multiply-add (%s), %.1f GB/s memory (triad)\n"
-      "model       %s, loaded in %.2f s\n"
-      "request     %.0f passages, %.0f tokens, %s, %.0f layers run, %.0f heads read\n"
-      "time        %.3f s (median of %zu; fastest %.3f)\n"
-      "speed       %.0f tokens/s\n"
-      "work        %.1f GFLOP (linear %.1f, attention %.1f): %.1f GFLOP/s%s\n"
-      "stages      tokenize %.3f s, prefill %.3f s, read %.3f s\n"
-      "memory      %.0f MB at most\n",
-      text("/machine/processor").c_str(), number("/machine/threads"), text("/machine/kernels").c_str(),
-      number("/bounds/fp32_gflops"), text("/bounds/instruction_set").c_str(),
-      number("/bounds/triad_gb_per_s"), text("/model/fingerprint").c_str(), number("/model/load_seconds"),
-      number("/request/passages"), number("/request/prompt_tokens"), text("/request/encoding").c_str(),
-      number("/request/layers_run"), number("/request/heads_read"), number("/seconds/median"),
-      report["seconds"]["all"].size(), number("/seconds/fastest"), number("/tokens_per_s"),
-      number("/work/gflop"), number("/work/linear_gflop"), number("/work/attention_gflop"),
-      number("/work/gflops"), share.c_str(), number("/stages/tokenize"), number("/stages/prefill"),
-      number("/stages/read"), number("/peak_megabytes"));
+  std::snprintf(lines, sizeof lines,
+                "machine     %s, %.0f threads, %s kernels, %s products\n"
+                "bounds      %.1f GFLOP/s fp32 multiply-add (%s), %.1f GB/s memory (triad)\n"
+                "model       %s, loaded in %.2f s\n"
+                "request     %.0f passages, %.0f tokens, %s, %.0f layers run, %.0f heads read\n"
+                "time        %.3f s (median of %zu; fastest %.3f)\n"
+                "speed       %.0f tokens/s\n"
+                "work        %.1f GFLOP (linear %.1f, attention %.1f): %.1f GFLOP/s%s\n"
+                "stages      tokenize %.3f s, prefill %.3f s, read %.3f s\n"
+                "memory      %.0f MB at most\n",
+                text("/machine/processor").c_str(), number("/machine/threads"),
+                text("/machine/kernels").c_str(), text("/machine/precision").c_str(),
+                number("/bounds/fp32_gflops"), text("/bounds/instruction_set").c_str(),
+                number("/bounds/triad_gb_per_s"), text("/model/fingerprint").c_str(),
+                number("/model/load_seconds"), number("/request/passages"), number("/request/prompt_tokens"),
+                text("/request/encoding").c_str(), number("/request/layers_run"),
+                number("/request/heads_read"), number("/seconds/median"), report["seconds"]["all"].size(),
+                number("/seconds/fastest"), number("/tokens_per_s"), number("/work/gflop"),
+                number("/work/linear_gflop"), number("/work/attention_gflop"), number("/work/gflops"),
+                share.c_str(), number("/stages/tokenize"), number("/stages/prefill"), number("/stages/read"),
+                number("/peak_megabytes"));
   return lines;
 }
 

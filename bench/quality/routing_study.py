@@ -48,8 +48,8 @@ class Study:
                 if not (store / "manifest.json").exists():
                     store.parent.mkdir(parents=True, exist_ok=True)
                     self.headwise("heads", "score", "--dataset", data, "--run", data / f"{use}.trec", "--depth", DEPTH, "--max-words", WORDS, "--adapter",
-                                  "none", "--heads", "all", "--encoding", "blocks", "--weights", "fp32", "--precision", self.arguments.precision, "--output",
-                                  store)
+                                  "none", "--heads", "all", "--encoding", "blocks", "--weights", "fp32", "--precision", self.arguments.precision, "--keep-memory",
+                                  "8GiB", "--output", store)
 
     def learn(self, calibration: str, name: str, kinds: list[str], tested: list[str]) -> dict:
         """A router of some kinds, and what it brings on others."""
