@@ -109,7 +109,7 @@ def load(name: str, requests: Requests, arguments, *flags: str) -> tuple[dict, d
         took = crowd.run()
         memory = server.metric("process_resident_memory_bytes")
         server.stop()
-    result = {"flags": list(flags), "seconds": round(took, 1), "statuses": crowd.statuses, "answers_per_second": round(len(crowd.times) / took, 2),
+    result = {"flags": [flag.replace(f"{ROOT}/", "") for flag in flags], "seconds": round(took, 1), "statuses": crowd.statuses, "answers_per_second": round(len(crowd.times) / took, 2),
               "milliseconds": milliseconds(crowd.times), "memory_mb": round(memory / 1e6)}
     print(name, json.dumps(result), flush=True)
     return result, crowd.answers
