@@ -17,17 +17,18 @@ def results(headwise, *flags, env=None):
     return json.loads(headwise.ok("rerank", "--model", TINY, "--json", *flags, stdin=STREAM, env=env))["results"]
 
 
-def computed_in(headwise, *flags, env=None):
+def computed_by(headwise, verb, *flags, env=None):
     question = ["--query", "who wrote Emma?", "--documents", "-", "--json", "--model", TINY]
-    return json.loads(headwise.ok("rerank", *question, *flags, stdin="\n".join(FACTS) + "\n", env=env))["precision"]
+    answer = json.loads(headwise.ok(verb, *question, *flags, stdin="\n".join(FACTS) + "\n", env=env))
+    return answer["backend"], answer["precision"]
 
 
 def test_the_default_is_the_fastest_that_ranks_as_fp32_does(headwise):
-    assert computed_in(headwise) == computed_in(headwise, "--precision", "auto") == PRECISION
+    assert computed_by(headwise, "rerank") == computed_by(headwise, "rerank", "--precision", "auto") == ("cpu", PRECISION)
     assert results(headwise) == results(headwise, "--precision", "auto") == results(headwise, "--precision", PRECISION)
     for without in ("avx2", "scalar"):  # the one has no bf16, the other none that is faster
         if without == "scalar" or "avx2" in CPU:
-            assert computed_in(headwise, env={"HEADWISE_ISA": without}) == "fp32"
+            assert computed_by(headwise, "rerank", env={"HEADWISE_ISA": without}) == ("cpu", "fp32")
 
 
 def test_int8_changes_scores_a_little(headwise):
@@ -42,9 +43,7 @@ def test_int8_changes_scores_a_little(headwise):
 @pytest.mark.parametrize("verb", ["rerank", "explain"])
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
 def test_an_answer_says_what_computed_it(headwise, verb, precision):
-    question = ["--query", "who wrote Emma?", "--documents", "-", "--json", "--model", TINY, "--precision", precision]
-    answer = json.loads(headwise.ok(verb, *question, stdin="\n".join(FACTS) + "\n"))
-    assert (answer["backend"], answer["precision"]) == ("cpu", precision)
+    assert computed_by(headwise, verb, "--precision", precision) == ("cpu", precision)
 
 
 def test_a_search_says_what_computed_it(headwise, tmp_path):

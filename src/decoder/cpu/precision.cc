@@ -3,9 +3,9 @@
 
 #include "decoder/cpu/precision.h"
 
-#include <algorithm>
-#include <iterator>
 #include <string>
+
+#include "kernels/tables.h"
 
 namespace headwise {
 namespace {
@@ -14,14 +14,11 @@ using kernels::LinearType;
 
 constexpr LinearType kTypes[] = {LinearType::kFloat32, LinearType::kBfloat16, LinearType::kInt8};
 
-// What passed the gate of docs/evaluation.md#precision, the fastest first.
-constexpr LinearType kPassed[] = {LinearType::kBfloat16, LinearType::kFloat32};
-
-// The definition has every product, and none that is faster than fp32.
+// Of what passed the gate of docs/evaluation.md#precision. The definition has every product, and none that is
+// faster than fp32. Asked for each layer of a pass.
 LinearType fastest_passed(const kernels::KernelTable& ops) {
-  if (&ops == kernels::available_kernels().front()) return LinearType::kFloat32;
-  return *std::find_if(std::begin(kPassed), std::end(kPassed),
-                       [&ops](LinearType type) { return kernels::has_products(ops, type); });
+  const bool faster = &ops != &kernels::kScalarKernels && kernels::has_products(ops, LinearType::kBfloat16);
+  return faster ? LinearType::kBfloat16 : LinearType::kFloat32;
 }
 
 LinearType named_type(Precision precision, const kernels::KernelTable& ops) {
