@@ -42,6 +42,9 @@ struct SizeBand {
 };
 constexpr SizeBand kBands[] = {{"1", 1, 1}, {"4 to 6", 4, 6}, {"16 to 24", 16, 24}, {"80 to 100", 80, 100}};
 
+// Two relevances of a passage that are called alike.
+constexpr double kNearAlone = 0.15;
+
 Status check_flags(const CalibrateFlags& flags) {
   if (flags.samples.empty()) {
     return fail(ErrorCode::kUsage, "--samples FILE of `headwise heads sample` is missing");
@@ -68,21 +71,29 @@ Result<std::vector<RelevanceSamples>> read_all(const std::vector<std::string>& f
 RelevanceSection section_of(const std::string& name, std::span<const RequestForecast> told) {
   RelevanceSection section{.name = name, .curves = {}};
   for (const SizeBand& band : kBands) {
-    section.curves.push_back({band.name, reliability_at(told, band.low, band.high)});
+    section.curves.push_back({band.name, reliability_at(told, band.low, band.high),
+                              share_as_alone(told, band.low, band.high, kNearAlone)});
   }
   return section;
 }
 
 std::string as_table(const std::vector<RelevanceSection>& sections) {
-  std::string text = "questions                     candidates  passages  relevant  ECE     Brier\n";
+  std::string text =
+      "questions                     candidates  passages  relevant  ECE     Brier   AUC    as alone\n";
+  const auto shown = [](const std::optional<double>& share, const char* format, double times) {
+    char digits[16] = "-";
+    if (share) std::snprintf(digits, sizeof digits, format, times * *share);
+    return std::string(digits);
+  };
   char line[200];
   for (const RelevanceSection& section : sections) {
     for (const RelevanceCurve& curve : section.curves) {
       const Reliability& r = curve.reliability;
       if (r.count == 0) continue;
-      std::snprintf(line, sizeof line, "%-29s %-11s %8lld  %7.1f%%  %.4f  %.4f\n", section.name.c_str(),
-                    curve.candidates.c_str(), static_cast<long long>(r.count), 100.0 * r.base_rate, r.error,
-                    r.brier);
+      std::snprintf(line, sizeof line, "%-29s %-11s %8lld  %7.1f%%  %.4f  %.4f  %-5s  %s\n",
+                    section.name.c_str(), curve.candidates.c_str(), static_cast<long long>(r.count),
+                    100.0 * r.base_rate, r.error, r.brier, shown(r.auc, "%.3f", 1.0).c_str(),
+                    shown(curve.as_alone, "%.0f%%", 100.0).c_str());
       text += line;
     }
   }

@@ -124,11 +124,14 @@ Status run_align(AlignFlags flags, bool quiet) {
   const StopSignals signals;
   ProgressBar bar(kVerb, quiet);
   TrainingEvents events;
+  std::optional<int64_t> first;  // update of this run: the rate is not that of those before
   events.stop = stop_signalled;
   events.on_note = [&](const std::string& note) { print_note(kVerb, quiet, note); };
   events.on_update = [&](const UpdateRecord& record) {
     char what[64];
-    std::snprintf(what, sizeof what, "updates, loss %.4f,", record.loss);
+    std::snprintf(what, sizeof what, "updates, loss %.4f", record.loss);
+    if (!first) first = record.update;
+    bar.start_at(*first - 1);
     bar.advance(what, record.update, options.updates);
   };
   events.on_evaluation = [&](const EvaluationRecord& record) {

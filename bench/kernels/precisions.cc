@@ -56,44 +56,50 @@ constexpr int kPeakTrials = 12;
 // Twelve chains, as src/kernels/peak.cc has them. The assembly is what keeps them in registers.
 #define HW_TWELVE(step) \
   step(0) step(1) step(2) step(3) step(4) step(5) step(6) step(7) step(8) step(9) step(10) step(11)
-
-double chains(const char* word) {
-  const auto run = [&](auto&& loop) {
-    double best = 1e9;
-    for (int trial = 0; trial < kPeakTrials; ++trial) best = std::min(best, timed(loop));
-    return best;
-  };
-  const std::string name = word;
-  if (name == "int8") {
-    return run([] {
-      for (int64_t i = 0; i < kPeakRounds; ++i) {
-#define HW_STEP(n) asm volatile("vpdpbusd %%zmm30, %%zmm31, %%zmm" #n ::: "xmm" #n);
-        HW_TWELVE(HW_STEP)
-#undef HW_STEP
-      }
-    });
-  }
-  return run([] {
-    for (int64_t i = 0; i < kPeakRounds; ++i) {
 #define HW_STEP(n) asm volatile("vdpbf16ps %%zmm30, %%zmm31, %%zmm" #n ::: "xmm" #n);
-      HW_TWELVE(HW_STEP)
+void bf16_chains() { HW_TWELVE(HW_STEP) }
 #undef HW_STEP
-    }
-  });
+#define HW_STEP(n) asm volatile("vpdpbusd %%zmm30, %%zmm31, %%zmm" #n ::: "xmm" #n);
+void int8_chains() { HW_TWELVE(HW_STEP) }
+#undef HW_STEP
+// As src/kernels/int8_avx2.cc multiplies: a product of pairs, and what adds it.
+#define HW_STEP(n)                                                                              \
+  asm volatile("vpmaddwd %%ymm15, %%ymm14, %%ymm13\n\tvpaddd %%ymm13, %%ymm" #n ", %%ymm" #n :: \
+                   : "xmm" #n, "xmm13");
+void int8_avx2_chains() { HW_TWELVE(HW_STEP) }
+#undef HW_STEP
+
+struct Instruction {
+  const char* word;
+  double operations;  // of one; a multiply-add counts two
+  bool there;
+  void (*twelve)();
+};
+
+double peak_of(const Instruction& instruction) {
+  double best = 1e9;
+  for (int trial = 0; trial < kPeakTrials; ++trial) {
+    best = std::min(best, timed([&] {
+                      for (int64_t i = 0; i < kPeakRounds; ++i) instruction.twelve();
+                    }));
+  }
+  return 12.0 * static_cast<double>(kPeakRounds) * instruction.operations / best;
 }
 #endif
 
-// Operations a second of one thread, a multiply-add counts two; 0: not known here.
-double peak_of(LinearType type) {
-  if (type == LinearType::kFloat32) return kernels::measure_fma_peak(1, 0.3).gflops * 1e9;
+// Operations a second of one thread, in registers alone; what the processor lacks is left out.
+void print_peaks() {
+  std::printf("\"fp32\": %.1f", kernels::measure_fma_peak(1, 0.3).gflops);
 #if defined(__x86_64__)
-  const bool int8 = type == LinearType::kInt8;
   __builtin_cpu_init();
-  if (int8 ? __builtin_cpu_supports("avx512vnni") == 0 : __builtin_cpu_supports("avx512bf16") == 0) return 0;
-  const double operations = 12.0 * static_cast<double>(kPeakRounds) * (int8 ? 128.0 : 64.0);
-  return operations / chains(int8 ? "int8" : "bf16");
-#else
-  return 0;
+  const Instruction instructions[] = {
+      {"bf16", 64.0, __builtin_cpu_supports("avx512bf16") != 0, bf16_chains},
+      {"int8", 128.0, __builtin_cpu_supports("avx512vnni") != 0, int8_chains},
+      {"int8_avx2", 32.0, __builtin_cpu_supports("avx2") != 0, int8_avx2_chains}};
+  for (const Instruction& instruction : instructions) {
+    if (!instruction.there) continue;
+    std::printf(", \"%s\": %.1f", instruction.word, peak_of(instruction) * 1e-9);
+  }
 #endif
 }
 
@@ -127,10 +133,7 @@ Times time_product(const Linear& linear, LinearType type, const Shape& shape, in
 int run(int rounds) {
   print_machine(kernels::available_kernels().back()->name, 1);
   std::printf(", \"rows\": %lld, \"peak_gop_per_s\": {", static_cast<long long>(kRowTile));
-  for (const Type& type : kTypes) {
-    std::printf("%s\"%s\": %.1f", type.type == LinearType::kFloat32 ? "" : ", ", type.word,
-                peak_of(type.type) * 1e-9);
-  }
+  print_peaks();
   std::printf("}, \"products\": [");
   bool first = true;
   for (const KernelTable* table : kernels::available_kernels()) {

@@ -3,11 +3,11 @@
 # SPDX-FileCopyrightText: headwise contributors
 
 # Trains adapters for passages that are kept: questions of a training pool and of two collections' training queries, in stages that go on from
-# each other. Stages 1 and whole.1 begin with what models/recipes/train_default.sh makes first (OUT/anneal there), 2, 3 and whole.2 with what the
-# stage before made. 1, 2 and 3 train the layers above a join, the whole ones all layers, without a join. Their settings are
+# each other. Stages 1 and whole.1 begin with what models/recipes/train_default.sh makes first (OUT/anneal there), 2, 3, whole.2 and whole.3 with what
+# the stage before made. 1, 2 and 3 train the layers above a join, the whole ones all layers, without a join. Their settings are
 # models/smollm2-135m-instruct/reader.STAGE.toml. A batch is 16 passages and 32 or 40 questions with mpnet's scores of each pair: its passages are
 # most of what it costs. From stage 3 on only questions are asked that have a passage near: of the 40 half had none, and of them the teacher's order
-# says little. What is kept in the tree is stage 2's (reader; stage 3 was level with it on held-out questions) and whole.2's (adapter, what ships).
+# says little. What is kept in the tree is stage 2's (reader; stage 3 was level with it on held-out questions) and whole.3's (adapter, what ships).
 # Questions of several steps come in lists of one question, with what is known and what the frozen model says. Goes on where it stopped, at the same
 # command. Some 700 updates an hour on 2 cores with bf16, 1,000 in stage 3, 600 of all layers; the teacher's part is 20 minutes a stage.
 #   models/recipes/train_reader.sh POOL DATA OUT START STAGE [FLAG of headwise align...]
@@ -59,17 +59,35 @@ teach_2() {
   done
 }
 near=(--near .45)
+# teach_new FOLDER SEED SET=COUNT... -- COLLECTION=COUNT...: of the pool and of the two collections' training queries, each batch from one question on.
+teach_new() {
+  local folder=$1 seed=$2 from=pool queries=all words=80 set
+  shift 2
+  for set in "$@"; do
+    if [[ $set == -- ]]; then
+      from=data queries=train words=100
+      continue
+    fi
+    teach "$folder" "$seed" "${set%=*}" "dir=$from/${set%=*},queries=$queries" "${set#*=}" "$words" "${near[@]}" --seeded 1 --real-share .6 \
+      --questions 32
+  done
+}
+teach_4() {
+  teach_new near.4 31 msmarco_qna=220 nq=150 dl21_more=120 dl22=130 wikiqa=70 realtimeqa=70 covidqa=50 pubmedqa=50 fiqa=45 squad_part=40 boolq=40 \
+    mediqa=40 climate_fever=30 flag_scored=25 expertqa=25 clapnq=20 -- scifact=90 nfcorpus=110
+}
 case $stage in
   1) teach_1 batches.1 ;;
   2) teach_1 batches.1 && teach_2 batches.2 ;;
-  whole.2)
-    new=("${near[@]}" --seeded 1 --real-share .6 --questions 32)
-    for set in msmarco_qna=220 nq=150 dl21_more=120 dl22=130 wikiqa=70 realtimeqa=70 covidqa=50 pubmedqa=50 fiqa=45 squad_part=40 boolq=40 \
-      mediqa=40 climate_fever=30 flag_scored=25 expertqa=25 clapnq=20; do
-      teach near.4 31 "${set%=*}" "dir=pool/${set%=*},queries=all" "${set#*=}" 80 "${new[@]}"
-    done
-    for set in scifact=90 nfcorpus=110; do
-      teach near.4 31 "${set%=*}" "dir=data/${set%=*},queries=train" "${set#*=}" 100 "${new[@]}"
+  whole.2) teach_4 ;;
+  whole.3)
+    teach_4
+    teach_new near.5 37 msmarco_qna=160 nq=100 climate_fever=60 covidqa=40 pubmedqa=40 dl22=60 -- scifact=180 nfcorpus=110
+    mkdir -p near.45
+    for file in near.4/*.jsonl; do
+      both=("$file")
+      [[ -f near.5/${file##*/} ]] && both+=("near.5/${file##*/}")
+      cat "${both[@]}" > "near.45/${file##*/}"
     done
     ;;
   *)
@@ -83,7 +101,7 @@ case $stage in
 esac
 
 # What is known, and rankings of the held-out questions.
-for set in hotpotqa=2 twowiki=2 musique_more=4 climate_fever=2 nq=1 msmarco_qna=1; do
+for set in hotpotqa=2 twowiki=2 musique_more=4 climate_fever=2 nq=1 msmarco_qna=1 hover=1; do
   name=${set%=*}
   [[ -f lists/$name.jsonl ]] || "$python" "$root/scripts/teacher_lists.py" --set "pool/$name" --held-out "$held_out" --teacher none --store vectors \
     --near 0 --rounds "${set#*=}" --questions 1 --run "lists/$name.held-out.trec" --targets "lists/$name.jsonl"

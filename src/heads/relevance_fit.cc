@@ -3,6 +3,10 @@
 
 #include "heads/relevance_fit.h"
 
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <string_view>
 #include <utility>
 
 #include "base/check.h"
@@ -46,8 +50,16 @@ int part_of(const std::string& query, int parts) {
   return static_cast<int>(hash.value() % static_cast<uint64_t>(parts));
 }
 
-RequestForecast forecast(const RelevanceFit& fit, const JudgedRequest& request) {
-  RequestForecast told{.candidates = static_cast<int64_t>(request.scores.size()), .passages = {}};
+std::string question_of(const RelevanceSamples& samples, const JudgedRequest& request) {
+  return samples.data + "/" + request.query;
+}
+
+RequestForecast forecast(const RelevanceFit& fit, const RelevanceSamples& samples,
+                         const JudgedRequest& request) {
+  RequestForecast told{.question = question_of(samples, request),
+                       .candidates = static_cast<int64_t>(request.scores.size()),
+                       .passages = {},
+                       .ids = request.ids};
   const std::vector<double> relevance = relevance_of(fit, request.facts, request.scores);
   for (size_t i = 0; i < relevance.size(); ++i) told.passages.push_back({relevance[i], request.relevant[i]});
   return told;
@@ -73,7 +85,7 @@ Result<RelevanceFit> fit_relevance(std::span<const RelevanceSamples> samples,
 std::vector<RequestForecast> forecasts(const RelevanceFit& fit, std::span<const RelevanceSamples> samples) {
   std::vector<RequestForecast> told;
   for (const RelevanceSamples& set : samples) {
-    for (const JudgedRequest& request : set.requests) told.push_back(forecast(fit, request));
+    for (const JudgedRequest& request : set.requests) told.push_back(forecast(fit, set, request));
   }
   return told;
 }
@@ -84,11 +96,11 @@ Result<std::vector<RequestForecast>> held_out_forecasts(std::span<const Relevanc
   std::vector<RequestForecast> told;
   for (int part = 0; part < options.folds; ++part) {
     std::vector<LogisticSample> rows;
-    std::vector<const JudgedRequest*> left_out;
+    std::vector<std::pair<const RelevanceSamples*, const JudgedRequest*>> left_out;
     for (const RelevanceSamples& set : samples) {
       for (const JudgedRequest& request : set.requests) {
-        if (part_of(set.data + "/" + request.query, options.folds) == part) {
-          left_out.push_back(&request);
+        if (part_of(question_of(set, request), options.folds) == part) {
+          left_out.emplace_back(&set, &request);
         } else {
           add_samples(request, rows);
         }
@@ -97,7 +109,7 @@ Result<std::vector<RequestForecast>> held_out_forecasts(std::span<const Relevanc
     if (left_out.empty()) continue;
     const auto fit = fit_to(rows, options.ridge);
     if (!fit) return fail(Error(fit.error()).with_context("fitting without a fifth of the questions"));
-    for (const JudgedRequest* request : left_out) told.push_back(forecast(*fit, *request));
+    for (const auto& [set, request] : left_out) told.push_back(forecast(*fit, *set, *request));
   }
   return told;
 }
@@ -109,6 +121,28 @@ Reliability reliability_at(std::span<const RequestForecast> requests, int64_t lo
     passages.insert(passages.end(), request.passages.begin(), request.passages.end());
   }
   return reliability(passages);
+}
+
+std::optional<double> share_as_alone(std::span<const RequestForecast> requests, int64_t low, int64_t high,
+                                     double apart) {
+  std::map<std::pair<std::string_view, std::string_view>, double> alone;
+  for (const RequestForecast& request : requests) {
+    if (request.candidates != 1 || request.ids.empty()) continue;
+    alone[{request.question, request.ids.front()}] = request.passages.front().probability;
+  }
+  int64_t times = 0;
+  int64_t near = 0;
+  for (const RequestForecast& request : requests) {
+    if (request.candidates < std::max<int64_t>(low, 2) || request.candidates > high) continue;
+    for (size_t i = 0; i < request.ids.size(); ++i) {
+      const auto found = alone.find({request.question, request.ids[i]});
+      if (found == alone.end()) continue;
+      ++times;
+      near += std::abs(request.passages[i].probability - found->second) <= apart ? 1 : 0;
+    }
+  }
+  if (times == 0) return std::nullopt;
+  return static_cast<double>(near) / static_cast<double>(times);
 }
 
 }  // namespace headwise

@@ -60,6 +60,17 @@ Status parse_header(const nlohmann::json& json, RelevanceSamples& samples) {
   return {};
 }
 
+Status parse_ids(const nlohmann::json& json, size_t passages, std::vector<std::string>& ids) {
+  const auto found = json.find("ids");
+  if (found == json.end()) return {};
+  if (!found->is_array() || found->size() != passages) return bad_sample("'ids' is not one text a score");
+  for (const nlohmann::json& id : *found) {
+    if (!id.is_string()) return bad_sample("'ids' holds " + id.dump());
+    ids.push_back(id.get<std::string>());
+  }
+  return {};
+}
+
 Result<JudgedRequest> parse_request(const nlohmann::json& json) {
   JudgedRequest request;
   if (!json.is_object() || !json.contains("query") || !json["query"].is_string())
@@ -82,6 +93,7 @@ Result<JudgedRequest> parse_request(const nlohmann::json& json) {
       scores->empty() || scores->size() != relevant->size()) {
     return bad_sample("'scores' and 'relevant' must be lists of equal length");
   }
+  HW_RETURN_IF_ERROR(parse_ids(json, scores->size(), request.ids));
   for (size_t i = 0; i < scores->size(); ++i) {
     const nlohmann::json& score = (*scores)[i];
     const nlohmann::json& grade = (*relevant)[i];
@@ -114,6 +126,7 @@ std::string sample_line(const JudgedRequest& request) {
   json["tokens"] = request.facts.passage_tokens;
   json["mass"] = request.facts.mass;
   json["empty_mass"] = request.facts.empty_mass;
+  if (!request.ids.empty()) json["ids"] = request.ids;
   json["scores"] = request.scores;
   json["relevant"] = request.relevant;
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";

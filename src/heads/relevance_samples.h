@@ -21,7 +21,8 @@ namespace headwise {
 struct JudgedRequest {
   std::string query;  // id; questions are never split between fit and test
   RequestFacts facts;
-  std::vector<double> scores;  // S, by place
+  std::vector<std::string> ids;  // of the passages, by place; empty where the file does not say them
+  std::vector<double> scores;    // S, by place
   std::vector<bool> relevant;
 };
 

@@ -10,6 +10,28 @@
 #include "base/check.h"
 
 namespace headwise {
+namespace {
+
+std::optional<double> area_under_curve(std::span<const Forecast> forecasts) {
+  std::vector<Forecast> sorted(forecasts.begin(), forecasts.end());
+  std::sort(sorted.begin(), sorted.end(),
+            [](const Forecast& a, const Forecast& b) { return a.probability < b.probability; });
+  double false_below = 0.0;  // with a smaller probability
+  double true_all = 0.0;
+  double won = 0.0;
+  for (size_t i = 0; i < sorted.size();) {
+    double alike[2] = {0.0, 0.0};
+    const double probability = sorted[i].probability;
+    for (; i < sorted.size() && sorted[i].probability == probability; ++i) alike[sorted[i].came_true] += 1.0;
+    won += alike[1] * (false_below + 0.5 * alike[0]);
+    false_below += alike[0];
+    true_all += alike[1];
+  }
+  if (true_all == 0.0 || false_below == 0.0) return std::nullopt;
+  return won / (true_all * false_below);
+}
+
+}  // namespace
 
 Reliability reliability(std::span<const Forecast> forecasts, int bins) {
   HW_CHECK(bins > 0);
@@ -29,6 +51,7 @@ Reliability reliability(std::span<const Forecast> forecasts, int bins) {
   }
   result.count = static_cast<int64_t>(forecasts.size());
   if (result.count == 0) return result;
+  result.auc = area_under_curve(forecasts);
   const auto all = static_cast<double>(result.count);
   result.base_rate /= all;
   result.brier /= all;

@@ -2,10 +2,12 @@
 // SPDX-FileCopyrightText: headwise contributors
 
 // What this file is: how far probabilities are to be trusted: reliability curves and the expected calibration
-// error over bins of equal width (Naeini et al., AAAI 2015; Guo et al., ICML 2017, arXiv 1706.04599).
+// error over bins of equal width (Naeini et al., AAAI 2015; Guo et al., ICML 2017, arXiv 1706.04599), and how
+// well they tell what came true from what did not, the area under the ROC curve.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -30,6 +32,9 @@ struct Reliability {
   double base_rate = 0.0;  // share that came true
   double error = 0.0;      // sum over bins of count / all * |observed - forecast|
   double brier = 0.0;      // mean of (probability - outcome)^2
+  // Share of the pairs of one that came true and one that did not in which the first has the larger
+  // probability, an equal one counting half (Mann-Whitney); nothing where there is no such pair.
+  std::optional<double> auc;
 };
 
 Reliability reliability(std::span<const Forecast> forecasts, int bins = 10);

@@ -98,9 +98,12 @@ Result<std::string> RelevanceJob::answer(const DatasetRequest& request, Progress
     for (const int place : drawn) passages.push_back(request.passages[static_cast<size_t>(place)]);
     const auto ranking = engine_->rank({.query = request.query, .passages = passages}, stop);
     if (!ranking) return fail(Error(ranking.error()).with_context("reading query '" + request.id + "'"));
-    JudgedRequest judged{.query = request.id, .facts = ranking->facts, .scores = {}, .relevant = {}};
+    JudgedRequest judged{
+        .query = request.id, .facts = ranking->facts, .ids = {}, .scores = {}, .relevant = {}};
     for (const ScoredPassage& hit : ranking->passages) {
-      const auto found = grades.find(passages[static_cast<size_t>(hit.index)].id);
+      const std::string& id = passages[static_cast<size_t>(hit.index)].id;
+      const auto found = grades.find(id);
+      judged.ids.push_back(id);
       judged.scores.push_back(hit.score);
       judged.relevant.push_back(found != grades.end() && found->second >= choice_.grade);
     }

@@ -37,6 +37,10 @@ std::string curve_html(const RelevanceCurve& curve) {
   if (r.count == 0) return html + "<p class=\"soft\">no request of this size</p>";
   html += "<div class=\"facts\">" + html_fact("expected calibration error", fixed_digits(r.error)) +
           html_fact("Brier score", fixed_digits(r.brier)) +
+          (r.auc ? html_fact("area under the ROC curve", fixed_digits(*r.auc)) : "") +
+          (curve.as_alone
+               ? html_fact("near their relevance alone", fixed_digits(100.0 * *curve.as_alone, 0) + " %")
+               : "") +
           html_fact("relevant", fixed_digits(100.0 * r.base_rate, 1) + " %") +
           html_fact("passages", std::to_string(r.count)) + "</div>" + reliability_svg(curve);
   return html +

@@ -5,6 +5,7 @@
 // candidates, and what it is made of.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +17,8 @@ namespace headwise {
 struct RelevanceCurve {
   std::string candidates;  // "1", "4 to 6"
   Reliability reliability;
+  // Share of the passages whose relevance is near what they have alone; nothing where that is not known.
+  std::optional<double> as_alone;
 };
 
 // Of questions that the fit has not seen: those left out in turn, or of another collection.

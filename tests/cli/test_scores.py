@@ -108,7 +108,7 @@ def test_relevance_from_judged_questions_to_an_answer(headwise, judged, tmp_path
     assert len(requests) == 7 * (1 + 8)  # of 1, 5, 20 and 100 only 1 can be of four candidates
     assert {request["passages"] for request in requests} <= {1, 2, 3, 4}
     for request in requests:
-        assert len(request["scores"]) == len(request["relevant"]) == request["passages"]
+        assert len(request["scores"]) == len(request["relevant"]) == len(set(request["ids"])) == request["passages"]
         assert 0 < request["mass"] < 1 and 0 < request["empty_mass"] < 1
     headwise.ok("heads", "sample", *judged, "--output", "again.jsonl")
     assert (tmp_path / "again.jsonl").read_bytes() == (tmp_path / "samples.jsonl").read_bytes()
@@ -116,6 +116,8 @@ def test_relevance_from_judged_questions_to_an_answer(headwise, judged, tmp_path
     table = headwise.ok("heads", "calibrate", "--samples", "samples.jsonl", "--test", "again.jsonl", "--heads", "heads.json",
                         "--output", "fitted.json", "--report", "page.html")
     assert "left out in turn" in table and "ECE" in table
+    *_, auc, alone = next(line for line in table.splitlines() if line.startswith("set ") and " 4 to 6 " in line).split()
+    assert 0 <= float(auc) <= 1 and 0 <= int(alone.removesuffix("%")) <= 100
     fitted = json.loads((tmp_path / "fitted.json").read_text())
     assert fitted["relevance"]["data"] == [f"set: {sum(r['passages'] for r in requests)} passages in 63 requests"]
     page = (tmp_path / "page.html").read_text()

@@ -2,6 +2,8 @@
 # SPDX-FileCopyrightText: headwise contributors
 """headwise align on a tiny model: what it writes, that a killed run goes on to the same bytes, that training helps, and bad input."""
 import json
+import os
+import pty
 import re
 import signal
 import subprocess
@@ -132,6 +134,33 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(trained, headwise, data, tmp_pa
     for name in RESULTS:
         assert (output / name).read_bytes() == (trained / name).read_bytes(), name
     assert [{**line, "seconds": 0} for line in log_of(output)] == [{**line, "seconds": 0} for line in log_of(trained)]
+
+
+def test_the_bar_of_a_run_that_goes_on_counts_its_own_updates(headwise, data, tmp_path):
+    output = tmp_path / "adapter"
+    command = [str(part) for part in (headwise, "align", *flags(data, output, "--updates", "120"))]
+    command[command.index("--evaluate-every") + 1] = "120"
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    stop_at(process, output, 80, signal.SIGINT)
+    assert process.wait(60) == 1
+    before = max(line["update"] for line in log_of(output))
+    reader, writer = pty.openpty()
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=writer)
+    os.close(writer)
+    text = b""
+    try:
+        while part := os.read(reader, 65536):
+            text += part
+    except OSError:  # the other end is closed
+        pass
+    os.close(reader)
+    assert process.wait() == 0
+    shown = re.findall(r"(\d+)/120 updates, loss [\d.]+, ([\d.]+)/s", text.decode())
+    assert shown, text.decode()
+    seconds = {line["update"]: line["seconds"] for line in log_of(output) if "seconds" in line}
+    for update, rate in shown:
+        took = sum(seconds[number] for number in range(before + 1, int(update) + 1))
+        assert float(rate) <= 1.1 * (int(update) - before) / took, (update, before)
 
 
 def test_the_mean_of_what_is_trained_is_the_result_and_goes_on(headwise, data, tmp_path):

@@ -26,10 +26,12 @@ RelevanceSamples drawn(const RelevanceFit& truth, int requests, uint64_t seed) {
   RelevanceSamples samples{
       .model = "m+a", .base = "m", .heads = {{1, 2}}, .weights = {1.0}, .data = "drawn", .requests = {}};
   for (int i = 0; i < requests; ++i) {
-    JudgedRequest request{.query = "q" + std::to_string(i), .facts = {}, .scores = {}, .relevant = {}};
+    JudgedRequest request{
+        .query = "q" + std::to_string(i), .facts = {}, .ids = {}, .scores = {}, .relevant = {}};
     const int sizes[] = {1, 5, 20, 100};
     const int size = sizes[i % 4];
     for (int p = 0; p < size; ++p) request.scores.push_back(4.0 * normal(random) / std::sqrt(size));
+    for (int p = 0; p < size; ++p) request.ids.push_back("p" + std::to_string(p));
     request.facts = {.passages = size, .passage_tokens = 40 * size, .mass = 0.3, .empty_mass = 0.2};
     for (const double p : relevance_of(truth, request.facts, request.scores)) {
       request.relevant.push_back(std::generate_canonical<double, 53>(random) < p);
@@ -67,6 +69,25 @@ TEST(RelevanceFit, FindsWhatTheSamplesWereDrawnFrom) {
     EXPECT_LT(there.brier, best.brier + 0.01) << size;
   }
   EXPECT_EQ(reliability_at(*held_out, 2, 4).count, 0);
+}
+
+TEST(RelevanceFit, APassageAloneBesideItselfAmongOthers) {
+  const std::vector<RequestForecast> told{
+      {.question = "a/1", .candidates = 1, .passages = {{0.5, true}}, .ids = {"p"}},
+      {.question = "a/1",
+       .candidates = 3,
+       .passages = {{0.6, true}, {0.9, false}, {0.1, false}},
+       .ids = {"p", "q", "r"}},
+      {.question = "a/1", .candidates = 2, .passages = {{0.8, true}, {0.1, false}}, .ids = {"p", "q"}},
+      {.question = "a/2", .candidates = 2, .passages = {{0.5, true}, {0.1, false}}, .ids = {"p", "q"}},
+      {.question = "a/1",
+       .candidates = 4,
+       .passages = {{0.5, true}, {0, false}, {0, false}, {0, false}},
+       .ids = {}}};
+  ASSERT_TRUE(share_as_alone(told, 1, 20, 0.15));
+  EXPECT_DOUBLE_EQ(*share_as_alone(told, 1, 20, 0.15), 0.5);
+  EXPECT_DOUBLE_EQ(*share_as_alone(told, 3, 3, 0.15), 1.0);
+  EXPECT_FALSE(share_as_alone(told, 4, 20, 0.15));
 }
 
 TEST(RelevanceFit, NeedsBothKinds) {
@@ -115,6 +136,12 @@ TEST_F(SampleFile, DamagedOnesAreNamedByLine) {
       {"{}\n", "line 1"},
       {"[1]\n", "line 1"},
       {head + "{\"query\": \"q\"\n", "line 2"},
+      {head +
+           R"({"query":"q","passages":1,"tokens":1,"mass":0,"empty_mass":0,"ids":["a","b"],"scores":[1],"relevant":[true]})",
+       "'ids' is not one text a score"},
+      {head +
+           R"({"query":"q","passages":1,"tokens":1,"mass":0,"empty_mass":0,"ids":[7],"scores":[1],"relevant":[true]})",
+       "'ids' holds 7"},
       {head +
            R"({"query":"q","passages":1,"tokens":1,"mass":1e999,"empty_mass":0,"scores":[1],"relevant":[true]})",
        "line 2"},

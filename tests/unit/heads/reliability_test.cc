@@ -25,6 +25,16 @@ TEST(Reliability, BinsAreCounted) {
   EXPECT_DOUBLE_EQ(found.brier, (0.05 * 0.05 + 0.85 * 0.85 + 0.05 * 0.05 + 1.0) / 5);
 }
 
+TEST(Reliability, TellsWhatCameTrueFromTheRest) {
+  // Of six pairs: .9 above both, .5 above one and level with the other, .2 below one and above the other.
+  const std::vector<Forecast> told{{0.9, true}, {0.5, true}, {0.2, true}, {0.5, false}, {0.1, false}};
+  ASSERT_TRUE(reliability(told).auc);
+  EXPECT_DOUBLE_EQ(*reliability(told).auc, (2.0 + 1.5 + 1.0) / 6.0);
+  EXPECT_DOUBLE_EQ(*reliability(std::vector<Forecast>{{0.3, true}, {0.3, false}}).auc, 0.5);
+  EXPECT_FALSE(reliability(std::vector<Forecast>{{0.3, true}, {0.4, true}}).auc);
+  EXPECT_FALSE(reliability(std::vector<Forecast>{{0.3, false}}).auc);
+}
+
 TEST(Reliability, OddLists) {
   EXPECT_EQ(reliability({}).count, 0);
   EXPECT_EQ(reliability({}).error, 0.0);
