@@ -6,8 +6,9 @@
     .venv/bin/python scripts/pool_kinds.py POOL OUT [--questions 200]      (OUT/KIND/{corpus.jsonl, queries.jsonl, qrels/train.tsv, *.trec})
 
 train.trec has --questions of each set, held-out.trec those of models/training/held_out.tsv. 20 candidates a question: what the set gives, else
-BM25's; where none of them is known to be relevant, a known one takes the last place. Sets without known answers are left out, and so are questions
-whose candidates are all of one sort. The same arguments give the same files; a kind that is there is not made again.
+BM25's; where none of them is known to be relevant, a known one is among them. They stand in BM25's order with its scores, wherever they are from: in
+the set's own order what was judged comes first. Sets without known answers are left out, and so are questions whose candidates are all of one sort.
+The same arguments give the same files; a kind that is there is not made again.
 """
 from __future__ import annotations
 
@@ -33,13 +34,15 @@ def read_kinds() -> dict[str, str]:
     return dict(line.split("\t")[:2] for line in lines[1:])
 
 
-def candidates(pool_set: PoolSet, query: str) -> list[str]:
-    """20 at most, best first; empty where they could not tell one ranking from another."""
+def candidates(pool_set: PoolSet, query: str) -> list[tuple[str, float]]:
+    """20 at most with BM25's scores, best first; empty where they could not tell one ranking from another."""
     known = {document for document, grade in pool_set.known(query).items() if grade > 0}
     found = candidates_of(pool_set, query, DEPTH)[:DEPTH]
     if known and not known.intersection(found):
         found[-1:] = sorted(known)[:1]
-    return found if known.intersection(found) and not known.issuperset(found) else []
+    if not known.intersection(found) or known.issuperset(found):
+        return []
+    return [(document, score) for document, score in pool_set.by_bm25(query, len(pool_set.ids)) if document in set(found)]
 
 
 def write_kind(pool: Path, folder: Path, sets: Iterable[str], held_out: dict[str, list[str]], questions: int) -> None:
@@ -58,9 +61,9 @@ def write_kind(pool: Path, folder: Path, sets: Iterable[str], held_out: dict[str
                 continue
             taken[use] += 1
             queries[query] = pool_set.queries[query]
-            runs[use] += [f"{query} Q0 {document} {place + 1} {DEPTH - place} first\n" for place, document in enumerate(found)]
+            runs[use] += [f"{query} Q0 {document} {place + 1} {score:.6f} bm25\n" for place, (document, score) in enumerate(found)]
             grades += [f"{query}\t{document}\t{grade}" for document, grade in pool_set.known(query).items()]
-            corpus.update((document, pool_set.corpus[document]) for document in found)
+            corpus.update((document, pool_set.corpus[document]) for document, _ in found)
         print(f"{folder.name}: {name}: {taken}", file=sys.stderr, flush=True)
     with open(folder / "corpus.jsonl", "w", encoding="utf-8") as out:
         out.writelines(json.dumps({"_id": document, "title": title, "text": text}, ensure_ascii=False) + "\n" for document, (title, text) in corpus.items())

@@ -19,6 +19,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 import beir  # noqa: E402
 import bi_encoders  # noqa: E402
 import fetch_mpnet  # noqa: E402
+import pool_kinds  # noqa: E402
 import pool_mix  # noqa: E402
 import pool_split  # noqa: E402
 import teacher_batches  # noqa: E402
@@ -193,6 +194,24 @@ def test_given_candidates_come_before_mined_ones(counter, pool, tmp_path):
     pool_set = teacher_lists.PoolSet(pool, 80)
     assert teacher_lists.candidates_of(pool_set, "q0", 1, np.zeros(10), None) == ["dog-no"]
     assert teacher_lists.candidates_of(pool_set, "q0", 9, np.zeros(10), None)[:2] == ["dog-no", "moon-yes"]
+
+
+def test_candidates_of_a_kind_stand_in_the_order_of_bm25(pool, tmp_path, monkeypatch):
+    """What was judged comes first in a set's own order: a first stage that no user has."""
+    (pool / "candidates.trec").write_text("".join(f"q{number} Q0 {WORDS[(number + 5) % 10]}-no 1 9 given\nq{number} Q0 {word}-yes 2 8 given\n"
+                                                  for number, word in enumerate(WORDS)))
+    monkeypatch.setattr(pool_kinds, "read_kinds", lambda: {"made-up": "web"})
+    monkeypatch.setattr(pool_kinds, "TRAINING", tmp_path)
+    (tmp_path / "held_out.tsv").write_text("made-up\tq3\n")
+    assert pool_kinds.write_kinds(pool.parent, tmp_path / "kinds", 4) == {"web": ["made-up"]}
+    runs = {use: [line.split() for line in (tmp_path / "kinds" / "web" / f"{use}.trec").read_text().splitlines()] for use in pool_kinds.USES}
+    assert {line[0] for line in runs["held-out"]} == {"q3"} and len({line[0] for line in runs["train"]}) == 4
+    for lines in runs.values():
+        for query in {line[0] for line in lines}:
+            documents, scores = zip(*((line[2], float(line[4])) for line in lines if line[0] == query))
+            word = WORDS[int(query[1:])]
+            assert documents[0] == f"{word}-yes" and documents.index(f"{WORDS[(WORDS.index(word) + 5) % 10]}-no") > 2
+            assert list(scores) == sorted(scores, reverse=True) and scores[0] > scores[-1]
 
 
 def test_the_run_has_the_held_out_questions_alone(counter, pool, tmp_path):
