@@ -5,8 +5,8 @@
 A batch starts from a passage or a query of a collection, takes the passages nearest to it by BM25, makes questions from them (titles,
 sentences, pieces of sentences with and without the words that questions begin with) beside the collection's own training queries that
 have most of these passages near, and writes the cosine of every question and passage. A composed question joins pieces of two passages,
-the second without its title, as questions of two steps do; its score is the larger of its parts', the second with its title. No judgement
-is looked at. The same arguments give the same file.
+the second without its title, as questions of two steps do; its score is the larger of its parts', the second with its title. With --grades
+a training query's judgements stand beside the scores, for align's bonus=B; nothing else looks at them. The same arguments give the same file.
 
     teacher/bin/python scripts/teacher_batches.py --collection dir=scifact,queries=train,weight=.5 --batches 400 --output targets.jsonl
 
@@ -51,6 +51,7 @@ class Collection:
     titles: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     queries: list[str] = field(default_factory=list)
+    grades: dict[str, dict[int, int]] = field(default_factory=dict)  # query -> passage -> grade, those above 0
     index: Bm25 | None = None
     asked_near: dict[int, list[int]] = field(default_factory=dict)  # passage -> the queries that have it near
 
@@ -73,6 +74,16 @@ class Collection:
         return [self.queries[number] for number, _ in shared.most_common(count)]
 
 
+def read_grades(path: Path, queries: dict[str, str], places: dict[str, int]) -> dict[str, dict[int, int]]:
+    """By the queries' texts and the passages' places; of the queries and the passages that are there."""
+    grades: dict[str, dict[int, int]] = {}
+    for line in path.read_text(encoding="utf-8").splitlines()[1:] if path.is_file() else ():
+        query, document, grade = line.split("\t")
+        if query in queries and document in places and int(grade) > 0:
+            grades.setdefault(queries[query], {})[places[document]] = int(grade)
+    return grades
+
+
 def read_collection(spec: str, held_out: dict[str, list[str]]) -> Collection:
     """Without the queries that are held out of the set of the folder's name."""
     values = dict(part.split("=", 1) for part in spec.split(","))
@@ -91,11 +102,16 @@ def read_collection(spec: str, held_out: dict[str, list[str]]) -> Collection:
         wanted |= {line.split("\t")[0] for line in lines}
     wanted -= set(held_out.get(folder.name, ()))
     only = {document for listed in run.values() for document in listed} if values.get("only") == "run" else None
-    collection.queries = [query["text"] for query in read_jsonl(folder / "queries.jsonl") if query["_id"] in wanted]
+    queries = {query["_id"]: query["text"] for query in read_jsonl(folder / "queries.jsonl") if query["_id"] in wanted}
+    collection.queries = list(queries.values())
+    places: dict[str, int] = {}
     for document, (title, text) in read_corpus(folder).items():
         if only is None or document in only:
+            places[document] = len(places)
             collection.titles.append(title)
             collection.texts.append(text)
+    split = values.get("queries", "all")
+    collection.grades = read_grades(folder / "qrels" / f"{'train' if split == 'all' else split}.tsv", queries, places)
     collection.build_index()
     return collection
 
@@ -173,6 +189,7 @@ def main() -> None:
     parser.add_argument("--seeded", type=float, default=.5, help="share of batches that start from a training query; the others start from a passage")
     parser.add_argument("--near", type=float, default=-1, help="questions are left out that the teacher finds no passage of the batch this near: "
                         "what it says of passages that are all far is of no use")
+    parser.add_argument("--grades", action="store_true", help="write what the collection's judgements say of its training queries, too")
     parser.add_argument("--bf16", action="store_true", help="the teacher's products in bf16")
     parser.add_argument("--device", default="cpu", help="where the teacher runs: cpu, cuda")
     parser.add_argument("--store", type=Path, help="folder of vectors that are kept (scripts/teacher_vectors.py)")
@@ -220,9 +237,11 @@ def main() -> None:
             kept = [(question.text, row) for question, row in zip(questions, rows) if row.max() >= arguments.near]
             if not kept:
                 continue
-            scores = [[round(float(score), 4) for score in row] for _, row in kept]
-            file.write(json.dumps({"set": collection.name, "passages": passages, "queries": [text for text, _ in kept], "scores": scores},
-                                  ensure_ascii=False) + "\n")
+            batch = {"set": collection.name, "passages": passages, "queries": [text for text, _ in kept],
+                     "scores": [[round(float(score), 4) for score in row] for _, row in kept]}
+            if arguments.grades:
+                batch["grades"] = [[collection.grades.get(text, {}).get(place, 0) for place in near] for text, _ in kept]
+            file.write(json.dumps(batch, ensure_ascii=False) + "\n")
     os.replace(temporary, arguments.output)
 
 

@@ -263,6 +263,20 @@ def test_batches_can_all_start_from_queries(counter, pool, tmp_path):
         assert {passage["text"] for passage in batch["passages"]} in nearest
 
 
+def test_batches_say_what_was_judged_where_that_is_asked_for(counter, pool, tmp_path):
+    flags = ["--batches", "12", "--seeded", "1", "--real-share", "1"]
+    plain, judged = batches_of(pool, tmp_path / "plain.jsonl", *flags), batches_of(pool, tmp_path / "judged.jsonl", *flags, "--grades")
+    found = 0
+    for without, batch in zip(plain, judged, strict=True):
+        grades = batch.pop("grades")
+        assert batch == without
+        for question, row in zip(batch["queries"], grades, strict=True):
+            expected = [2 if passage.get("title") and passage["text"] == f"{question} {question}" else 0 for passage in batch["passages"]]
+            assert row == (expected if question in WORDS else [0] * len(expected))
+            found += sum(map(bool, row))
+    assert found >= 12
+
+
 def test_bm25_finds_the_rare_word_first():
     index = beir.Bm25(["the moon and the sea", "the sea", "a sea of the cat"])
     assert index.nearest("moon sea", 2) == [0, 1]
