@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: headwise contributors
 
-# Trains the default model's adapter anew, in five trainings: models/smollm2-135m-instruct/train.toml and anneal.toml with a small teacher's scores,
-# then stages whole.1 to whole.3 of train_reader.sh. Training queries alone. Goes on where it stopped. The first is minutes on a GPU (DEVICE cuda: a
-# libtorch with CUDA, see docs/align.md), many hours on 2 cores; the last three are 70 to 90 minutes each on 2 cores. What comes out is
-# OUT/whole/adapter.whole.3, which models/recipes/ship_adapter.py puts where it ships.
+# Trains the default model's adapter anew, in four trainings: models/smollm2-135m-instruct/train.toml and anneal.toml with a small teacher's scores,
+# then stages whole.1 and whole.2 of train_reader.sh. Training queries alone. Goes on where it stopped. The first is minutes on a GPU (DEVICE cuda: a
+# libtorch with CUDA, see docs/align.md), many hours on 2 cores; the last two are 80 minutes each on 2 cores. What comes out is
+# OUT/whole/adapter.whole.2, which models/recipes/ship_adapter.py puts where it ships.
 #   models/recipes/train_default.sh POOL DATA OUT [DEVICE]
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -48,4 +48,3 @@ align anneal .19 --from "$out/train"
 next() { "$root/models/recipes/train_reader.sh" "$pool" "$data" "$out/whole" "$1" "$2"; }
 next "$out/anneal" whole.1
 next "$out/whole/adapter.whole.1" whole.2
-next "$out/whole/adapter.whole.2" whole.3
