@@ -61,7 +61,8 @@ void show_evaluation(const EvaluationRecord& record, bool quiet) {
 
 // Adapter, head set, model card and report, from what the training left in `scorer`.
 Status write_results(const AlignFlags& flags, const Model& model, const Scorer& scorer,
-                     const TrainingData& data, const TrainingOutcome& outcome, const Json& decide) {
+                     const TrainingData& data, const TrainingOutcome& outcome, const Json& decide,
+                     bool quiet) {
   const std::filesystem::path& output = flags.options.output;
   auto history = read_training_log(output / "log.jsonl");
   HW_RETURN_IF_ERROR(history);
@@ -78,6 +79,13 @@ Status write_results(const AlignFlags& flags, const Model& model, const Scorer& 
   result["updates"] = outcome.updates;
   result["best_update"] = outcome.best_update;
   result["stopped_early"] = outcome.stopped_early;
+  if (outcome.best_update < outcome.updates) {
+    const std::string what = outcome.best_update == 0
+                                 ? "what it began with: no update ranked the held-out queries better"
+                                 : "update " + std::to_string(outcome.best_update) +
+                                       "'s, the best on the held-out queries, and not the last one's";
+    print_note(kVerb, quiet, "the result is " + what + " (without --held-out it is the last one's)");
+  }
   return write_stdout(json_text(result) + "\n");
 }
 
@@ -149,7 +157,7 @@ Status run_align(AlignFlags flags, bool quiet) {
   }
   if (!leads) return {};
 
-  return write_results(flags, **model, scorer, *data, *outcome, decide);
+  return write_results(flags, **model, scorer, *data, *outcome, decide, quiet);
 }
 
 // As if it were a verb of the main binary, so that settings files and the environment work alike.

@@ -60,37 +60,35 @@ teach_2() {
   done
 }
 near=(--near .45)
-# teach_new FOLDER SEED FLAG SET=COUNT... -- COLLECTION=COUNT...: of the pool and of the two collections' training queries, each batch from one question
-# on. FLAG: one of teacher_batches.py, or nothing.
+# teach_new FOLDER SEED SET=COUNT... -- COLLECTION=COUNT...: of the pool and of the two collections' training queries, each batch from one question on.
 teach_new() {
-  local folder=$1 seed=$2 flag=$3 from=pool queries=all words=80 set
-  shift 3
+  local folder=$1 seed=$2 from=pool queries=all words=80 set
+  shift 2
   for set in "$@"; do
     if [[ $set == -- ]]; then
       from=data queries=train words=100
       continue
     fi
     teach "$folder" "$seed" "${set%=*}" "dir=$from/${set%=*},queries=$queries" "${set#*=}" "$words" "${near[@]}" --seeded 1 --real-share .6 \
-      --questions 32 ${flag:+"$flag"}
+      --questions 32
   done
 }
-# teach_4 FOLDER FLAG
 teach_4() {
-  teach_new "$1" 31 "$2" msmarco_qna=220 nq=150 dl21_more=120 dl22=130 wikiqa=70 realtimeqa=70 covidqa=50 pubmedqa=50 fiqa=45 squad_part=40 boolq=40 \
+  teach_new near.4 31 msmarco_qna=220 nq=150 dl21_more=120 dl22=130 wikiqa=70 realtimeqa=70 covidqa=50 pubmedqa=50 fiqa=45 squad_part=40 boolq=40 \
     mediqa=40 climate_fever=30 flag_scored=25 expertqa=25 clapnq=20 -- scifact=90 nfcorpus=110
 }
 case $stage in
   1) teach_1 batches.1 ;;
   2) teach_1 batches.1 && teach_2 batches.2 ;;
-  whole.2) teach_4 near.4 "" ;;
+  whole.2) teach_4 ;;
   whole.3)
-    teach_4 known.4 --grades
-    teach_new known.5 37 --grades msmarco_qna=160 nq=100 climate_fever=60 covidqa=40 pubmedqa=40 dl22=60 -- scifact=180 nfcorpus=110
-    mkdir -p known
-    for file in known.4/*.jsonl; do
+    teach_4
+    teach_new near.5 37 msmarco_qna=160 nq=100 climate_fever=60 covidqa=40 pubmedqa=40 dl22=60 -- scifact=180 nfcorpus=110
+    mkdir -p near.45
+    for file in near.4/*.jsonl; do
       both=("$file")
-      [[ -f known.5/${file##*/} ]] && both+=("known.5/${file##*/}")
-      cat "${both[@]}" > "known/${file##*/}"
+      [[ -f near.5/${file##*/} ]] && both+=("near.5/${file##*/}")
+      cat "${both[@]}" > "near.45/${file##*/}"
     done
     ;;
   *)

@@ -211,6 +211,18 @@ def test_an_interrupted_run_can_be_finished_and_still_goes_on(trained, headwise,
     assert json.loads(must_run(*command, "--finish"))["updates"] == 30 and log_of(output) == log, "there was nothing left to do"
 
 
+def test_a_result_that_is_not_the_last_update_is_said_to_be_none(headwise, data, tmp_path):
+    plain = [part for part in flags(data, tmp_path / "a", "--updates", "5")]
+    plain[plain.index("--learning-rate") + 1] = plain[plain.index("--weights-learning-rate") + 1] = "1e-12"
+    done = run(headwise, "align", *plain)
+    assert done.returncode == 0 and json.loads(done.stdout)["best_update"] == 0
+    assert "the result is what it began with: no update ranked the held-out queries better" in done.stderr
+    del plain[plain.index("--held-out"):plain.index("--held-out") + 2]
+    plain[plain.index("--output") + 1] = tmp_path / "b"
+    done = run(headwise, "align", *plain)
+    assert done.returncode == 0 and json.loads(done.stdout)["best_update"] == 5 and "the result is" not in done.stderr
+
+
 def test_nothing_to_finish(headwise, data, tmp_path):
     done = run(headwise, "align", *flags(data, tmp_path / "a", "--finish"))
     assert done.returncode == 3 and "no checkpoint" in done.stderr
