@@ -80,6 +80,8 @@ def write_kinds(pool: Path, out: Path, questions: int) -> dict[str, list[str]]:
     for name, kind in read_kinds().items():
         if (pool / name / "qrels" / "train.tsv").is_file():
             sets[kind].append(name)
+    if not sets:
+        raise SystemExit(f"expected a training pool, sets of models/training/sets.tsv with qrels/train.tsv; found none in '{pool}'")
     held_out = read_held_out(TRAINING / "held_out.tsv")
     for kind, names in sets.items():
         if not (out / kind / "held-out.trec").exists():

@@ -98,7 +98,11 @@ def read_collection(spec: str, held_out: dict[str, list[str]]) -> Collection:
     if values.get("queries") == "all":
         wanted = set(read_queries(folder))
     elif "queries" in values:
-        lines = (folder / "qrels" / f"{values['queries']}.tsv").read_text(encoding="utf-8").splitlines()[1:]
+        judgements = folder / "qrels" / f"{values['queries']}.tsv"
+        if not judgements.is_file():
+            there = ", ".join(sorted(path.stem for path in judgements.parent.glob("*.tsv"))) or "none"
+            raise SystemExit(f"--collection '{spec}': expected judgements in '{judgements}'; splits that are there: {there}")
+        lines = judgements.read_text(encoding="utf-8").splitlines()[1:]
         wanted |= {line.split("\t")[0] for line in lines}
     wanted -= set(held_out.get(folder.name, ()))
     only = {document for listed in run.values() for document in listed} if values.get("only") == "run" else None

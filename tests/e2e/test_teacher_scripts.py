@@ -214,6 +214,13 @@ def test_candidates_of_a_kind_stand_in_the_order_of_bm25(pool, tmp_path, monkeyp
             assert list(scores) == sorted(scores, reverse=True) and scores[0] > scores[-1]
 
 
+def test_what_is_not_there_is_named(counter, pool, tmp_path):
+    with pytest.raises(SystemExit, match=f"expected a training pool.*found none in '{tmp_path}'"):
+        pool_kinds.write_kinds(tmp_path, tmp_path / "kinds", 4)
+    with pytest.raises(SystemExit, match="nosuch.tsv'; splits that are there: train"):
+        teacher_batches.read_collection(f"dir={pool},queries=nosuch", {})
+
+
 def test_the_run_has_the_held_out_questions_alone(counter, pool, tmp_path):
     lists_of(pool, tmp_path)
     lines = [line.split() for line in (tmp_path / "run.trec").read_text().splitlines()]
