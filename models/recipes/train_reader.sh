@@ -7,8 +7,8 @@
 # the stage before made. 1, 2 and 3 train the layers above a join, the whole ones all layers, without a join. Their settings are
 # models/smollm2-135m-instruct/reader.STAGE.toml. A batch is 16 passages and 32 or 40 questions with mpnet's scores of each pair: its passages are
 # most of what it costs. From stage 3 on only questions are asked that have a passage near: of the 40 half had none, and of them the teacher's order
-# says little. What is kept in the tree is stage 2's (reader; stage 3 was level with it on held-out questions), whole.2's (adapter, what ships) and
-# whole.3's (next, in work).
+# says little. What is kept in the tree is stage 2's (reader; stage 3 was level with it on held-out questions) and whole.2's (adapter, what ships; whole.3
+# was level with it).
 # Questions of several steps come in lists of one question, with what is known and what the frozen model says. Goes on where it stopped, at the same
 # command. Some 700 updates an hour on 2 cores with bf16, 1,000 in stage 3, 600 of all layers; the teacher's part is 20 minutes a stage.
 #   models/recipes/train_reader.sh POOL DATA OUT START STAGE [FLAG of headwise align...]
