@@ -42,7 +42,8 @@ def candidates(pool_set: PoolSet, query: str) -> list[tuple[str, float]]:
         found[-1:] = sorted(known)[:1]
     if not known.intersection(found) or known.issuperset(found):
         return []
-    return [(document, score) for document, score in pool_set.by_bm25(query, len(pool_set.ids)) if document in set(found)]
+    wanted = set(found)
+    return [(document, score) for document, score in pool_set.by_bm25(query, len(pool_set.ids)) if document in wanted]
 
 
 def write_kind(pool: Path, folder: Path, sets: Iterable[str], held_out: dict[str, list[str]], questions: int) -> None:

@@ -28,7 +28,7 @@ from pathlib import Path
 
 import numpy as np
 
-from beir import Bm25, first_words, passage_json, passage_text, read_corpus, read_jsonl, read_queries, read_run, terms
+from beir import Bm25, first_words, passage_json, passage_text, read_corpus, read_jsonl, read_qrels, read_queries, read_run, terms
 from bi_encoders import ENCODERS
 from pool_split import read_held_out
 from teacher_vectors import Teacher
@@ -74,16 +74,6 @@ class Collection:
         return [self.queries[number] for number, _ in shared.most_common(count)]
 
 
-def read_grades(path: Path, queries: dict[str, str], places: dict[str, int]) -> dict[str, dict[int, int]]:
-    """By the queries' texts and the passages' places; of the queries and the passages that are there."""
-    grades: dict[str, dict[int, int]] = {}
-    for line in path.read_text(encoding="utf-8").splitlines()[1:] if path.is_file() else ():
-        query, document, grade = line.split("\t")
-        if query in queries and document in places and int(grade) > 0:
-            grades.setdefault(queries[query], {})[places[document]] = int(grade)
-    return grades
-
-
 def read_collection(spec: str, held_out: dict[str, list[str]]) -> Collection:
     """Without the queries that are held out of the set of the folder's name."""
     values = dict(part.split("=", 1) for part in spec.split(","))
@@ -95,15 +85,16 @@ def read_collection(spec: str, held_out: dict[str, list[str]]) -> Collection:
                             values.get("real") != "drop")
     run = read_run(folder / values["run"], int(values.get("first", 0))) if "run" in values else {}
     wanted = set(run)
+    split = values.get("queries", "all")
+    judgements = folder / "qrels" / f"{'train' if split == 'all' else split}.tsv"
+    if split != "all" and not judgements.is_file():
+        there = ", ".join(sorted(path.stem for path in judgements.parent.glob("*.tsv"))) or "none"
+        raise SystemExit(f"--collection '{spec}': expected judgements in '{judgements}'; splits that are there: {there}")
+    judged = read_qrels(judgements) if judgements.is_file() else {}
     if values.get("queries") == "all":
         wanted = set(read_queries(folder))
     elif "queries" in values:
-        judgements = folder / "qrels" / f"{values['queries']}.tsv"
-        if not judgements.is_file():
-            there = ", ".join(sorted(path.stem for path in judgements.parent.glob("*.tsv"))) or "none"
-            raise SystemExit(f"--collection '{spec}': expected judgements in '{judgements}'; splits that are there: {there}")
-        lines = judgements.read_text(encoding="utf-8").splitlines()[1:]
-        wanted |= {line.split("\t")[0] for line in lines}
+        wanted |= set(judged)
     wanted -= set(held_out.get(folder.name, ()))
     only = {document for listed in run.values() for document in listed} if values.get("only") == "run" else None
     queries = {query["_id"]: query["text"] for query in read_jsonl(folder / "queries.jsonl") if query["_id"] in wanted}
@@ -114,8 +105,9 @@ def read_collection(spec: str, held_out: dict[str, list[str]]) -> Collection:
             places[document] = len(places)
             collection.titles.append(title)
             collection.texts.append(text)
-    split = values.get("queries", "all")
-    collection.grades = read_grades(folder / "qrels" / f"{'train' if split == 'all' else split}.tsv", queries, places)
+    for query, text in queries.items():
+        known = {places[document]: grade for document, grade in judged.get(query, {}).items() if grade > 0 and document in places}
+        collection.grades.setdefault(text, {}).update(known)
     collection.build_index()
     return collection
 

@@ -132,14 +132,14 @@ Status run_align(AlignFlags flags, bool quiet) {
   const StopSignals signals;
   ProgressBar bar(kVerb, quiet);
   TrainingEvents events;
-  std::optional<int64_t> first;  // update of this run: the rate is not that of those before
+  bool begun = false;
   events.stop = stop_signalled;
   events.on_note = [&](const std::string& note) { print_note(kVerb, quiet, note); };
   events.on_update = [&](const UpdateRecord& record) {
     char what[64];
     std::snprintf(what, sizeof what, "updates, loss %.4f", record.loss);
-    if (!first) first = record.update;
-    bar.start_at(*first - 1);
+    // Updates of a run before this one do not count for the rate.
+    if (!std::exchange(begun, true)) bar.start_at(record.update - 1);
     bar.advance(what, record.update, options.updates);
   };
   events.on_evaluation = [&](const EvaluationRecord& record) {

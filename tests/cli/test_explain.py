@@ -4,12 +4,12 @@
 import itertools
 import json
 import os
-import pty
 import re
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from terminal import on_a_terminal
 from where import FACTS, TINY
 
 HOSTILE = "<script>alert(\"1\")</script> & 'quotes' \U0001f469\u200d\U0001f680 cafe\u0301 \u65e5\u672c \x1b[31mred"
@@ -182,21 +182,12 @@ def test_colours_in_a_terminal(headwise):
     (headwise.folder / "facts.txt").write_text(LINES)
     flags = ["--query", "who wrote Emma?", "--documents", "facts.txt", "--model", TINY]
     for extra, coloured in (({}, True), ({"COLORFGBG": "0;15"}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):
-        parent, child = pty.openpty()
-        process = headwise.start("explain", *flags, stdout=child, env={"TERM": "xterm-256color", "COLORFGBG": "", **extra})
-        os.close(child)
-        text = b""
-        try:
-            while chunk := os.read(parent, 65536):
-                text += chunk
-        except OSError:  # the other end is closed
-            pass
-        os.close(parent)
-        process.communicate(timeout=120)
-        assert process.returncode == 0
-        assert (b";48;5;" in text) == coloured and ("«".encode() in text) != coloured
-        assert (b"\x1b[97;48;5;17m" in text) == (coloured and "COLORFGBG" not in extra)  # the palest blue of dark terminals
-        assert b"\x1b[31m" not in text  # the passage's own
+        variables = {"TERM": "xterm-256color", "COLORFGBG": "", **extra}
+        status, text = on_a_terminal(lambda terminal: headwise.start("explain", *flags, stdout=terminal, env=variables))
+        assert status == 0
+        assert (";48;5;" in text) == coloured and ("«" in text) != coloured
+        assert ("\x1b[97;48;5;17m" in text) == (coloured and "COLORFGBG" not in extra)  # the palest blue of dark terminals
+        assert "\x1b[31m" not in text  # the passage's own
 
 
 def test_one_query_of_a_data_set(headwise, collection):

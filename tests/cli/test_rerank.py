@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: headwise contributors
 """`rerank` for one query and for a stream of requests, good input and bad."""
+import fcntl
 import json
 import os
-import pty
 import re
 import resource
 import signal
 import struct
+import subprocess
+import termios
 import time
 
 import pytest
 from conftest import catches, stop, wait_for
+from terminal import on_a_terminal
 from where import FACTS
 
 pytestmark = pytest.mark.usefixtures("tiny")
@@ -69,36 +72,22 @@ def test_passages_cannot_send_control_characters_to_the_terminal(headwise):
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", table)
 
 
-def on_a_terminal(headwise, *arguments, columns: int, env=None) -> str:
+def on_columns(headwise, *arguments, columns: int, env=None) -> str:
     """What the binary writes when stdout is a terminal of that width."""
-    import fcntl
-    import subprocess
-    import termios
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    process = subprocess.Popen([str(headwise.binary), *arguments], cwd=headwise.folder, stdin=subprocess.DEVNULL,
-                               stdout=theirs, stderr=subprocess.DEVNULL, env=headwise.environment({"TERM": "xterm", **(env or {})}))
-    os.close(theirs)
-    shown = b""
-    while True:
-        try:
-            part = os.read(ours, 65536)
-        except OSError:
-            break
-        if not part:
-            break
-        shown += part
-    os.close(ours)
-    assert process.wait(timeout=120) == 0
-    return shown.decode()
+    def start(terminal):
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        return headwise.start(*arguments, stdout=terminal, stderr=subprocess.DEVNULL, env={"TERM": "xterm", **(env or {})})
+    status, shown = on_a_terminal(start)
+    assert status == 0
+    return shown
 
 
 def test_a_terminal_gets_colours_and_lines_that_fit(headwise, tmp_path):
     (tmp_path / "wide.txt").write_text("日本語の文章がここにあります。" * 6 + "\n" + "word " * 60 + "\n")
     arguments = [*QUERY, "--documents", "wide.txt"]
-    coloured = on_a_terminal(headwise, *arguments, columns=60)
+    coloured = on_columns(headwise, *arguments, columns=60)
     assert "\x1b[" in coloured
-    plain = on_a_terminal(headwise, *arguments, columns=60, env={"NO_COLOR": "1"})
+    plain = on_columns(headwise, *arguments, columns=60, env={"NO_COLOR": "1"})
     assert "\x1b[" not in plain
     assert re.sub(r"\x1b\[\d*m", "", coloured).splitlines()[:4] == plain.splitlines()[:4]
     for line in plain.splitlines()[:4]:

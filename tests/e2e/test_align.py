@@ -2,8 +2,6 @@
 # SPDX-FileCopyrightText: headwise contributors
 """headwise align on a tiny model: what it writes, that a killed run goes on to the same bytes, that training helps, and bad input."""
 import json
-import os
-import pty
 import re
 import signal
 import subprocess
@@ -13,6 +11,7 @@ import numpy as np
 import pytest
 from conftest import ROOT, must_run, run
 from safetensors.numpy import load_file
+from terminal import on_a_terminal
 
 MODEL = ROOT / "tests" / "data" / "golden" / "models" / "tiny-llama-linear"
 WORDS = "moon earth novel river cat dog stone house tree bird".split()
@@ -144,20 +143,11 @@ def test_the_bar_of_a_run_that_goes_on_counts_its_own_updates(headwise, data, tm
     stop_at(process, output, 80, signal.SIGINT)
     assert process.wait(60) == 1
     before = max(line["update"] for line in log_of(output))
-    reader, writer = pty.openpty()
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=writer)
-    os.close(writer)
-    text = b""
-    try:
-        while part := os.read(reader, 65536):
-            text += part
-    except OSError:  # the other end is closed
-        pass
-    os.close(reader)
-    assert process.wait() == 0
+    status, text = on_a_terminal(lambda terminal: subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=terminal))
+    assert status == 0
     # A bar is not shown in the first half second: there must be more to do.
-    shown = re.findall(r"(\d+)/400 updates, loss [\d.]+, ([\d.]+)/s", text.decode())
-    assert shown, text.decode()
+    shown = re.findall(r"(\d+)/400 updates, loss [\d.]+, ([\d.]+)/s", text)
+    assert shown, text
     seconds = {line["update"]: line["seconds"] for line in log_of(output) if "seconds" in line}
     for update, rate in shown:
         took = sum(seconds[number] for number in range(before + 1, int(update) + 1))

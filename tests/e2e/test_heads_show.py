@@ -4,7 +4,6 @@
 the page's form, names that resolve, and answers to what does not fit."""
 import json
 import os
-import pty
 import re
 import shutil
 import subprocess
@@ -15,6 +14,7 @@ import pytest
 
 from conftest import ROOT, must_run, run
 from head_stores import HEADS, LAYERS, Reference, as_pairs, write_store
+from terminal import on_a_terminal
 
 MODELS = ROOT / "tests" / "data" / "golden" / "models"
 PUBLISHED = ROOT / "tests" / "data" / "heads"
@@ -224,18 +224,10 @@ def test_in_a_pipe_and_in_a_terminal(binary, store):
     piped = must_run(*command)
     assert "\033" not in piped and "summed" in piped and re.search(r"^\s*\d \|\d\.\d{4} \d\.\d{4} peak$", piped, re.M)
     for environment, drawn in (({"TERM": "xterm-256color"}, "\033[48;5;"), ({"TERM": "dumb"}, "█")):
-        reader, writer = pty.openpty()
-        process = subprocess.Popen(list(map(str, command)), stdout=writer, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
-                                   env={**{k: v for k, v in os.environ.items() if k != "NO_COLOR"}, **environment})
-        os.close(writer)
-        text = b""
-        try:
-            while part := os.read(reader, 65536):
-                text += part
-        except OSError:  # the other end is closed
-            pass
-        os.close(reader)
-        assert process.wait() == 0 and drawn in text.decode() and "•" in text.decode()
+        variables = {**{k: v for k, v in os.environ.items() if k != "NO_COLOR"}, **environment}
+        status, text = on_a_terminal(lambda terminal: subprocess.Popen(
+            list(map(str, command)), stdout=terminal, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, env=variables))
+        assert status == 0 and drawn in text and "•" in text
 
 
 def catalogue(binary):
