@@ -65,7 +65,7 @@ The command line wins, then the variable, then the file of \fB\-\-config\fR.
 Where models and indexes are; default ~/.cache/headwise.
 .TP
 \fBHEADWISE_ISA\fR
-Forces an instruction set: scalar, avx2 or avx512.
+Forces an instruction set: scalar, avx2, avx512 or amx.
 .TP
 \fBHF_HUB_CACHE\fR, \fBHF_HOME\fR, \fBOLLAMA_MODELS\fR, \fBLLAMA_CACHE\fR, \fBXDG_CACHE_HOME\fR
 Where models of other tools are looked for.

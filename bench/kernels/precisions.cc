@@ -68,6 +68,24 @@ void int8_chains() { HW_TWELVE(HW_STEP) }
                    : "xmm" #n, "xmm13");
 void int8_avx2_chains() { HW_TWELVE(HW_STEP) }
 #undef HW_STEP
+// Tiles of 16 rows, lines and columns: four of sums, as src/kernels/tiles_amx.cc has them.
+#define HW_FOUR(step) step(0) step(1) step(2) step(3)
+#define HW_STEP(n) asm volatile("tdpbf16ps %%tmm6, %%tmm4, %%tmm" #n ::: "memory");
+void bf16_tiles() { HW_FOUR(HW_STEP) HW_FOUR(HW_STEP) HW_FOUR(HW_STEP) }
+#undef HW_STEP
+#define HW_STEP(n) asm volatile("tdpbusd %%tmm6, %%tmm4, %%tmm" #n ::: "memory");
+void int8_tiles() { HW_FOUR(HW_STEP) HW_FOUR(HW_STEP) HW_FOUR(HW_STEP) }
+#undef HW_STEP
+
+bool has_tiles() { return kernels::available_kernels().back()->name == "amx"; }
+void shape_tiles() {
+  alignas(64) uint8_t shapes[64] = {1};
+  for (int tile = 0; tile < 8; ++tile) {
+    shapes[16 + 2 * tile] = 64;
+    shapes[48 + tile] = 16;
+  }
+  asm volatile("ldtilecfg %0" : : "m"(shapes));
+}
 
 struct Instruction {
   const char* word;
@@ -92,7 +110,10 @@ void print_peaks() {
   std::printf("\"fp32\": %.1f", kernels::measure_fma_peak(1, 0.3).gflops);
 #if defined(__x86_64__)
   __builtin_cpu_init();
+  if (has_tiles()) shape_tiles();
   const Instruction instructions[] = {
+      {"bf16_tiles", 16384.0, has_tiles(), bf16_tiles},
+      {"int8_tiles", 32768.0, has_tiles(), int8_tiles},
       {"bf16", 64.0, __builtin_cpu_supports("avx512bf16") != 0, bf16_chains},
       {"int8", 128.0, __builtin_cpu_supports("avx512vnni") != 0, int8_chains},
       {"int8_avx2", 32.0, __builtin_cpu_supports("avx2") != 0, int8_avx2_chains}};
@@ -100,6 +121,7 @@ void print_peaks() {
     if (!instruction.there) continue;
     std::printf(", \"%s\": %.1f", instruction.word, peak_of(instruction) * 1e-9);
   }
+  if (has_tiles()) asm volatile("tilerelease");
 #endif
 }
 

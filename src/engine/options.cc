@@ -95,7 +95,7 @@ constexpr Option kOptions[] = {
      .help =
          "What the linear layers multiply: fp32, the most exact; bf16 or int8, which are faster, take less "
          "memory and change scores a little; auto: bf16, which ranks as fp32 does, where the processor or a "
-         "card multiplies it, else fp32"},
+         "card multiplies it faster, else fp32"},
     {.name = "threads",
      .group = kModel,
      .value = value_of<&S::threads, &R::threads>(),

@@ -218,7 +218,7 @@ struct KernelTable {
   int64_t panel_width;
   // Products of smaller numbers; null: none.
   const ReducedProducts* int8 = nullptr;  // the same bits in every table
-  const ReducedProducts* bf16 = nullptr;  // likewise, where there are any
+  const ReducedProducts* bf16 = nullptr;  // those of its definition
   // Adds rows [first, first + rows) of a low-rank change to out [rows, inputs]: sums over the rank in its
   // order, every product and sum rounded, the same bits in every table.
   void (*add_low_rank)(const LowRank& change, int64_t first, int64_t rows, int64_t inputs, float* out);
@@ -230,7 +230,7 @@ struct KernelTable {
 };
 
 // The best table this processor runs, or the one that environment variable HEADWISE_ISA names (scalar, avx2,
-// avx512). kUsage when that is unknown or the processor cannot run it. Decided once per process.
+// avx512, amx). kUsage when that is unknown or the processor cannot run it. Decided once per process.
 Result<const KernelTable*> select_kernels();
 // The same, or the definition where HEADWISE_ISA is wrong: for what has the same bits in every table.
 const KernelTable& kernels_or_definition();

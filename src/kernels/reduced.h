@@ -9,7 +9,7 @@
 //           * w_scale * x_scale, x and w whole numbers in [-127, 127]. A span's sum is exact; then it is
 //           rounded times w_scale, and with x_scale added by a fused multiply-add (the first span's is a
 //           product): so every table has the same bits.
-//   bf16    out = sum over pairs of inputs of x w, as vdpbf16ps adds them: docs/method.md#precision.
+//   bf16    out = sum over pairs of inputs of x w, in one of two orders: docs/method.md#precision.
 #pragma once
 
 #include <cstddef>
@@ -72,6 +72,9 @@ struct ReducedProducts {
   // x / scale rounded to the nearest whole number, ties to even, where scale is the largest magnitude / 127.
   bool (*prepare)(const PrepareRowsArgs& args) = nullptr;
   void (*multiply)(const MultiplyReducedArgs& args) = nullptr;
+  bool faster = true;  // than fp32's of the same table
+  // Plain loops that have the same bits; null: the definition's.
+  const ReducedProducts* definition = nullptr;
 };
 
 // Turns each whole block of kInt8Turn inputs by the orthonormal Hadamard matrix H (Sylvester's order): sums

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/reduced.h"
+
 namespace headwise::kernels {
 namespace {
 
@@ -99,6 +101,12 @@ std::vector<Bounded> expected_multiply_rows(const MultiplyRowsArgs& args, Roundi
     }
   }
   return expected;
+}
+
+KernelTable definition_of(const KernelTable& table) {
+  KernelTable definition = *available_kernels().front();
+  if (table.bf16 != nullptr && table.bf16->definition != nullptr) definition.bf16 = table.bf16->definition;
+  return definition;
 }
 
 int64_t first_too_far(std::span<const float> found, std::span<const Bounded> expected) {

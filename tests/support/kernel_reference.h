@@ -37,6 +37,9 @@ std::vector<Bounded> expected_gelu_multiply(std::span<const float> gate, std::sp
 // [rows, outputs]
 std::vector<Bounded> expected_multiply_rows(const MultiplyRowsArgs& args, RoundingBound rounding);
 
+// The definition, with bf16 in the order of sums that `table` has.
+KernelTable definition_of(const KernelTable& table);
+
 // The place of the first value that is too far off (or not finite), or -1.
 int64_t first_too_far(std::span<const float> found, std::span<const Bounded> expected);
 

@@ -23,6 +23,9 @@ const std::vector<Needs>& built() {
 #if defined(__x86_64__)
         {"avx2", {"avx2", "fma", "f16c"}},
         {"avx512", {"avx2", "fma", "f16c", "avx512f", "avx512vl", "avx512dq", "avx512bw"}},
+        {"amx",
+         {"avx2", "fma", "f16c", "avx512f", "avx512vl", "avx512dq", "avx512bw", "avx512_vnni", "avx512_bf16",
+          "amx_tile", "amx_bf16", "amx_int8"}},
 #endif
   };
   return tables;

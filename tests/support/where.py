@@ -32,8 +32,10 @@ FACTS = [
 QUESTIONS = ["who wrote Emma?", "why does copper turn green?", "what is glass made of?", "how do bees talk?",
              "how long does the Moon take?", "where do potatoes come from?", "what did Jane Austen write?"]
 
-# What --precision comes to unless said otherwise.
-PRECISION = "bf16" if "avx512_bf16" in Path("/proc/cpuinfo").read_text() else "fp32"
+# What --precision comes to unless said otherwise: Intel's avx512_bf16 is slower than fp32, its tiles are not.
+_CPU = Path("/proc/cpuinfo").read_text()
+_FASTER = "amx_bf16" in _CPU or ("avx512_bf16" in _CPU and "AuthenticAMD" in _CPU)
+PRECISION = "bf16" if _FASTER else "fp32"
 
 
 def environment(**extra) -> dict[str, str]:

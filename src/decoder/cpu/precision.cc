@@ -5,7 +5,8 @@
 
 #include <string>
 
-#include "kernels/tables.h"
+#include "kernels/kernels.h"
+#include "kernels/reduced.h"
 
 namespace headwise {
 namespace {
@@ -14,11 +15,9 @@ using kernels::LinearType;
 
 constexpr LinearType kTypes[] = {LinearType::kFloat32, LinearType::kBfloat16, LinearType::kInt8};
 
-// Of what passed the gate of docs/evaluation.md#precision. The definition has every product, and none that is
-// faster than fp32. Asked for each layer of a pass.
+// Of what passed the gate of docs/evaluation.md#precision. Asked for each layer of a pass.
 LinearType fastest_passed(const kernels::KernelTable& ops) {
-  const bool faster = &ops != &kernels::kScalarKernels && kernels::has_products(ops, LinearType::kBfloat16);
-  return faster ? LinearType::kBfloat16 : LinearType::kFloat32;
+  return ops.bf16 != nullptr && ops.bf16->faster ? LinearType::kBfloat16 : LinearType::kFloat32;
 }
 
 LinearType named_type(Precision precision, const kernels::KernelTable& ops) {
