@@ -2,7 +2,8 @@
 // SPDX-FileCopyrightText: headwise contributors
 
 // The verb `heads calibrate`: relevance fitted to the samples of `heads sample` and written into a head set,
-// and a page that says how far it is to be trusted. No model is read.
+// and a page that says how far it is to be trusted; or, with tests alone, how far what the set has is. No
+// model is read.
 #include <cstdint>
 #include <cstdio>
 #include <limits>
@@ -46,8 +47,14 @@ constexpr SizeBand kBands[] = {{"1", 1, 1}, {"4 to 6", 4, 6}, {"16 to 24", 16, 2
 constexpr double kNearAlone = 0.15;
 
 Status check_flags(const CalibrateFlags& flags) {
-  if (flags.samples.empty()) {
-    return fail(ErrorCode::kUsage, "--samples FILE of `headwise heads sample` is missing");
+  if (flags.samples.empty() && flags.tests.empty()) {
+    return fail(
+        ErrorCode::kUsage,
+        "--samples FILE of `headwise heads sample` is missing; or give --test FILE alone, to see how far "
+        "the relevance that the set has is to be trusted");
+  }
+  if (flags.samples.empty() && !flags.output.empty()) {
+    return fail(ErrorCode::kUsage, "--output: nothing is fitted without --samples FILE; leave it out");
   }
   if (flags.heads.empty()) {
     return fail(ErrorCode::kUsage, "--heads FILE, the head set that the samples were read with, is missing");
@@ -113,6 +120,24 @@ Status write_page(const CalibrateFlags& flags, const RelevanceFit& fit,
   return write_file_atomically(flags.report, relevance_html(report));
 }
 
+// Of the samples, judged on each of them in turn; without samples what the set has.
+Result<RelevanceFit> fit_or_own(const CalibrateFlags& flags, const HeadSet& set,
+                                const std::vector<RelevanceSamples>& samples,
+                                std::vector<RelevanceSection>& sections) {
+  if (samples.empty()) {
+    if (set.relevance) return *set.relevance;
+    return fail(ErrorCode::kUsage,
+                "--heads: '" + flags.heads + "' has no relevance to test; fit one with --samples FILE");
+  }
+  auto fit = fit_relevance(samples, flags.fit);
+  HW_RETURN_IF_ERROR(fit);
+  const auto held_out = held_out_forecasts(samples, flags.fit);
+  HW_RETURN_IF_ERROR(held_out);
+  fit->error = reliability_at(*held_out, 1, std::numeric_limits<int64_t>::max()).error;
+  sections.push_back(section_of("left out in turn", *held_out));
+  return fit;
+}
+
 Status run_calibrate(const CalibrateFlags& flags, const AppContext& context) {
   HW_RETURN_IF_ERROR(check_flags(flags));
   auto set = named_head_set(flags.heads);
@@ -122,12 +147,9 @@ Status run_calibrate(const CalibrateFlags& flags, const AppContext& context) {
   HW_RETURN_IF_ERROR(samples);
   const auto tests = read_all(flags.tests, **set);
   HW_RETURN_IF_ERROR(tests);
-  auto fit = fit_relevance(*samples, flags.fit);
+  std::vector<RelevanceSection> sections;
+  auto fit = fit_or_own(flags, **set, *samples, sections);
   HW_RETURN_IF_ERROR(fit);
-  const auto held_out = held_out_forecasts(*samples, flags.fit);
-  HW_RETURN_IF_ERROR(held_out);
-  fit->error = reliability_at(*held_out, 1, std::numeric_limits<int64_t>::max()).error;
-  std::vector<RelevanceSection> sections{section_of("left out in turn", *held_out)};
   for (const RelevanceSamples& test : *tests) {
     sections.push_back(section_of(test.data, forecasts(*fit, std::span(&test, 1))));
   }
@@ -146,7 +168,9 @@ Status run_calibrate(const CalibrateFlags& flags, const AppContext& context) {
 Action add_heads_calibrate(CLI::App& verb, AppContext& context) {
   auto flags = std::make_shared<CalibrateFlags>();
   constexpr const char* kWork = "Work";
-  verb.add_option("--samples", flags->samples, "Files of `heads sample`, of training questions")
+  verb.add_option(
+          "--samples", flags->samples,
+          "Files of `heads sample`, of training questions; without them --test judges what the set has")
       ->group(kWork);
   verb.add_option("--test", flags->tests, "The same of other questions, which are foretold and not fitted to")
       ->group(kWork);

@@ -123,6 +123,11 @@ def test_relevance_from_judged_questions_to_an_answer(headwise, judged, tmp_path
     page = (tmp_path / "page.html").read_text()
     assert "<polyline" in page and "expected calibration error" in page
 
+    # Without samples: what the set has, which is what was just fitted; nothing is written.
+    own = headwise.ok("heads", "calibrate", "--test", "again.jsonl", "--heads", "fitted.json", "--report", "own.html")
+    assert own.splitlines()[1:] == [line for line in table.splitlines() if line.startswith("set ")]
+    assert "<polyline" in (tmp_path / "own.html").read_text()
+
     raw = hits(headwise, "--heads", "heads.json")
     assert hits(headwise, "--heads", "fitted.json") == raw, "a fit changes no raw score"
     relevant = hits(headwise, "--heads", "fitted.json", "--score", "relevance")
@@ -142,6 +147,10 @@ def test_samples_of_other_heads_are_refused(headwise, judged, tmp_path):
     said = headwise.fails(2, "heads", "calibrate", "--samples", "samples.jsonl", "--heads", "other.json", "--output", "o.json")
     assert "other heads or weights" in said
     assert "is missing" in headwise.fails(2, "heads", "calibrate", "--heads", "heads.json")
+    tested = ("heads", "calibrate", "--test", "samples.jsonl", "--heads", "heads.json")
+    assert "has no relevance to test; fit one with --samples" in headwise.fails(2, *tested)
+    assert "nothing is fitted without --samples" in headwise.fails(2, *tested, "--output", "o.json")
+    assert not (tmp_path / "o.json").exists()
     assert "--qrels FILE" in headwise.fails(2, "heads", "sample", *judged[:4], "--output", "o.jsonl")
     for flags in (["--fuse", "rrf"], ["--heads", "all"]):
         said = headwise.fails(2, "heads", "sample", *judged[:6], *flags, "--output", "o.jsonl")
