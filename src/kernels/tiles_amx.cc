@@ -37,8 +37,6 @@ __mmask16 first_lanes(int64_t n) { return static_cast<__mmask16>(n >= 16 ? 0xFFF
 // Tiles 0 to 3 are sums, of the upper rows' left and right columns, then of the lower rows'; 4 and 5 are
 // rows, 6 and 7 columns. Instructions name a tile by a number that the compiler knows.
 struct Bfloat16 {
-  using Sum = float;
-  static constexpr int64_t kSpanGroups = kNoSpans;
   static void upper_left() { _tile_dpbf16ps(0, 4, 6); }
   static void upper_right() { _tile_dpbf16ps(1, 4, 7); }
   static void lower_left() { _tile_dpbf16ps(2, 5, 6); }
@@ -46,7 +44,6 @@ struct Bfloat16 {
 };
 // Rows are 128 larger than they are, as for vpdpbusd.
 struct Int8 {
-  using Sum = int32_t;
   static constexpr int64_t kSpanGroups = kInt8Span / kGroupBytes;
   static void upper_left() { _tile_dpbusd(0, 4, 6); }
   static void upper_right() { _tile_dpbusd(1, 4, 7); }
@@ -226,6 +223,7 @@ template <typename Type>
 void multiply_tiles(const MultiplyReducedArgs& args) {
   const int64_t row_bytes = args.groups * kGroupBytes;
   const int64_t panel_bytes = args.groups * kStepBytes;
+  written(args.x);
   int64_t shaped = 0;
   for (int64_t first = 0; first < args.outputs; first += kWidth) {
     const std::byte* panel = args.panels + first / kWidth * panel_bytes;
