@@ -77,7 +77,6 @@ void bf16_tiles() { HW_FOUR(HW_STEP) HW_FOUR(HW_STEP) HW_FOUR(HW_STEP) }
 void int8_tiles() { HW_FOUR(HW_STEP) HW_FOUR(HW_STEP) HW_FOUR(HW_STEP) }
 #undef HW_STEP
 
-bool has_tiles() { return kernels::available_kernels().back()->name == "amx"; }
 void shape_tiles() {
   alignas(64) uint8_t shapes[64] = {1};
   for (int tile = 0; tile < 8; ++tile) {
@@ -110,10 +109,11 @@ void print_peaks() {
   std::printf("\"fp32\": %.1f", kernels::measure_fma_peak(1, 0.3).gflops);
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  if (has_tiles()) shape_tiles();
+  const bool tiles = kernels::available_kernels().back()->name == "amx";
+  if (tiles) shape_tiles();
   const Instruction instructions[] = {
-      {"bf16_tiles", 16384.0, has_tiles(), bf16_tiles},
-      {"int8_tiles", 32768.0, has_tiles(), int8_tiles},
+      {"bf16_tiles", 16384.0, tiles, bf16_tiles},
+      {"int8_tiles", 32768.0, tiles, int8_tiles},
       {"bf16", 64.0, __builtin_cpu_supports("avx512bf16") != 0, bf16_chains},
       {"int8", 128.0, __builtin_cpu_supports("avx512vnni") != 0, int8_chains},
       {"int8_avx2", 32.0, __builtin_cpu_supports("avx2") != 0, int8_avx2_chains}};
@@ -121,7 +121,7 @@ void print_peaks() {
     if (!instruction.there) continue;
     std::printf(", \"%s\": %.1f", instruction.word, peak_of(instruction) * 1e-9);
   }
-  if (has_tiles()) asm volatile("tilerelease");
+  if (tiles) asm volatile("tilerelease");
 #endif
 }
 

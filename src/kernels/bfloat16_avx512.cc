@@ -7,12 +7,11 @@
 #include <cstring>
 
 #include "kernels/reduced.h"
+#include "kernels/spans_avx512-inl.h"
 #include "kernels/tables.h"
 
 namespace headwise::kernels {
 namespace {
-
-__mmask16 first_lanes(int64_t n) { return static_cast<__mmask16>(n >= 16 ? 0xFFFFu : (1u << n) - 1u); }
 
 struct Mac {
   static constexpr int64_t kLanes = 16;

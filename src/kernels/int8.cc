@@ -93,6 +93,6 @@ bool quantize_int8(const float* x, int64_t count, int8_t* out, float& scale) {
 }
 
 constinit const ReducedProducts kScalarInt8{
-    .layout = {kWidth, 1, sizeof(int8_t)}, .prepare = prepare, .multiply = multiply};
+    .layout = {kWidth, 1, sizeof(int8_t)}, .prepare = prepare, .multiply = multiply, .faster = false};
 
 }  // namespace headwise::kernels

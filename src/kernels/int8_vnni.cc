@@ -9,14 +9,13 @@
 #include <cstring>
 
 #include "kernels/reduced.h"
+#include "kernels/spans_avx512-inl.h"
 #include "kernels/tables.h"
 
 namespace headwise::kernels {
 namespace {
 
 constexpr int kShift = 128;
-
-__mmask16 first_lanes(int64_t n) { return static_cast<__mmask16>(n >= 16 ? 0xFFFFu : (1u << n) - 1u); }
 
 struct Mac {
   static constexpr int64_t kLanes = 16;
@@ -54,13 +53,7 @@ struct Mac {
   template <bool kFirst, bool kWhole>
   [[gnu::always_inline]] static void finish(Sum sum, Scale scale, Scale row_scale, int64_t lanes,
                                             float* out) {
-    const __m512 scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(reinterpret_cast<__m512i>(sum)), scale.v);
-    const __mmask16 there = kWhole ? __mmask16{0xFFFF} : first_lanes(lanes);
-    const __m512 value =
-        kFirst ? _mm512_mul_ps(scaled, row_scale.v)
-               : _mm512_fmadd_ps(scaled, row_scale.v,
-                                 kWhole ? _mm512_loadu_ps(out) : _mm512_maskz_loadu_ps(there, out));
-    kWhole ? _mm512_storeu_ps(out, value) : _mm512_mask_storeu_ps(out, there, value);
+    finish_span<kFirst, kWhole>(reinterpret_cast<__m512i>(sum), scale.v, row_scale.v, lanes, out);
   }
   // Sums in the lower lane of a pair, differences in the upper one.
   template <int kUpper>

@@ -17,6 +17,7 @@
 #include "kernels/fetch-inl.h"
 #include "kernels/kernels.h"
 #include "kernels/reduced.h"
+#include "kernels/spans_avx512-inl.h"
 #include "kernels/tables.h"
 
 namespace headwise::kernels {
@@ -31,8 +32,6 @@ constexpr int64_t kWidth = 64;  // outputs of a panel
 constexpr int64_t kStepBytes = kWidth * kGroupBytes;
 constexpr int64_t kBlockRows = 2 * kTileRows;
 constexpr int64_t kBlockColumns = 2 * kTileLanes;
-
-__mmask16 first_lanes(int64_t n) { return static_cast<__mmask16>(n >= 16 ? 0xFFFFu : (1u << n) - 1u); }
 
 // Tiles 0 to 3 are sums, of the upper rows' left and right columns, then of the lower rows'; 4 and 5 are
 // rows, 6 and 7 columns. Instructions name a tile by a number that the compiler knows.
@@ -88,8 +87,9 @@ class Ahead {
                kLineBytes) {}
 
   void step() {
-    const std::byte* end = std::min(at_ + bytes_, end_);
-    for (; at_ < end; at_ += kLineBytes) __builtin_prefetch(at_, 0, 2);
+    const int64_t bytes = std::min(bytes_, end_ - at_);
+    fetch(at_, bytes);
+    at_ += bytes;
   }
 
  private:
@@ -165,7 +165,7 @@ void store_block(void* to, int64_t stride) {
   }
 }
 
-// A span's sums of one row and 16 outputs into out, as int8_vnni.cc does.
+// Of 16 outputs' weights in a span.
 struct SpanScales {
   __m512 scale;
   __m512i too_much;  // what rows that are 128 too large add
@@ -175,16 +175,6 @@ SpanScales span_scales(const MultiplyReducedArgs& args, int64_t output, int64_t 
   const __m512i sums = _mm512_loadu_si512(args.sums + at);
   return {_mm512_loadu_ps(args.scales + at), _mm512_slli_epi32(sums, 7)};
 }
-void add_span(const int32_t* sums, const SpanScales& scales, float row_scale, bool first, __mmask16 there,
-              float* out) {
-  const __m512i exact = _mm512_sub_epi32(_mm512_load_si512(sums), scales.too_much);
-  const __m512 scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(exact), scales.scale);
-  const __m512 factor = _mm512_set1_ps(row_scale);
-  const __m512 value = first ? _mm512_mul_ps(scaled, factor)
-                             : _mm512_fmadd_ps(scaled, factor, _mm512_maskz_loadu_ps(there, out));
-  _mm512_mask_storeu_ps(out, there, value);
-}
-
 template <bool kTwo>
 void multiply_block(Bfloat16, const MultiplyReducedArgs& args, const TileBlock& block, int64_t row,
                     int64_t output, Ahead& ahead) {
@@ -212,8 +202,15 @@ void multiply_block(Int8, const MultiplyReducedArgs& args, const TileBlock& bloc
       if (columns <= 0) break;
       const SpanScales scales = span_scales(args, output + half, span);
       for (int64_t r = 0; r < block.rows; ++r) {
-        add_span(sums + r * kBlockColumns + half, scales, args.x_scales[(row + r) * args.spans + span],
-                 span == 0, first_lanes(columns), args.out + (row + r) * args.out_stride + output + half);
+        const __m512i exact =
+            _mm512_sub_epi32(_mm512_load_si512(sums + r * kBlockColumns + half), scales.too_much);
+        const __m512 row_scale = _mm512_set1_ps(args.x_scales[(row + r) * args.spans + span]);
+        float* out = args.out + (row + r) * args.out_stride + output + half;
+        if (span == 0) {
+          finish_span<true, false>(exact, scales.scale, row_scale, columns, out);
+        } else {
+          finish_span<false, false>(exact, scales.scale, row_scale, columns, out);
+        }
       }
     }
   }

@@ -8,7 +8,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "kernels/kernels.h"
@@ -39,6 +42,24 @@ std::vector<Bounded> expected_multiply_rows(const MultiplyRowsArgs& args, Roundi
 
 // The definition, with bf16 in the order of sums that `table` has.
 KernelTable definition_of(const KernelTable& table);
+
+// What an operation gives with a table's definition, made once for all tables that share it.
+template <typename Operation>
+class ByDefinition {
+ public:
+  explicit ByDefinition(Operation operation) : operation_(std::move(operation)) {}
+
+  const auto& of(const KernelTable& table) {
+    const KernelTable definition = definition_of(table);
+    const auto [place, fresh] = found_.try_emplace(definition.bf16);
+    if (fresh) place->second = operation_(definition);
+    return place->second;
+  }
+
+ private:
+  Operation operation_;
+  std::map<const ReducedProducts*, std::invoke_result_t<Operation&, const KernelTable&>> found_;
+};
 
 // The place of the first value that is too far off (or not finite), or -1.
 int64_t first_too_far(std::span<const float> found, std::span<const Bounded> expected);

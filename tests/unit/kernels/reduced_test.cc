@@ -90,9 +90,12 @@ TEST(Reduced, EveryTableHasTheBitsOfTheDefinition) {
     for (const ReducedSize size : kReducedSizes) {
       const ReducedExample example(size, type);
       for (const int64_t rows : {1, 2, 3, 4, 5, 6, 7, 13, 64}) {
+        const auto bits = [&](const KernelTable& table) {
+          return reduced_bits(example.multiply(table, rows));
+        };
+        ByDefinition expected(bits);
         for (const KernelTable* table : tables_that_have(type)) {
-          const auto expected = reduced_bits(example.multiply(definition_of(*table), rows));
-          ASSERT_EQ(reduced_bits(example.multiply(*table, rows)), expected)
+          ASSERT_EQ(bits(*table), expected.of(*table))
               << table->name << " " << word_of_type(type) << " " << rows << " rows, " << size.outputs << " x "
               << size.inputs;
         }
@@ -106,9 +109,10 @@ TEST(Reduced, EveryRemainderOfInputsAndOutputs) {
     for (int64_t inputs = 1; inputs <= 40; ++inputs) {
       for (const int64_t outputs : {1, 7, 8, 9, 15, 16, 17, 31, 33, 47, 49, 63, 65}) {
         const ReducedExample example({outputs, inputs}, type);
+        const auto bits = [&](const KernelTable& table) { return reduced_bits(example.multiply(table, 7)); };
+        ByDefinition expected(bits);
         for (const KernelTable* table : tables_that_have(type)) {
-          const auto expected = reduced_bits(example.multiply(definition_of(*table), 7));
-          ASSERT_EQ(reduced_bits(example.multiply(*table, 7)), expected)
+          ASSERT_EQ(bits(*table), expected.of(*table))
               << table->name << " " << word_of_type(type) << " " << outputs << " x " << inputs;
         }
       }
@@ -360,9 +364,10 @@ TEST(Bfloat16, AnyBitsGiveTheBitsOfTheDefinition) {
   for (const uint32_t exponents : {2u, 16u, 60u, 250u}) {
     fill(example.x, exponents);
     fill(example.weights, exponents);
+    const auto bits = [&](const KernelTable& table) { return reduced_bits(example.multiply(table, 20)); };
+    ByDefinition expected(bits);
     for (const KernelTable* table : tables_that_have(LinearType::kBfloat16)) {
-      const auto expected = reduced_bits(example.multiply(definition_of(*table), 20));
-      EXPECT_EQ(reduced_bits(example.multiply(*table, 20)), expected) << table->name << " " << exponents;
+      EXPECT_EQ(bits(*table), expected.of(*table)) << table->name << " " << exponents;
     }
   }
 }
